@@ -1,0 +1,128 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Upcoming language features, on for every Swift target.
+let settings: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+/// A module without Foundation does not link the C maths library by itself.
+let mathsLibrary: [LinkerSetting] = [.linkedLibrary("m", .when(platforms: [.linux]))]
+
+/// A Swift target of ours; `needs` names other targets of this package, `packages` products of others.
+func module(
+    _ name: String, needs: [String] = [], packages: [Target.Dependency] = [], linker: [LinkerSetting] = []
+) -> Target {
+    .target(
+        name: name, dependencies: needs.map { .byName(name: $0) } + packages, swiftSettings: settings,
+        linkerSettings: linker)
+}
+
+func program(_ name: String, needs: [String], packages: [Target.Dependency]) -> Target {
+    .executableTarget(
+        name: name, dependencies: needs.map { .byName(name: $0) } + packages, swiftSettings: settings)
+}
+
+func tests(_ name: String, needs: [String], resources: [Resource] = []) -> Target {
+    .testTarget(
+        name: name, dependencies: (["TestSupport"] + needs).map { .byName(name: $0) }, resources: resources,
+        swiftSettings: settings)
+}
+
+let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+
+let package = Package(
+    name: "Palimpsest",
+    products: [
+        .library(name: "ImageMasking", targets: ["ImageMasking"]),
+        .library(
+            name: "Palimpsest",
+            targets: [
+                "RandomStreams", "RecipeSchema", "ImageMasking", "Autodiff", "Optimizers", "Checkpoints",
+                "VisionTransformers", "ImageData", "PretrainingMethods", "Evaluation", "Pretraining", "Verification",
+                "Reporting",
+            ]),
+        .executable(name: "pretrain", targets: ["pretrain"]),
+        .executable(name: "bench", targets: ["bench"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+    ],
+    targets: [
+        module("RandomStreams", linker: mathsLibrary),
+        module("RecipeSchema", linker: mathsLibrary),
+        module("ImageMasking", needs: ["RandomStreams", "RecipeSchema"], linker: mathsLibrary),
+
+        .systemLibrary(
+            name: "CPalimpsestOpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+        .target(
+            name: "CPalimpsestKernels", dependencies: ["CPalimpsestOpenBLAS"],
+            linkerSettings: [.linkedLibrary("m"), .linkedLibrary("pthread")]),
+        .target(
+            name: "CPalimpsestImageCodecs",
+            linkerSettings: [.linkedLibrary("png"), .linkedLibrary("jpeg"), .linkedLibrary("z")]),
+
+        module("Autodiff", needs: ["CPalimpsestKernels", "RandomStreams"]),
+        module("Optimizers", needs: ["Autodiff", "CPalimpsestKernels", "RecipeSchema"]),
+        module("Checkpoints", needs: ["RecipeSchema"], packages: [crypto]),
+        module("VisionTransformers", needs: ["Autodiff", "ImageMasking", "RandomStreams", "RecipeSchema"]),
+        module("ImageData", needs: ["CPalimpsestImageCodecs", "RandomStreams", "RecipeSchema"], packages: [crypto]),
+        module(
+            "PretrainingMethods",
+            needs: ["Autodiff", "ImageMasking", "Optimizers", "RandomStreams", "RecipeSchema", "VisionTransformers"]),
+        module(
+            "Evaluation",
+            needs: [
+                "Autodiff", "Checkpoints", "CPalimpsestOpenBLAS", "ImageData", "RandomStreams", "RecipeSchema",
+                "VisionTransformers",
+            ]),
+        module(
+            "Pretraining",
+            needs: [
+                "Autodiff", "Checkpoints", "Evaluation", "ImageData", "ImageMasking", "Optimizers",
+                "PretrainingMethods", "RandomStreams", "RecipeSchema", "VisionTransformers",
+            ],
+            packages: [logging]),
+        module(
+            "Verification",
+            needs: [
+                "Autodiff", "Checkpoints", "Evaluation", "ImageData", "ImageMasking", "Optimizers",
+                "PretrainingMethods", "RandomStreams", "RecipeSchema", "VisionTransformers",
+            ]),
+        module("Reporting", needs: ["ImageData"]),
+
+        program(
+            "pretrain",
+            needs: [
+                "Autodiff", "Checkpoints", "Evaluation", "ImageData", "ImageMasking", "Pretraining",
+                "PretrainingMethods", "RandomStreams", "RecipeSchema", "Reporting", "Verification",
+                "VisionTransformers",
+            ],
+            packages: [argumentParser, logging]),
+        program(
+            "bench",
+            needs: [
+                "Autodiff", "ImageData", "ImageMasking", "Optimizers", "PretrainingMethods", "RandomStreams",
+                "RecipeSchema", "VisionTransformers",
+            ],
+            packages: [argumentParser]),
+
+        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
+        tests("RandomStreamsTests", needs: ["RandomStreams"]),
+        tests("RecipeSchemaTests", needs: ["RecipeSchema"]),
+        tests("ImageMaskingTests", needs: ["ImageMasking", "RandomStreams", "RecipeSchema"]),
+        tests("AutodiffTests", needs: ["Autodiff", "CPalimpsestKernels", "RandomStreams"]),
+        tests("OptimizersTests", needs: ["Autodiff", "Optimizers", "RandomStreams"]),
+        tests("CheckpointsTests", needs: ["Checkpoints", "RecipeSchema"]),
+        tests("ImageDataTests", needs: ["ImageData", "RandomStreams", "RecipeSchema"]),
+        tests("EvaluationTests", needs: ["Checkpoints", "Evaluation", "ImageData", "RandomStreams", "RecipeSchema"]),
+    ],
+    swiftLanguageModes: [.v6],
+    cLanguageStandard: .c11
+)

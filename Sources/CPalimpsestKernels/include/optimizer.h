@@ -1,0 +1,19 @@
+#pragma once
+#include "engine.h"
+
+#pragma clang assume_nonnull begin
+
+typedef struct {
+    float learning_rate, beta1, beta2, epsilon, weight_decay;
+    double correction1, correction2; /* 1 - beta^step */
+} pal_adamw;
+
+/* One decoupled step over a flat range, in PyTorch's order: p *= 1 - lr * decay; moments; p -= lr * m^ / (sqrt(v^) +
+   epsilon). The gradient is multiplied by gradient_scale first. */
+void pal_adamw_step(pal_engine *engine, size_t count, float *p, const float *g, float *m, float *v,
+                    pal_adamw options, float gradient_scale);
+
+/* Sum of squares in double, blocks in a fixed order. */
+double pal_sum_of_squares(pal_engine *engine, size_t count, const float *x);
+
+#pragma clang assume_nonnull end
