@@ -32,7 +32,6 @@ func tests(_ name: String, needs: [String], resources: [Resource] = []) -> Targe
 }
 
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
-let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 
 let package = Package(
@@ -42,8 +41,8 @@ let package = Package(
         .library(
             name: "Palimpsest",
             targets: [
-                "RandomStreams", "RecipeSchema", "ImageMasking", "Autodiff", "Optimizers", "Checkpoints",
-                "VisionTransformers", "ImageData", "PretrainingMethods", "Evaluation", "Pretraining", "Verification",
+                "ContentDigests", "RandomStreams", "RecipeSchema", "ImageMasking", "Autodiff", "Optimizers",
+                "Checkpoints", "VisionTransformers", "ImageData", "PretrainingMethods", "Evaluation", "Pretraining", "Verification",
                 "Reporting",
             ]),
         .executable(name: "pretrain", targets: ["pretrain"]),
@@ -51,10 +50,10 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
-        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
     ],
     targets: [
+        module("ContentDigests"),
         module("RandomStreams", linker: mathsLibrary),
         module("RecipeSchema", linker: mathsLibrary),
         module("ImageMasking", needs: ["RandomStreams", "RecipeSchema"], linker: mathsLibrary),
@@ -70,9 +69,9 @@ let package = Package(
 
         module("Autodiff", needs: ["CPalimpsestKernels", "RandomStreams"]),
         module("Optimizers", needs: ["Autodiff", "CPalimpsestKernels", "RecipeSchema"]),
-        module("Checkpoints", needs: ["RecipeSchema"], packages: [crypto]),
+        module("Checkpoints", needs: ["ContentDigests", "RecipeSchema"]),
         module("VisionTransformers", needs: ["Autodiff", "ImageMasking", "RandomStreams", "RecipeSchema"]),
-        module("ImageData", needs: ["CPalimpsestImageCodecs", "RandomStreams", "RecipeSchema"], packages: [crypto]),
+        module("ImageData", needs: ["ContentDigests", "CPalimpsestImageCodecs", "RandomStreams", "RecipeSchema"]),
         module(
             "PretrainingMethods",
             needs: ["Autodiff", "ImageMasking", "Optimizers", "RandomStreams", "RecipeSchema", "VisionTransformers"]),
@@ -119,7 +118,7 @@ let package = Package(
         tests("ImageMaskingTests", needs: ["ImageMasking", "RandomStreams", "RecipeSchema"]),
         tests("AutodiffTests", needs: ["Autodiff", "CPalimpsestKernels", "RandomStreams"]),
         tests("OptimizersTests", needs: ["Autodiff", "Optimizers", "RandomStreams"]),
-        tests("CheckpointsTests", needs: ["Checkpoints", "RecipeSchema"]),
+        tests("CheckpointsTests", needs: ["Checkpoints", "ContentDigests", "RecipeSchema"]),
         tests("ImageDataTests", needs: ["ImageData", "RandomStreams", "RecipeSchema"]),
         tests("EvaluationTests", needs: ["Checkpoints", "Evaluation", "ImageData", "RandomStreams", "RecipeSchema"]),
     ],
