@@ -42,7 +42,8 @@ let package = Package(
             name: "Palimpsest",
             targets: [
                 "ContentDigests", "RandomStreams", "RecipeSchema", "ImageMasking", "Autodiff", "Optimizers",
-                "Checkpoints", "VisionTransformers", "ImageData", "PretrainingMethods", "Evaluation", "Pretraining", "Verification",
+                "Checkpoints", "VisionTransformers", "ImageData", "PretrainingMethods", "Evaluation", "Pretraining",
+                "Verification",
                 "Reporting",
             ]),
         .executable(name: "pretrain", targets: ["pretrain"]),
