@@ -1,0 +1,5 @@
+/// Every masking strategy that a recipe can name.
+public let maskingStrategies: [any MaskingStrategy.Type] = [
+    RandomMasking.self,
+    ColorNoiseMasking.self,
+]

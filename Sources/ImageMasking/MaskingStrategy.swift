@@ -1,0 +1,81 @@
+public import RandomStreams
+public import RecipeSchema
+
+/// What a strategy is asked for: masks for the images of one batch.
+public struct MaskRequest: Sendable {
+    /// The patch grid of the images.
+    public var grid: PatchGrid
+    /// Dataset numbers of the images: each has its own stream, so its mask does not depend on its neighbours.
+    public var samples: [Int]
+    /// The epoch, from 0.
+    public var epoch: Int
+    /// The number of the batch since training began, from 0; for draws that a batch shares.
+    public var step: Int
+
+    /// A request for the images `samples` of batch `step`.
+    public init(grid: PatchGrid, samples: [Int], epoch: Int = 0, step: Int = 0) {
+        self.grid = grid
+        self.samples = samples
+        self.epoch = epoch
+        self.step = step
+    }
+
+    /// The stream of one image: a function of (seed, epoch, sample).
+    public func stream(of sample: Int, _ random: RandomStream) -> RandomStream {
+        random.child("image").child(epoch).child(sample)
+    }
+
+    /// The stream of what the whole batch shares: a function of (seed, step).
+    public func batchStream(_ random: RandomStream) -> RandomStream {
+        random.child("batch").child(step)
+    }
+}
+
+/// Chooses what is hidden. A plain value: its options are all its state.
+public protocol MaskingStrategy: NamedSection {
+    /// The kind of plan it makes.
+    static var kind: MaskPlan.Kind { get }
+    /// Why it cannot work on a grid, a sentence each; checked before any image is read.
+    func faults(on grid: PatchGrid) -> [String]
+    /// The masks of a batch. Same request and stream, same plan; `random` is the run's stream for masks and the only source
+    /// of chance.
+    func plan(_ request: MaskRequest, random: RandomStream) throws(MaskingError) -> MaskPlan
+}
+
+extension MaskingStrategy {
+    /// Whole patches.
+    public static var kind: MaskPlan.Kind { .patches }
+    /// No fault on any grid.
+    public func faults(on grid: PatchGrid) -> [String] { [] }
+}
+
+/// Why a strategy cannot make a plan.
+public enum MaskingError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// The strategy's options do not fit the grid.
+    case unsuited(strategy: String, grid: PatchGrid, reason: String)
+
+    /// The reason in one sentence.
+    public var description: String {
+        switch self {
+        case .unsuited(let strategy, let grid, let reason):
+            "mask strategy \"\(strategy)\" cannot work on a grid of \(grid) patches: \(reason)"
+        }
+    }
+}
+
+extension MaskingStrategy {
+    /// Throws the first fault on a grid.
+    func requireSuited(_ grid: PatchGrid) throws(MaskingError) {
+        if let reason = faults(on: grid).first {
+            throw .unsuited(strategy: Self.name, grid: grid, reason: reason)
+        }
+    }
+}
+
+/// Why a share of hidden patches is impossible on a grid: it leaves nothing visible, or nothing hidden.
+func ratioFaults(_ ratio: Double, on grid: PatchGrid) -> [String] {
+    let visible = grid.visibleCount(ratio: ratio)
+    if visible == 0 { return ["ratio \(ratio) leaves none of \(grid.count) patches visible; lower it"] }
+    if visible == grid.count { return ["ratio \(ratio) hides none of \(grid.count) patches; raise it"] }
+    return []
+}
