@@ -1,0 +1,46 @@
+public import Autodiff
+public import ImageMasking
+public import RandomStreams
+public import VisionTransformers
+
+/// An encoder with a classification head, trained as a whole.
+///
+/// As the official MAE fine-tuning: learned positions, the mean of the patch tokens before any final norm, `fc_norm`, a linear
+/// head (weights normal with deviation 2e-5, bias 0).
+public struct FineTuneModel: Sendable {
+    /// Encoder, `fc_norm` and head.
+    public var parameters: ParameterStore
+    /// The encoder, without a final norm.
+    public let encoder: Encoder
+    private let norm: NormParameters
+    private let headWeight: ParameterID
+    private let headBias: ParameterID
+
+    /// A model for images of a grid with fresh weights.
+    public init(_ options: EncoderOptions, grid: PatchGrid, classes: Int, random: RandomStream) {
+        var options = options
+        options.position = .learned
+        var store = ParameterStore()
+        encoder = Encoder(options, grid: grid, hasFinalNorm: false, adding: &store, random: random)
+        norm = NormParameters("fc_norm", options.width, &store)
+        let values = Initializers.normal(
+            count: classes * options.width, standardDeviation: 2e-5, random: random.child("head.weight"))
+        headWeight = store.add("head.weight", [classes, options.width], values)
+        headBias = store.add("head.bias", [classes], [Float](repeating: 0, count: classes))
+        parameters = store
+    }
+
+    /// Class scores `[B, classes]` of images `[B, C, H, W]`.
+    public func logits(
+        _ images: Tensor, drop: [BranchFactors]? = nil, on tape: inout Tape, trace: ForwardTrace? = nil
+    ) -> Variable {
+        let tokens = encoder(images, parameters, drop: drop, on: &tape, trace: trace).beforeNorm
+        let pooled = norm(tape.meanRows(tokens, from: encoder.prefix), parameters, &tape)
+        trace?.record("act/pooled", pooled.value)
+        let weight = tape.parameter(headWeight, of: parameters)
+        let bias = tape.parameter(headBias, of: parameters)
+        let logits = tape.linear(pooled, weight: weight, bias: bias)
+        trace?.record("act/logits", logits.value)
+        return logits
+    }
+}

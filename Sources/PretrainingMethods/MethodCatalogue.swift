@@ -1,0 +1,4 @@
+/// Every pretraining method that a recipe can name.
+public let pretrainingMethods: [any PretrainingOptions.Type] = [
+    MAEOptions.self
+]

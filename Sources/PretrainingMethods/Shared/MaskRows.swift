@@ -1,0 +1,30 @@
+public import Autodiff
+public import ImageMasking
+
+extension PatchMask {
+    /// The visible patches of each image, `[B, K]`.
+    public var visibleRows: RowIndices {
+        RowIndices((0..<imageCount).flatMap { visible($0) }, batch: imageCount, count: visibleCount)
+    }
+
+    /// The place of each patch in visible + hidden, `[B, L]`.
+    public var restoreRows: RowIndices { RowIndices(restore, batch: imageCount, count: grid.count) }
+
+    /// 1 for a hidden patch, 0 for a visible one, `[B, L]`.
+    public var hiddenFlags: Tensor {
+        Tensor(restore.map { $0 >= Int32(visibleCount) ? 1 : 0 }, [imageCount, grid.count])
+    }
+}
+
+/// Why a method cannot take a step.
+public enum MethodError: Error, Sendable, CustomStringConvertible {
+    /// The mask plan is of a kind that the method cannot use.
+    case wrongPlan(method: String, MaskPlan.Kind)
+
+    /// The reason in one sentence.
+    public var description: String {
+        switch self {
+        case .wrongPlan(let method, let kind): "method \"\(method)\" cannot use a plan of \(kind.rawValue)"
+        }
+    }
+}

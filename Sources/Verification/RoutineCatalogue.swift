@@ -1,0 +1,28 @@
+import Autodiff
+
+/// A computation that golden cases name.
+struct GoldenRoutine: Sendable {
+    /// The topics it belongs to.
+    let topics: Set<String>
+    /// The name in a case's `routine`; `model` for whole training cases.
+    let name: String
+    /// Computes what the case expects.
+    let run: @Sendable (GoldenCase, Engine) throws -> GoldenOutcome
+
+    init(
+        _ topics: Set<String>, _ name: String, _ run: @escaping @Sendable (GoldenCase, Engine) throws -> GoldenOutcome
+    ) {
+        self.topics = topics
+        self.name = name
+        self.run = run
+    }
+
+    init(_ topics: Set<String>, _ name: String, _ run: @escaping @Sendable (GoldenCase) throws -> GoldenOutcome) {
+        self.init(topics, name) { golden, _ in try run(golden) }
+    }
+}
+
+/// Every computation that is known.
+let goldenRoutines: [GoldenRoutine] =
+    maskRoutines + positionRoutines + patchRoutines + scheduleRoutines + pretrainingRoutines + fineTuningRoutines
+    + fileRoutines + dataRoutines + evaluationRoutines
