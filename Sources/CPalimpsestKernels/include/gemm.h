@@ -4,7 +4,7 @@
 #pragma clang assume_nonnull begin
 
 /* What happens to an element of a product before it is stored, in this order. All matrices here are [m, n] with the
-   row stride of C. A zeroed struct does nothing. */
+   row stride of C, and must not overlap C. A zeroed struct does nothing. */
 typedef struct {
     bool accumulate;                   /* C += product, nothing else; for gradients */
     const float *_Nullable bias;       /* [n], added to every row */

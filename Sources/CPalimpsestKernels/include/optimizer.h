@@ -3,8 +3,9 @@
 
 #pragma clang assume_nonnull begin
 
+/* Double, because 1 - beta2 in float would be wrong by 1e-5 of itself. */
 typedef struct {
-    float learning_rate, beta1, beta2, epsilon, weight_decay;
+    double learning_rate, beta1, beta2, epsilon, weight_decay;
     double correction1, correction2; /* 1 - beta^step */
 } pal_adamw;
 

@@ -1,0 +1,88 @@
+#pragma once
+/* What the drivers (one file a header) and the kernels of each level share. Drivers cut work into tasks and know
+   threads; kernels work on one task's range and know vectors. */
+#include "attention.h"
+#include "engine.h"
+#include "gemm.h"
+#include "normalization.h"
+#include "optimizer.h"
+#include "pointwise.h"
+
+#pragma clang assume_nonnull begin
+
+typedef struct {
+    size_t m, n, k;
+    const float *a;
+    size_t a_row, a_col;
+    const float *b;
+    size_t b_row, b_col;
+    float *c;
+    size_t c_row;
+    pal_epilogue epilogue;
+} pal_product;
+
+typedef struct {
+    pal_attention_shape shape;
+    const float *q, *k, *v;
+    const float *_Nullable bias;
+    float *_Nullable out;
+    float *_Nullable probabilities;
+    const float *_Nullable d_out;
+    float *_Nullable d_q, *_Nullable d_k, *_Nullable d_v;
+    float *_Nullable d_scores; /* [batch, heads, q_tokens, k_tokens], where a bias wants its gradient */
+} pal_attention_job;
+
+/* The kernels of one instruction set. */
+typedef struct {
+    size_t (*product_scratch)(const pal_product *p, size_t rows);
+    void (*product_rows)(const pal_product *p, size_t first, size_t rows, float *scratch);
+
+    size_t (*attention_scratch)(const pal_attention_job *job, bool backward);
+    void (*attention_forward)(const pal_attention_job *job, size_t picture, size_t head, float *scratch);
+    void (*attention_backward)(const pal_attention_job *job, size_t picture, size_t head, float *scratch);
+
+    void (*layer_norm_forward)(size_t rows, size_t columns, const float *x, const float *_Nullable gamma,
+                               const float *_Nullable beta, float epsilon, float *y, float *_Nullable statistics);
+    void (*layer_norm_backward)(size_t rows, size_t columns, const float *x, const float *_Nullable gamma,
+                                const float *statistics, const float *dy, float *dx, bool add_to_dx,
+                                float *_Nullable d_gamma, float *_Nullable d_beta);
+    void (*softmax_forward)(size_t rows, size_t columns, const float *x, float *y, bool logarithm);
+    void (*softmax_backward)(size_t rows, size_t columns, const float *y, const float *dy, float *dx,
+                             bool logarithm);
+    void (*add_rows)(size_t rows, size_t columns, const float *x, float *sums);
+
+    void (*apply)(pal_function f, size_t count, const float *x, float *y, float *_Nullable derivative);
+    void (*scale_add)(size_t count, const float *x, float a, const float *_Nullable z, float b, float *y);
+    void (*multiply)(size_t count, const float *x, const float *z, float *y, bool accumulate);
+
+    void (*adamw)(size_t count, float *p, const float *g, float *m, float *v, const pal_adamw *options,
+                  float gradient_scale);
+    double (*sum_of_squares)(size_t count, const float *x);
+} pal_kernels;
+
+extern const pal_kernels pal_kernels_portable;
+#if defined(__x86_64__)
+extern const pal_kernels pal_kernels_avx2, pal_kernels_avx512;
+#endif
+const pal_kernels *pal_kernels_for(pal_isa isa);
+
+const pal_kernels *pal_engine_kernels(const pal_engine *engine);
+/* Scratch that all workers may use; asked for on the calling thread, outside of regions. */
+float *pal_engine_shared(pal_engine *engine, size_t floats);
+
+/* Ranges of rows whose sums are added in order: at most 16 blocks, of 32 rows at least. */
+static inline size_t pal_sum_block(size_t rows) {
+    size_t block = (rows + 15) / 16;
+    return block < 32 ? 32 : block;
+}
+
+/* Rows a task, so that a task has some 16 thousand elements: enough to be worth claiming, few enough to share. */
+static inline size_t pal_row_block(size_t columns) {
+    size_t block = 16384 / (columns ? columns : 1);
+    return block ? block : 1;
+}
+
+static inline size_t pal_min(size_t a, size_t b) { return a < b ? a : b; }
+static inline size_t pal_blocks(size_t count, size_t block) { return (count + block - 1) / block; }
+
+#pragma clang assume_nonnull end

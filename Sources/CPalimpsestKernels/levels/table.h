@@ -1,0 +1,17 @@
+const pal_kernels LEVEL = {
+    .product_scratch = product_scratch,
+    .product_rows = product_rows,
+    .attention_scratch = attention_scratch,
+    .attention_forward = attention_forward,
+    .attention_backward = attention_backward,
+    .layer_norm_forward = layer_norm_forward,
+    .layer_norm_backward = layer_norm_backward,
+    .softmax_forward = softmax_forward,
+    .softmax_backward = softmax_backward,
+    .add_rows = add_rows,
+    .apply = apply,
+    .scale_add = scale_add,
+    .multiply = multiply,
+    .adamw = adamw,
+    .sum_of_squares = sum_of_squares,
+};

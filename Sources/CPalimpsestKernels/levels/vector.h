@@ -1,0 +1,61 @@
+/* Vectors of LANES floats. Everything else in this folder is written in them, once, and compiled for each level: the
+   including file defines LANES and turns the instruction set on. Sums over lanes have one fixed order a level. */
+#include "../internal.h"
+#include <math.h>
+#include <string.h>
+
+#define INLINE static inline __attribute__((always_inline))
+
+typedef float vf __attribute__((ext_vector_type(LANES)));
+typedef int32_t vi __attribute__((ext_vector_type(LANES)));
+typedef double vd __attribute__((ext_vector_type(LANES)));
+typedef struct {
+    vf v;
+} __attribute__((packed, aligned(4), may_alias)) unaligned;
+
+INLINE vf load(const float *p) { return ((const unaligned *)p)->v; }
+INLINE void store(float *p, vf x) { ((unaligned *)p)->v = x; }
+INLINE vf splat(float x) { return (vf)x; }
+
+/* The first n < LANES elements; the others are 0, and not read. */
+INLINE vf load_part(const float *p, size_t n) {
+    float lanes[LANES] = {0};
+    for (size_t i = 0; i < n; i++) lanes[i] = p[i];
+    return load(lanes);
+}
+INLINE void store_part(float *p, vf x, size_t n) {
+    float lanes[LANES];
+    store(lanes, x);
+    for (size_t i = 0; i < n; i++) p[i] = lanes[i];
+}
+INLINE vf load_some(const float *p, size_t n) { return n >= LANES ? load(p) : load_part(p, n); }
+INLINE void store_some(float *p, vf x, size_t n) {
+    if (n >= LANES) store(p, x);
+    else store_part(p, x, n);
+}
+
+#ifdef HAS_FMA
+INLINE vf fma_(vf a, vf b, vf c) { return __builtin_elementwise_fma(a, b, c); }
+#else
+INLINE vf fma_(vf a, vf b, vf c) { return a * b + c; }
+#endif
+
+/* Written so that a NaN in x comes through. */
+INLINE vf at_most(vf x, float limit) { return splat(limit) < x ? splat(limit) : x; }
+INLINE vf at_least(vf x, float limit) { return splat(limit) > x ? splat(limit) : x; }
+
+INLINE float sum_lanes(vf x) {
+    float lanes[LANES];
+    store(lanes, x);
+    for (int half = LANES / 2; half > 0; half /= 2)
+        for (int i = 0; i < half; i++) lanes[i] += lanes[i + half];
+    return lanes[0];
+}
+INLINE float max_lanes(vf x) {
+    float lanes[LANES];
+    store(lanes, x);
+    float most = lanes[0];
+    for (int i = 1; i < LANES; i++) most = most > lanes[i] ? most : lanes[i];
+    return most;
+}
+INLINE vf absolute(vf x) { return (vf)((vi)x & 0x7fffffff); }
