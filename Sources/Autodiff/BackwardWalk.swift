@@ -47,7 +47,8 @@ struct BackwardWalk: ~Copyable {
 
     /// Lets a kernel write (`accumulate` false) or add (true) a gradient of `count` elements right where it belongs.
     mutating func accumulate(
-        into slot: Variable.Slot, count: Int, _ body: (_ target: UnsafeMutablePointer<Float>, _ accumulate: Bool) -> Void
+        into slot: Variable.Slot, count: Int,
+        _ body: (_ target: UnsafeMutablePointer<Float>, _ accumulate: Bool) -> Void
     ) {
         switch slot {
         case .none: break

@@ -66,7 +66,7 @@ extension Engine {
     /// One number everywhere, from the pool.
     func filled(_ value: Float, _ shape: Shape) -> Tensor {
         let result = tensor(shape)
-        result.pointer.update(repeating: value, count: result.count)
+        pal_fill(handle, result.count, value, result.pointer, false)
         return result
     }
 

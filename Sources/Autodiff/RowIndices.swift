@@ -27,6 +27,15 @@ public struct RowIndices: Sendable, Equatable {
         values[picture * count..<(picture + 1) * count]
     }
 
+    /// The row numbers as kernels want them; the address is valid even where there are none.
+    func withPointer<Result>(_ body: (UnsafePointer<Int32>) -> Result) -> Result {
+        values.withUnsafeBufferPointer { values in
+            if let start = values.baseAddress { return body(start) }
+            var nothing: Int32 = 0
+            return body(&nothing)
+        }
+    }
+
     /// Stops the program when an index is outside `0..<rows`: a kernel would read foreign memory.
     func check(below rows: Int) {
         if let bad = values.first(where: { $0 < 0 || Int($0) >= rows }) {

@@ -48,6 +48,13 @@ public struct Shape: Sendable, Hashable, ExpressibleByArrayLiteral {
         return copy
     }
 
+    /// The same shape without one axis.
+    func removing(axis: Int) -> Shape {
+        var lengths = Array(self)
+        lengths.remove(at: axis)
+        return Shape(lengths)
+    }
+
     /// Whether both shapes have the same axes.
     public static func == (left: Shape, right: Shape) -> Bool {
         guard left.rank == right.rank else { return false }

@@ -12,7 +12,7 @@ public struct Tape: ~Copyable {
     private var layout: [ParameterEntry]?
 
     /// Gets the gradient of a record's output and hands gradients on to the inputs.
-    typealias Pullback = (_ gradient: consuming Tensor, _ walk: inout BackwardWalk) -> Void
+    typealias Pullback = (_ gradient: Tensor, _ walk: inout BackwardWalk) -> Void
 
     struct Record {
         let primitive: Primitive

@@ -33,8 +33,7 @@ extension Tape {
         let shape = x.shape.withColumns(outputs)
         let rows = x.shape.rows
         let y = engine.tensor(shape)
-        let parts = [x, weight] + (bias.map { [$0] } ?? [])
-        var needed = parts.contains(where: \.needsGradient)
+        var needed = x.needsGradient || weight.needsGradient || bias?.needsGradient == true
 
         var after = pal_epilogue()
         after.bias = UnsafePointer(bias?.value.pointer)
@@ -80,7 +79,7 @@ extension Tape {
 
 extension BackwardWalk {
     /// dX = dY·W for a linear layer, at once multiplied by the derivative of the activation that made x, if any.
-    fileprivate mutating func linearInput(_ x: Variable, _ weight: Tensor, _ gradient: borrowing Tensor, rows: Int) {
+    fileprivate mutating func linearInput(_ x: Variable, _ weight: Tensor, _ gradient: Tensor, rows: Int) {
         let engine = engine
         let inputs = x.shape.columns
         let outputs = gradient.count / max(rows, 1)
