@@ -13,11 +13,12 @@ let mathsLibrary: [LinkerSetting] = [.linkedLibrary("m", .when(platforms: [.linu
 
 /// A Swift target of ours; `needs` names other targets of this package, `packages` products of others.
 func module(
-    _ name: String, needs: [String] = [], packages: [Target.Dependency] = [], linker: [LinkerSetting] = []
+    _ name: String, needs: [String] = [], packages: [Target.Dependency] = [], exclude: [String] = [],
+    linker: [LinkerSetting] = []
 ) -> Target {
     .target(
-        name: name, dependencies: needs.map { .byName(name: $0) } + packages, swiftSettings: settings,
-        linkerSettings: linker)
+        name: name, dependencies: needs.map { .byName(name: $0) } + packages, exclude: exclude,
+        swiftSettings: settings, linkerSettings: linker)
 }
 
 func program(_ name: String, needs: [String], packages: [Target.Dependency]) -> Target {
@@ -68,7 +69,7 @@ let package = Package(
             name: "CPalimpsestImageCodecs",
             linkerSettings: [.linkedLibrary("png"), .linkedLibrary("jpeg"), .linkedLibrary("z")]),
 
-        module("Autodiff", needs: ["CPalimpsestKernels", "RandomStreams"]),
+        module("Autodiff", needs: ["CPalimpsestKernels", "RandomStreams"], exclude: ["README.md"]),
         module("Optimizers", needs: ["Autodiff", "CPalimpsestKernels", "RecipeSchema"]),
         module("Checkpoints", needs: ["ContentDigests", "RecipeSchema"]),
         module("VisionTransformers", needs: ["Autodiff", "ImageMasking", "RandomStreams", "RecipeSchema"]),

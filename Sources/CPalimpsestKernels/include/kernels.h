@@ -1,5 +1,6 @@
 #pragma once
 #include "attention.h"
+#include "buffers.h"
 #include "engine.h"
 #include "gemm.h"
 #include "normalization.h"

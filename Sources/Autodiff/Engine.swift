@@ -1,0 +1,88 @@
+import CPalimpsestKernels
+
+/// Instruction sets the kernels are compiled for.
+public enum KernelLevel: String, Sendable, CaseIterable {
+    /// Plain C; runs everywhere.
+    case portable
+    /// AVX2 with fused multiply-add.
+    case avx2
+    /// AVX-512.
+    case avx512
+
+    /// The best level of this processor; the environment variable `PALIMPSEST_ISA` lowers it.
+    public static var best: KernelLevel { KernelLevel(pal_isa_best()) }
+
+    init(_ level: pal_isa) {
+        switch level {
+        case PAL_ISA_AVX2: self = .avx2
+        case PAL_ISA_AVX512: self = .avx512
+        default: self = .portable
+        }
+    }
+
+    var isa: pal_isa {
+        switch self {
+        case .portable: PAL_ISA_PORTABLE
+        case .avx2: PAL_ISA_AVX2
+        case .avx512: PAL_ISA_AVX512
+        }
+    }
+}
+
+/// Why no engine could be made.
+public enum EngineError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// The number of threads is outside 1…1024.
+    case threads(Int)
+    /// The system gave no memory or no threads.
+    case unavailable(threads: Int)
+
+    /// One sentence for the user.
+    public var description: String {
+        switch self {
+        case .threads(let count): "\(count) threads were asked for; allowed are 1 to 1024."
+        case .unavailable(let threads): "The system could not start \(threads) threads; ask for fewer."
+        }
+    }
+}
+
+/// Threads, memory and kernels: what a computation runs on.
+///
+/// Made once and handed to every `Tape`. One thread may use an engine at a time; the parallel work inside a primitive
+/// is the engine's own. The results do not depend on the number of threads.
+public final class Engine: Sendable {
+    /// The C engine. Only `deinit` frees it, so every call through a live `Engine` is valid.
+    nonisolated(unsafe) let handle: OpaquePointer
+    let pool: BufferPool
+
+    /// Starts `threads` threads, the caller's included.
+    ///
+    /// - Parameters:
+    ///   - level: Lowered to `KernelLevel.best` where the processor has less.
+    ///   - poisonsBuffers: Fills every buffer with NaN before use; for tests.
+    public init(
+        threads: Int, level: KernelLevel = .best, poisonsBuffers: Bool = false
+    ) throws(EngineError) {
+        guard (1...1024).contains(threads) else { throw .threads(threads) }
+        guard let handle = pal_engine_create(threads, level.isa) else { throw .unavailable(threads: threads) }
+        self.handle = handle
+        self.pool = BufferPool(poisons: poisonsBuffers)
+    }
+
+    deinit {
+        pal_engine_destroy(handle)
+    }
+
+    /// Number of threads, the caller's included.
+    public var threads: Int { Int(pal_engine_threads(handle)) }
+
+    /// The instruction set in use.
+    public var level: KernelLevel { KernelLevel(pal_engine_isa(handle)) }
+
+    /// How many buffers the engine has asked from the system so far; constant once all shapes have been seen.
+    public var systemAllocations: Int { pool.systemAllocations }
+
+    /// A tensor with undefined contents from the pool.
+    func tensor(_ shape: Shape) -> Tensor {
+        Tensor(undefined: shape, pool: pool)
+    }
+}

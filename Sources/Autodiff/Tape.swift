@@ -1,0 +1,114 @@
+/// Records one forward pass and walks it back once.
+///
+/// A tape is made for a step, handed down as `inout`, and consumed by `gradients(of:…)`: using it afterwards does not
+/// compile, and nothing it held (activations, parameter values) outlives the call. Primitives are methods in the
+/// extensions under `Primitives/`.
+public struct Tape: ~Copyable {
+    /// Threads, memory and kernels of this computation.
+    public let engine: Engine
+    /// Whether anything is kept for gradients.
+    public let recording: Bool
+    private var records: [Record] = []
+    private var layout: [ParameterEntry]?
+
+    /// Gets the gradient of a record's output and hands gradients on to the inputs.
+    typealias Pullback = (_ gradient: Tensor, _ walk: inout BackwardWalk) -> Void
+
+    struct Record {
+        let primitive: Primitive
+        /// If there, the gradient that the pullback gets is multiplied by it, element by element.
+        let factor: Tensor?
+        let pullback: Pullback
+    }
+
+    /// Starts an empty tape; without `recording` every result is a constant and nothing is kept.
+    public init(engine: Engine, recording: Bool = true) {
+        self.engine = engine
+        self.recording = recording
+    }
+
+    /// Which primitives were recorded, in order.
+    public var primitives: [Primitive] { records.map(\.primitive) }
+
+    /// A value without gradient.
+    public func constant(_ value: Tensor) -> Variable {
+        Variable(value: value, slot: .none)
+    }
+
+    /// A parameter; its gradient is collected when the tape is recording. All parameters of one tape come from one
+    /// store: read those of another (a teacher's, say) with `constant(store[id])`.
+    public mutating func parameter(_ id: ParameterID, of store: ParameterStore) -> Variable {
+        guard recording else { return constant(store[id]) }
+        if let layout {
+            precondition(layout == store.entries, "parameters of two different stores on one tape")
+        } else {
+            layout = store.entries
+        }
+        return Variable(value: store[id], slot: .parameter(id))
+    }
+
+    /// Appends an operation with one differentiable result.
+    ///
+    /// Called only when one of the inputs needs a gradient; otherwise the result is a `constant`.
+    mutating func record(
+        _ primitive: Primitive, _ output: Tensor, factor: Tensor? = nil, pullback: @escaping Pullback
+    ) -> Variable {
+        let slot = Variable.Slot.intermediate(records.count)
+        records.append(Record(primitive: primitive, factor: factor, pullback: pullback))
+        return Variable(value: output, slot: slot)
+    }
+
+    /// Walks back from `loss` and adds the gradients of all parameters to `gradients`.
+    ///
+    /// - Parameters:
+    ///   - loss: A single number, unless a cotangent is given.
+    ///   - cotangent: What the gradients are of: Σ cotangent · loss; 1 where absent. With `1/n` in it, the gradients of
+    ///     n batches are averaged.
+    ///   - gradients: Laid out as the store the parameters came from.
+    public consuming func gradients(
+        of loss: Variable, cotangent: Tensor? = nil, adding gradients: inout Gradients
+    ) {
+        walk(from: loss, cotangent, &gradients, keeping: true)
+    }
+
+    /// Walks back from `loss` and overwrites `gradients`; parameters that do not act on `loss` get zeros.
+    public consuming func gradients(
+        of loss: Variable, cotangent: Tensor? = nil, replacing gradients: inout Gradients
+    ) {
+        walk(from: loss, cotangent, &gradients, keeping: false)
+    }
+
+    /// Walks back from `loss` and returns new gradients for the parameters of `store`.
+    public consuming func gradients(
+        of loss: Variable, cotangent: Tensor? = nil, for store: ParameterStore
+    ) -> Gradients {
+        var gradients = Gradients(for: store)
+        walk(from: loss, cotangent, &gradients, keeping: false)
+        return gradients
+    }
+
+    private consuming func walk(
+        from loss: Variable, _ cotangent: Tensor?, _ gradients: inout Gradients, keeping: Bool
+    ) {
+        precondition(recording, "gradients of a tape that does not record")
+        precondition(
+            cotangent != nil || loss.value.count == 1, "gradients of a tensor of shape \(loss.shape) need a cotangent")
+        precondition(
+            layout.map { $0 == gradients.entries } ?? true, "the gradients belong to another store than the parameters")
+        let seed = cotangent ?? Tensor(filled: 1, loss.shape)
+        precondition(
+            seed.count == loss.value.count, "cotangent of shape \(seed.shape) for a loss of shape \(loss.shape)")
+
+        var walk = BackwardWalk(engine: engine, records: records, gradients: gradients, keeping: keeping)
+        // The walk is now the sole owner of the buffer and writes it in place.
+        gradients = Gradients(for: ParameterStore())
+        walk.add(seed, to: loss.slot)
+        var records: [Record] = []
+        swap(&records, &self.records)
+        while let record = records.popLast() {
+            guard let gradient = walk.takeGradient(of: records.count) else { continue }
+            record.pullback(gradient, &walk)
+        }
+        gradients = walk.finish()
+    }
+}
