@@ -51,7 +51,7 @@ public enum EngineError: Error, Sendable, Equatable, CustomStringConvertible {
 /// is the engine's own. The results do not depend on the number of threads.
 public final class Engine: Sendable {
     /// The C engine. Only `deinit` frees it, so every call through a live `Engine` is valid.
-    nonisolated(unsafe) let handle: OpaquePointer
+    package nonisolated(unsafe) let handle: OpaquePointer
     let pool: BufferPool
 
     /// Starts `threads` threads, the caller's included.

@@ -67,7 +67,7 @@ public struct AdamW: Sendable {
         step += 1
         let groups = groups
         var options = pal_adamw(
-            learning_rate: 0, beta1: Float(beta1), beta2: Float(beta2), epsilon: Float(epsilon), weight_decay: 0,
+            learning_rate: 0, beta1: beta1, beta2: beta2, epsilon: epsilon, weight_decay: 0,
             correction1: 1 - pow(beta1, Double(step)), correction2: 1 - pow(beta2, Double(step)))
         parameters.withUnsafeMutableBuffer { p in
             gradients.flat.withUnsafeBuffer { g in
@@ -77,8 +77,8 @@ public struct AdamW: Sendable {
                             let v = v.baseAddress
                         else { return }
                         for group in groups {
-                            options.learning_rate = Float(learningRate * group.scale)
-                            options.weight_decay = Float(group.weightDecay)
+                            options.learning_rate = learningRate * group.scale
+                            options.weight_decay = group.weightDecay
                             let start = group.range.lowerBound
                             pal_adamw_step(
                                 engine.handle, group.range.count, p + start, g + start, m + start, v + start, options,

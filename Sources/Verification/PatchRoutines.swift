@@ -25,7 +25,7 @@ extension Tensor {
 
 extension GoldenValue {
     /// The numbers of an engine tensor.
-    init(_ tensor: Tensor) { self.init(tensor.array, tensor.shape.array) }
+    init(_ tensor: Tensor) { self.init(tensor.array, Array(tensor.shape)) }
 }
 
 private func patchOrder(_ golden: GoldenCase, _ engine: Engine) throws -> GoldenOutcome {
@@ -63,7 +63,7 @@ private func initialValues(_ golden: GoldenCase) throws -> GoldenOutcome {
             outcome.check("\(name) exists", false)
             continue
         }
-        outcome.check("shape of \(name)", tensor.shape.array == law["shape"]?.array?.compactMap(\.int))
+        outcome.check("shape of \(name)", Array(tensor.shape) == law["shape"]?.array?.compactMap(\.int))
         let values = tensor.array.map { Double($0) }
         if kind == "constant" {
             outcome.check("\(name) is constant", values.allSatisfy { $0 == law["value"]?.double })

@@ -1,5 +1,5 @@
 public import Autodiff
-public import ImageMasking
+import ImageMasking
 public import RandomStreams
 
 /// The light decoder of a masked autoencoder: encoded patches and mask tokens, put back in raster order, to predictions.

@@ -68,7 +68,7 @@ public struct Encoder: Sendable {
         patchBias = store.add(
             "patch_embed.proj.bias", [width],
             Initializers.uniform(
-                count: width, bound: 1 / Float(patchNumbers).squareRoot(), random: random.child("patch_embed.proj.bias")))
+                count: width, bound: 1 / Double(patchNumbers).squareRoot(), random: random.child("patch_embed.proj.bias")))
         blocks = (0..<options.depth).map { index in
             TransformerBlock(
                 "blocks.\(index)", width: width, heads: options.heads, hidden: options.hiddenWidth, adding: &store,
@@ -119,7 +119,7 @@ public struct Encoder: Sendable {
         // Only the patches that are seen are embedded; their positions are added as the product's residual.
         let patches = tape.patchify(
             tape.constant(images), patch: PatchSize(options.patchSize), order: .channelsFirst, of: visible)
-        let seen = visible ?? RowIndices(repeating: Array(0..<Int32(grid.count)), batch: images.shape[0])
+        let seen = visible ?? allPatches(images.shape[0])
         let located = tape.gatherRows(patchPositions, seen)
         let weight = tape.parameter(patchWeight, of: store)
         let bias = tape.parameter(patchBias, of: store)
@@ -128,6 +128,11 @@ public struct Encoder: Sendable {
         let first = tape.sliceRows(table, 0..<1)
         let token = tape.add(tape.parameter(classToken, of: store), first)
         return tape.prependRows(x, rows: token.reshaped([1, width]))
+    }
+
+    /// Every patch of every image, in raster order.
+    private func allPatches(_ images: Int) -> RowIndices {
+        RowIndices([[Int32]](repeating: Array(0..<Int32(grid.count)), count: images))
     }
 
     /// The embedding of every patch before positions are added, `[B, L, D]`; for traces.

@@ -1,0 +1,2 @@
+let dataRoutines: [GoldenRoutine] = []
+let evaluationRoutines: [GoldenRoutine] = []
