@@ -24,5 +24,5 @@ struct GoldenRoutine: Sendable {
 
 /// Every computation that is known.
 let goldenRoutines: [GoldenRoutine] =
-    maskRoutines + positionRoutines + patchRoutines + scheduleRoutines + pretrainingRoutines + fineTuningRoutines
+    encoderRoutines + maskRoutines + positionRoutines + patchRoutines + scheduleRoutines + pretrainingRoutines + fineTuningRoutines
     + fileRoutines + dataRoutines + evaluationRoutines

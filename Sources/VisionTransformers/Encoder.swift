@@ -145,3 +145,13 @@ public struct Encoder: Sendable {
         return tape.linear(patches, weight: weight, bias: bias).value
     }
 }
+
+extension Encoder {
+    /// The names of the encoder's own parameters in a store that may hold a decoder too, in the store's order.
+    public func parameterNames(in store: ParameterStore) -> [String] {
+        store.entries.map(\.name).filter { name in
+            ["cls_token", "pos_embed"].contains(name)
+                || ["patch_embed.", "blocks.", "norm."].contains { name.hasPrefix($0) }
+        }
+    }
+}

@@ -1,0 +1,78 @@
+public import ImageData
+public import ImageMasking
+public import PretrainingMethods
+public import RecipeSchema
+public import VisionTransformers
+
+/// Everything that decides a pretraining run.
+public struct Recipe: RecipeSection {
+    /// The version of the format; always 1.
+    public var palimpsest = 1
+    /// Names the run.
+    public var name = "run"
+    /// The seed from which every random stream is derived.
+    public var seed = 0
+    /// Where images come from and how they are prepared.
+    public var data = DataOptions()
+    /// The encoder.
+    public var model = EncoderOptions()
+    /// The masking strategy.
+    public var mask: any MaskingStrategy = RandomMasking()
+    /// The pretraining method.
+    public var method: any PretrainingOptions = MAEOptions()
+    /// Optimisation.
+    public var train = TrainOptions()
+    /// Logging and checkpoints.
+    public var log = LogOptions()
+
+    /// The defaults of every section.
+    public init() {}
+
+    /// The sections.
+    public static let fields: [Field<Self>] = [
+        Field("palimpsest", \.palimpsest, in: .closed(1...1), "Version of the recipe format."),
+        Field(
+            "name", \.name,
+            in: .rule("1 to 100 letters, digits, '-', '_' or '.'") { name in
+                let plain = name.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "-_.".contains($0)) }
+                return plain && !name.hasPrefix(".") && (1...100).contains(name.count)
+            }, "Names the run."),
+        Field("seed", \.seed, in: .atLeast(0), "The seed from which every random stream is derived."),
+        Field("data", \.data, "Where images come from and how they are prepared."),
+        Field("model", \.model, "The encoder."),
+        Field(
+            "mask", \.mask, tag: "strategy", among: maskingStrategies, "The masking strategy.",
+            open: { $0 as? any MaskingStrategy }, close: { $0 }),
+        Field(
+            "method", \.method, tag: "name", among: pretrainingMethods, "The pretraining method.",
+            open: { $0 as? any PretrainingOptions }, close: { $0 }),
+        Field("train", \.train, "Optimisation."),
+        Field("log", \.log, "Logging and checkpoints."),
+    ]
+
+    /// The patch grid of the images.
+    public var grid: PatchGrid { model.grid(height: data.imageSize.height, width: data.imageSize.width) }
+}
+
+extension Recipe {
+    /// The recipe of a JSON text with the changes of `--set`; throws every fault at once.
+    ///
+    /// The keys `$schema` (for editors) and `resolved_by` (in run folders) are allowed and carry nothing.
+    public static func parse(_ bytes: [UInt8], set assignments: [String] = []) throws -> Recipe {
+        var json = try JSONParser.parse(bytes)
+        var problems: [Problem] = []
+        for assignment in assignments {
+            do throws(Problem) { try json.set(assignment) } catch { problems.append(error) }
+        }
+        if case .object(let members) = json.kind {
+            json.kind = .object(members.filter { $0.name != "$schema" && $0.name != "resolved_by" })
+            for key in ["palimpsest", "name"] where json[key] == nil {
+                problems.append(Problem(line: json.line, path: "$.\(key)", message: "the key is missing"))
+            }
+        }
+        let recipe = Recipe.decode(json, at: "$", &problems)
+        if let recipe { problems += recipe.faults(in: json) }
+        guard let recipe, problems.isEmpty else { throw Problems(problems) }
+        return recipe
+    }
+}

@@ -1,0 +1,49 @@
+import ImageMasking
+import PretrainingMethods
+import RecipeSchema
+import VisionTransformers
+
+extension Recipe {
+    /// Faults between sections; each was readable by itself.
+    func faults(in json: JSONValue) -> [Problem] {
+        var problems: [Problem] = []
+        func fault(_ path: String, _ message: String) {
+            problems.append(Problem(line: json.line(of: path), path: "$.\(path)", message: message))
+        }
+        let size = data.imageSize
+        let patch = model.patchSize
+        if size.height % patch != 0 || size.width % patch != 0 || size.height < patch || size.width < patch {
+            fault(
+                "data.image_size",
+                "\(size.height) x \(size.width) is not a multiple of model.patch_size \(patch) in both directions")
+        } else {
+            for reason in mask.faults(on: grid) { fault("mask", reason) }
+        }
+        let method = type(of: method)
+        let strategy = type(of: mask)
+        if !method.masks.contains(strategy.kind) {
+            let right = maskingStrategies.filter { method.masks.contains($0.kind) }.map { "\"\($0.name)\"" }
+            fault(
+                "mask.strategy",
+                "method \"\(method.name)\" cannot use \"\(strategy.name)\"; it takes \(right.joined(separator: ", "))")
+        }
+        for (key, values) in [("mean", data.mean), ("std", data.std)] {
+            if let values, values.count != model.channels {
+                fault("data.\(key)", "\(values.count) numbers for model.channels \(model.channels)")
+            }
+        }
+        return problems
+    }
+}
+
+extension JSONValue {
+    /// The line of the value at a dotted path, or of the nearest object around it that is there.
+    fileprivate func line(of path: String) -> Int {
+        var value = self
+        for name in path.split(separator: ".") {
+            guard let inner = value[String(name)] else { break }
+            value = inner
+        }
+        return value.line
+    }
+}

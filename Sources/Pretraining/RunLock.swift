@@ -1,0 +1,28 @@
+import Foundation
+
+/// A lock on a run folder, so that two processes never write to it at once.
+///
+/// The operating system releases it when the process ends, however it ends: a stale lock cannot be in the way.
+final class RunLock: Sendable {
+    private let descriptor: Int32
+
+    /// Locks a folder; nil when another process holds it.
+    init?(folder: String) throws(RunError) {
+        let path = folder + "/lock"
+        let opened = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+        guard opened >= 0 else {
+            throw RunError(.cannotCreate, "cannot create \(path): \(String(cString: strerror(errno)))")
+        }
+        guard flock(opened, LOCK_EX | LOCK_NB) == 0 else {
+            close(opened)
+            return nil
+        }
+        descriptor = opened
+        // For people who look: which process it is.
+        ftruncate(descriptor, 0)
+        let text = "\(getpid())\n"
+        _ = text.withCString { write(descriptor, $0, strlen($0)) }
+    }
+
+    deinit { close(descriptor) }
+}

@@ -1,0 +1,36 @@
+@preconcurrency import Dispatch
+import Foundation
+import Synchronization
+
+/// Turns SIGINT and SIGTERM into a wish to stop; a second signal ends the process at once.
+public final class StopSignal: Sendable {
+    private let received = Mutex<Int32>(0)
+    private let sources: [any DispatchSourceSignal]
+
+    /// Takes over both signals for the rest of the process.
+    public init() {
+        let queue = DispatchQueue(label: "palimpsest.signals")
+        sources = [SIGINT, SIGTERM].map { number in
+            signal(number, SIG_IGN)
+            return DispatchSource.makeSignalSource(signal: number, queue: queue)
+        }
+        for (source, number) in zip(sources, [SIGINT, SIGTERM]) {
+            source.setEventHandler { [weak self] in self?.receive(number) }
+            source.resume()
+        }
+    }
+
+    private func receive(_ number: Int32) {
+        let isSecond = received.withLock { held in
+            defer { held = number }
+            return held != 0
+        }
+        if isSecond { _exit(128 + number) }
+    }
+
+    /// The signal that asks to stop, if one came.
+    public var number: Int32? {
+        let held = received.withLock { $0 }
+        return held == 0 ? nil : held
+    }
+}

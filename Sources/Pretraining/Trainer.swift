@@ -1,0 +1,95 @@
+import Autodiff
+import ImageData
+import ImageMasking
+import Optimizers
+import PretrainingMethods
+import RandomStreams
+
+/// The training step: batches in, parameters changed in place.
+///
+/// Everything that a step depends on is here or a function of the step number, so a trainer restored to step k takes the
+/// same step k as one that was never stopped.
+struct Trainer<Method: PretrainingMethod>: ~Copyable {
+    /// The method with its parameters.
+    var method: Method
+    /// The optimiser with its moments.
+    var optimizer: AdamW
+    private let recipe: Recipe
+    private let engine: Engine
+    private let schedule: LearningRateSchedule
+    private let stepsPerEpoch: Int
+    private let maskStream: RandomStream
+    private let modelStream: RandomStream
+    private var gradients: Gradients
+
+    /// What one step shows.
+    struct Report {
+        var loss: Double
+        var constantLoss: Double?
+        var learningRate: Double
+        var gradientNorm: Double
+        var unreadable: [UnreadablePicture] = []
+    }
+
+    init(_ method: Method, _ recipe: Recipe, stepsPerEpoch: Int, engine: Engine) {
+        let train = recipe.train
+        let random = RandomStream(seed: UInt64(recipe.seed))
+        self.method = method
+        self.recipe = recipe
+        self.engine = engine
+        self.stepsPerEpoch = stepsPerEpoch
+        maskStream = random.child("mask")
+        modelStream = random.child("model_draws")
+        schedule = train.learningRateSchedule
+        optimizer = AdamW(
+            for: method.parameters, beta1: train.betas[0], beta2: train.betas[1], epsilon: train.eps,
+            weightDecay: train.weightDecay, rule: train.decayTokens ? .matrices : .matricesButTokens)
+        gradients = Gradients(for: method.parameters)
+    }
+
+    /// Optimiser steps taken.
+    var step: Int { optimizer.step }
+
+    /// Takes one optimiser step on the next `accumulate` batches; a loss or gradient that is not finite changes nothing.
+    mutating func takeStep(_ loader: Loader, isLogged: Bool) throws -> Report {
+        let accumulate = recipe.train.accumulate
+        var report = Report(
+            loss: 0, learningRate: schedule.rate(at: Double(step) / Double(stepsPerEpoch)), gradientNorm: 0)
+        for part in 0..<accumulate {
+            let loaded = try loader.next()
+            report.unreadable += loaded.unreadable
+            let batch = Batch(
+                images: Tensor(loaded.images, Shape(loaded.shape)), samples: loaded.samples, epoch: loaded.epoch)
+            let request = MaskRequest(
+                grid: recipe.grid, samples: loaded.samples, epoch: loaded.epoch, step: loaded.step)
+            let plan = try recipe.mask.plan(request, random: maskStream)
+            var tape = Tape(engine: engine)
+            let asked = StepRequest(random: modelStream, wantsConstantLoss: isLogged)
+            let result = try method.loss(batch, plan, asked, on: &tape)
+            let share = 1 / Double(accumulate)
+            report.loss += Double(result.loss.value.item) * share
+            if let constant = result.constantLoss { report.constantLoss = (report.constantLoss ?? 0) + constant * share }
+            let cotangent = Tensor([Float(share)], [])
+            if part == 0 {
+                tape.gradients(of: result.loss, cotangent: cotangent, replacing: &gradients)
+            } else {
+                tape.gradients(of: result.loss, cotangent: cotangent, adding: &gradients)
+            }
+        }
+        report.gradientNorm = gradients.norm(on: engine)
+        guard report.loss.isFinite && report.gradientNorm.isFinite else { return report }
+        let scale = recipe.train.clipNorm.map { clippingFactor(norm: report.gradientNorm, limit: $0) } ?? 1
+        optimizer.update(
+            &method.parameters, gradients, learningRate: report.learningRate, gradientScale: scale, on: engine)
+        return report
+    }
+}
+
+extension TrainOptions {
+    /// The learning rate over the run.
+    var learningRateSchedule: LearningRateSchedule {
+        LearningRateSchedule(
+            peak: peakLearningRate, minimum: minLearningRate, epochs: Double(epochs), warmupEpochs: warmupEpochs,
+            warmupStart: warmupLearningRate, falls: schedule == .cosine)
+    }
+}

@@ -1,0 +1,97 @@
+import Autodiff
+import Checkpoints
+import ImageData
+import Optimizers
+import PretrainingMethods
+import RecipeSchema
+
+/// What a checkpoint holds besides parameters and moments: the position, and sums that rows of the log need.
+struct TrainingState: Equatable {
+    /// Optimiser steps taken.
+    var step = 0
+    /// Sum of the losses of this epoch's steps.
+    var epochLoss = 0.0
+    /// Steps of this epoch.
+    var epochSteps = 0
+    /// Digest of the recipe without its stopping point and log.
+    var recipe = ""
+    /// Digest of the data.
+    var data = ""
+
+    var json: JSONValue {
+        .object([
+            ("step", JSONValue(step)), ("epoch_loss", JSONValue(epochLoss)), ("epoch_steps", JSONValue(epochSteps)),
+            ("recipe", JSONValue(recipe)), ("data", JSONValue(data)), ("version", JSONValue(palimpsestVersion)),
+        ])
+    }
+
+    init() {}
+
+    init?(_ json: JSONValue) {
+        guard let step = json["step"]?.int, let loss = json["epoch_loss"]?.double, let steps = json["epoch_steps"]?.int,
+            let recipe = json["recipe"]?.string, let data = json["data"]?.string
+        else { return nil }
+        self.step = step
+        epochLoss = loss
+        epochSteps = steps
+        self.recipe = recipe
+        self.data = data
+    }
+}
+
+extension Trainer {
+    /// A checkpoint of this moment.
+    func checkpoint(_ state: TrainingState, _ recipe: Recipe) -> Checkpoint {
+        let metadata = ["format": "pt", "palimpsest": palimpsestVersion, "recipe": recipe.encoded.text()]
+        var model = SafetensorsFile(metadata: metadata)
+        var moments = SafetensorsFile(metadata: metadata)
+        for entry in method.parameters.entries {
+            let shape = Array(entry.shape)
+            model[entry.name] = method.parameters[entry.name].map { StoredTensor($0.array, shape: shape) }
+            for (name, flat) in [
+                ("first_moment", optimizer.firstMoments), ("second_moment", optimizer.secondMoments),
+            ] {
+                moments["\(name)/\(entry.name)"] = StoredTensor(
+                    flat.view(entry.range, as: entry.shape).array, shape: shape)
+            }
+        }
+        return Checkpoint(step: state.step, model: model, optimizer: moments, state: state.json)
+    }
+
+    /// Goes back to a checkpoint; throws where it does not hold what this method needs.
+    mutating func restore(_ checkpoint: Checkpoint, from place: String) throws(RunError) {
+        try method.parameters.load(checkpoint.model, from: place)
+        var first = [Float](repeating: 0, count: method.parameters.flatCount)
+        var second = first
+        for entry in method.parameters.entries {
+            first.replaceSubrange(
+                entry.range, with: try floats(checkpoint.optimizer, "first_moment/\(entry.name)", entry, place))
+            second.replaceSubrange(
+                entry.range, with: try floats(checkpoint.optimizer, "second_moment/\(entry.name)", entry, place))
+        }
+        let shape: Shape = [first.count]
+        optimizer.restore(
+            firstMoments: Tensor(first, shape), secondMoments: Tensor(second, shape), step: checkpoint.step)
+    }
+}
+
+private func floats(
+    _ file: SafetensorsFile, _ name: String, _ entry: ParameterEntry, _ place: String
+) throws(RunError) -> [Float] {
+    guard let stored = file[name] else { throw RunError(.data, "\(place) has no tensor \"\(name)\"") }
+    guard stored.shape == Array(entry.shape) else {
+        throw RunError(
+            .data, "\(place): \"\(name)\" has the shape \(stored.shape); this recipe's model needs \(entry.shape)")
+    }
+    return stored.floats()
+}
+
+extension ParameterStore {
+    /// Takes every parameter from a file.
+    mutating func load(_ file: SafetensorsFile, from place: String) throws(RunError) {
+        for id in ids {
+            let entry = entry(id)
+            setValue(Tensor(try floats(file, entry.name, entry, place), entry.shape), for: id)
+        }
+    }
+}

@@ -1,0 +1,35 @@
+import ImageData
+import Pretraining
+
+/// Opens the images that recipes and `--data` name.
+enum DataAccess {
+    /// The dataset cards of the working directory and those shipped.
+    static var cards: DatasetCards { DatasetCards(folders: RecipeLibrary.folders("datasets")) }
+
+    /// The recipe with mean and deviation written out.
+    static func resolved(_ recipe: Recipe) throws -> Recipe {
+        var resolved = recipe
+        let constants = try recipe.data.normalization(channels: recipe.model.channels, cards: cards)
+        resolved.data.mean = constants.mean
+        resolved.data.deviation = constants.deviation
+        return resolved
+    }
+
+    static func source(_ data: DataOptions, _ part: DatasetPart) throws -> any ImageSource {
+        try data.open(part, cards: cards)
+    }
+
+    static func trainingTransform(_ recipe: Recipe) throws -> TrainingTransform {
+        recipe.data.trainingTransform(
+            channels: recipe.model.channels, normalization: try constants(recipe))
+    }
+
+    static func evaluationTransform(_ recipe: Recipe) throws -> EvaluationTransform {
+        recipe.data.evaluationTransform(
+            channels: recipe.model.channels, normalization: try constants(recipe))
+    }
+
+    private static func constants(_ recipe: Recipe) throws -> Normalization {
+        try recipe.data.normalization(channels: recipe.model.channels, cards: cards)
+    }
+}

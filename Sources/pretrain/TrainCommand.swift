@@ -1,0 +1,166 @@
+import ArgumentParser
+import Autodiff
+import Foundation
+import ImageData
+import Logging
+import Pretraining
+import RecipeSchema
+
+/// `pretrain [train]`: pretrain by a recipe.
+struct TrainCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "train", abstract: "Pretrain by a recipe (the default verb).",
+        discussion: "Example: pretrain --recipe colormae.json --data images:/path/to/pictures --set train.epochs=20")
+
+    @Option(help: "The recipe: a path, or the name of one in ./recipes or shipped with the program.")
+    var recipe: String
+
+    @Option(help: "The run's folder. (default: runs/<name of the recipe>)")
+    var run: String?
+
+    @Option(help: "Other images: PATH, KIND:PATH or card=NAME:PATH, with KIND images, class_folders, shards, cifar or idx.")
+    var data: String?
+
+    @Option(name: .customLong("set"), help: "Change a value of the recipe: KEY=VALUE, such as mask.ratio=0.6.")
+    var changes: [String] = []
+
+    @Option(help: "Another seed.")
+    var seed: Int?
+
+    @Option(help: "Stop after that many optimiser steps.")
+    var maxSteps: Int?
+
+    @Flag(help: "Go on from the run's last good checkpoint.")
+    var resume = false
+
+    @Flag(help: "Replace an earlier run in the folder.")
+    var overwrite = false
+
+    @Option(help: "Begin with the parameters of a safetensors file.")
+    var initFrom: String?
+
+    @OptionGroup var output: TrainingOutput
+
+    func validate() throws {
+        if resume && (overwrite || initFrom != nil) {
+            throw ValidationError("--resume goes on with an earlier run; it excludes --overwrite and --init-from")
+        }
+    }
+
+    mutating func run() throws {
+        var changes = changes
+        if let seed { changes.append("seed=\(seed)") }
+        if let maxSteps { changes.append("train.max_steps=\(maxSteps)") }
+        var recipe = try RecipeLibrary.read(RecipeLibrary.find(recipe), set: changes)
+        if let data { recipe.data.source = try SourceArgument.parse(data, keeping: recipe.data.source) }
+        let folder = RunFolder(run ?? "runs/\(recipe.name)")
+        recipe = try DataAccess.resolved(recipe)
+        var start = initFrom.map { TrainingJob.Start.initialized(from: $0) } ?? .fresh
+        if resume && folder.exists {
+            let changed = recipe.forbiddenChanges(from: try folder.recipe())
+            guard changed.isEmpty else {
+                throw RunError(
+                    .usage, "\(folder.path) was made by another recipe: \(changed.joined(separator: ", ")) differ. Resume with "
+                        + "the same recipe, or start a new run with --run or --overwrite")
+            }
+            start = .resumed
+        } else {
+            try folder.create(overwriting: overwrite)
+        }
+        try output.train(recipe, in: folder, start: start)
+    }
+}
+
+/// `pretrain resume`: go on with a run.
+struct ResumeCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "resume", abstract: "Go on with a run, bit for bit, from its last good checkpoint.",
+        discussion: "Example: pretrain resume runs/colormae")
+
+    @Argument(help: "The run's folder.")
+    var run: String
+
+    @Option(help: "Stop at the end of that epoch, counted from 1; schedules stay as they are.")
+    var untilEpoch: Int?
+
+    @OptionGroup var output: TrainingOutput
+
+    func validate() throws {
+        if let untilEpoch, untilEpoch < 1 { throw ValidationError("--until-epoch is \(untilEpoch); the first epoch is 1") }
+    }
+
+    mutating func run() throws {
+        let folder = RunFolder(run)
+        try output.train(try folder.recipe(), in: folder, start: .resumed, untilEpoch: untilEpoch)
+    }
+}
+
+/// How a training verb computes and what it prints.
+struct TrainingOutput: ParsableArguments {
+    @Option(help: "Threads to compute with; the result does not depend on them. (default: all processors)")
+    var threads: Int?
+
+    @Option(help: "Threads that prepare images; the result does not depend on them.")
+    var loaderThreads = 2
+
+    @Flag(help: "The rows of metrics.jsonl on standard output, all else on standard error.")
+    var json = false
+
+    @Flag(help: "No progress; warnings and errors only.")
+    var quiet = false
+
+    func validate() throws {
+        if loaderThreads < 0 || loaderThreads > 256 {
+            throw ValidationError("--loader-threads is \(loaderThreads), allowed are 0 to 256")
+        }
+    }
+
+    func train(
+        _ recipe: Recipe, in folder: RunFolder, start: TrainingJob.Start, untilEpoch: Int? = nil
+    ) throws {
+        var logger = PeopleLog.logger(console: json ? .standardError : .standardOutput, path: folder.logFile)
+        if quiet { logger.logLevel = .warning }
+        let engine = try Engine(threads: threads ?? ProcessInfo.processInfo.activeProcessorCount)
+        let source = try DataAccess.source(recipe.data, .train)
+        var job = TrainingJob(recipe, in: folder, start: start, engine: engine, loaderThreads: loaderThreads)
+        job.untilEpoch = untilEpoch
+        let stop = StopSignal()
+        var line = ProgressLine()
+        let shows = !quiet && !json
+        let outcome = try job.run(
+            source: source, transform: try DataAccess.trainingTransform(recipe), stop: stop, log: logger,
+            onRow: { row in
+                if json { print(row.text()) }
+                if shows { line.clear() }
+                if shows, !line.isActive || row["kind"]?.string == "epoch" { logger.info("\(summary(row))") }
+                fflush(stdout)
+            },
+            onProgress: { progress in if shows { line.show(text(progress)) } })
+        if shows { line.clear() }
+        switch outcome {
+        case .finished: logger.info("finished; next: pretrain probe \(folder.path)")
+        case .reachedEpoch(let epoch): logger.info("epoch \(epoch) reached; go on with: pretrain resume \(folder.path)")
+        case .stopped(let number):
+            logger.warning("stopped by a signal, everything is saved; go on with: pretrain resume \(folder.path)")
+            throw ExitCode(128 + number)
+        }
+    }
+
+    private func summary(_ row: JSONValue) -> String {
+        func number(_ key: String, _ format: String) -> String { String(format: format, row[key]?.double ?? .nan) }
+        if row["kind"]?.string == "epoch" {
+            return "epoch \(row["epoch"]?.int ?? 0) done: mean loss \(number("loss", "%.4f")), "
+                + "\(number("images_per_s", "%.0f")) images/s, \(spoken(seconds: row["seconds"]?.double ?? 0))"
+        }
+        let constant = row["constant_loss"] == nil ? "" : " (best constant \(number("constant_loss", "%.4f")))"
+        return "step \(row["step"]?.int ?? 0), epoch \(number("epoch", "%.2f")): loss \(number("loss", "%.4f"))\(constant), "
+            + "rate \(number("learning_rate", "%.2e")), gradient norm \(number("grad_norm", "%.3f")), "
+            + "\(number("images_per_s", "%.0f")) images/s"
+    }
+
+    private func text(_ progress: TrainingJob.Progress) -> String {
+        "epoch \(progress.epoch)/\(progress.epochs), step \(progress.step)/\(progress.steps), "
+            + String(format: "loss %.4f, %.0f images/s, ", progress.loss, progress.imagesPerSecond)
+            + "\(spoken(seconds: progress.secondsLeft)) left"
+    }
+}
