@@ -27,7 +27,6 @@ struct decoder {
     uint32_t scale;
     uint64_t allowed_scans;
     size_t size;
-    int header_only;
     int end_is_error;   /* running out of bytes is an error here: in headers, and where scans refine each other */
     int end_was_made_up; /* the bytes ran out inside the only scan and an end marker was made up */
     uint8_t *row;       /* four-component samples of a line */
@@ -182,11 +181,6 @@ static pal_status run(struct decoder *d, const uint8_t *data) {
     d->end_is_error = 1;
     jpeg_read_header(info, TRUE);
     check_header(d);
-    d->image->width = info->image_width;
-    d->image->height = info->image_height;
-    d->image->channels = info->num_components == 1 ? 1 : 3;
-    d->image->bits = d->image->stored_bits = 8;
-    if (d->header_only) return PAL_OK;
 
     info->out_color_space = info->num_components == 1 ? JCS_GRAYSCALE : info->num_components == 3 ? JCS_RGB : JCS_CMYK;
     info->dct_method = JDCT_ISLOW;
@@ -196,6 +190,8 @@ static pal_status run(struct decoder *d, const uint8_t *data) {
     jpeg_start_decompress(info);
     d->image->width = info->output_width;
     d->image->height = info->output_height;
+    d->image->channels = info->num_components == 1 ? 1 : 3;
+    d->image->bits = d->image->stored_bits = 8;
     size_t line = (size_t)info->output_width * d->image->channels;
     d->image->bytes = line * info->output_height;
     d->image->samples = malloc(d->image->bytes);
@@ -214,8 +210,8 @@ static pal_status run(struct decoder *d, const uint8_t *data) {
     return PAL_OK;
 }
 
-static pal_status decode(const uint8_t *data, size_t size, const pal_limits *limits, uint32_t scale, int header_only,
-                         pal_image *image) {
+pal_status pal_decode_jpeg(const uint8_t *data, size_t size, const pal_limits *limits, uint32_t scale,
+                           pal_image *image) {
     memset(image, 0, sizeof *image);
     if (size < 3) {
         static const uint8_t start[2] = {0xFF, 0xD8};
@@ -229,7 +225,6 @@ static pal_status decode(const uint8_t *data, size_t size, const pal_limits *lim
     d.limits = limits;
     d.scale = scale;
     d.size = size;
-    d.header_only = header_only;
     pal_status status = run(&d, data);
     jpeg_destroy_decompress(&d.info);
     free(d.row);
@@ -239,13 +234,4 @@ static pal_status decode(const uint8_t *data, size_t size, const pal_limits *lim
         image->bytes = 0;
     }
     return status;
-}
-
-pal_status pal_decode_jpeg(const uint8_t *data, size_t size, const pal_limits *limits, uint32_t scale,
-                           pal_image *image) {
-    return decode(data, size, limits, scale, 0, image);
-}
-
-pal_status pal_jpeg_size(const uint8_t *data, size_t size, const pal_limits *limits, pal_image *image) {
-    return decode(data, size, limits, 1, 1, image);
 }

@@ -47,10 +47,6 @@ typedef struct {
 pal_status pal_decode_jpeg(const uint8_t *_Nonnull data, size_t size, const pal_limits *_Nonnull limits, uint32_t scale,
                            pal_image *_Nonnull image);
 
-/* Width and height of a JPEG picture from its header; nothing of its size is allocated. */
-pal_status pal_jpeg_size(const uint8_t *_Nonnull data, size_t size, const pal_limits *_Nonnull limits,
-                         pal_image *_Nonnull image);
-
 /* Decodes a PNG picture to gray or RGB; transparency is dropped, colours stay as stored. */
 pal_status pal_decode_png(const uint8_t *_Nonnull data, size_t size, const pal_limits *_Nonnull limits,
                           pal_image *_Nonnull image);
