@@ -12,6 +12,18 @@ public struct CIFARSource: ImageSource {
         var recordBytes: Int { Self.pixelBytes + labelBytes }
         fileprivate var labelBytes: Int { self == .cifar10 ? 1 : 2 }
         fileprivate static let pixelBytes = 3 * 32 * 32
+
+        /// The folder in the official archive.
+        var archiveFolder: String { self == .cifar10 ? "cifar-10-batches-bin" : "cifar-100-binary" }
+
+        /// The official names of the files of a part.
+        func files(_ part: DatasetPart) -> [String] {
+            switch (self, part) {
+            case (.cifar10, .train): (1...5).map { "data_batch_\($0).bin" }
+            case (.cifar10, .test): ["test_batch.bin"]
+            case (.cifar100, _): ["\(part.rawValue).bin"]
+            }
+        }
     }
 
     /// Which label of CIFAR-100 is used.
@@ -26,7 +38,7 @@ public struct CIFARSource: ImageSource {
     /// Most bytes of all files together.
     private static let mostBytes = 2 << 30
 
-    /// The names of the classes, where the file that lists them lies beside the records.
+    /// The names of the classes, where they are known.
     public let labelNames: [String]?
     private let variant: Variant
     private let labels: Labels
@@ -35,7 +47,11 @@ public struct CIFARSource: ImageSource {
     private let firsts: [Int]
 
     /// The records of files, one file after another.
-    public init(files: [String], variant: Variant, labels: Labels = .fine) throws(ImageError) {
+    ///
+    /// Class names are those of `table`, if it has one for every label, else of the text file beside the records.
+    public init(
+        files: [String], variant: Variant, labels: Labels = .fine, table: ClassTable? = nil
+    ) throws(ImageError) {
         self.variant = variant
         self.labels = variant == .cifar10 ? .fine : labels
         var records: [[UInt8]] = []
@@ -58,29 +74,25 @@ public struct CIFARSource: ImageSource {
         self.records = records
         self.firsts = firsts
         names = files.map { $0.split(separator: "/").last.map(String.init) ?? $0 }
-        labelNames = try Self.names(beside: files[0], variant, self.labels)
+        let classes = variant == .cifar10 ? 10 : self.labels == .fine ? 100 : 20
+        if let table, table.names.count == classes {
+            labelNames = table.names
+        } else {
+            labelNames = try Self.names(beside: files[0], variant, self.labels)
+        }
     }
 
-    /// The files of the training or test part in a folder, under their official names.
-    static func files(in folder: String, variant: Variant, test: Bool) throws(ImageError) -> [String] {
-        var unnameable = 0
-        let names = Set(try FolderWalk.entries(of: folder, unnameable: &unnameable).map(\.name))
-        let wanted: [String]
-        switch (variant, test) {
-        case (.cifar10, false): wanted = (1...5).map { "data_batch_\($0).bin" }
-        case (.cifar10, true): wanted = ["test_batch.bin"]
-        case (.cifar100, false): wanted = ["train.bin"]
-        case (.cifar100, true): wanted = ["test.bin"]
-        }
-        let found = wanted.filter(names.contains).map { "\(folder)/\($0)" }
+    /// The files of a part in a folder, under their official names; some of the five training files may be missing.
+    static func files(in folder: String, variant: Variant, part: DatasetPart) throws(ImageError) -> [String] {
+        let wanted = variant.files(part)
+        let found = wanted.map { "\(folder)/\($0)" }.filter { kind(of: $0) == .file }
         guard found.isEmpty else { return found }
-        let pickles = ["data_batch_1", "test_batch", "train", "test"].contains { names.contains($0) }
+        let pickles = ["data_batch_1", "test_batch", "train", "test"].contains { kind(of: "\(folder)/\($0)") == .file }
         throw ImageError(
             .io, path: folder,
-            "none of \(wanted.joined(separator: ", ")) is here"
+            "there is no \(wanted.joined(separator: ", "))"
                 + (pickles
-                    ? "; these look like the Python pickles, which are not read: get the binary version of the set"
-                    : ""))
+                    ? "; these look like the Python pickles, which are not read: get the binary version of the set" : ""))
     }
 
     /// The number of records.

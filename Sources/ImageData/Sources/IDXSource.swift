@@ -198,8 +198,8 @@ public struct IDXSource: ImageSource {
     public func key(_ index: Int) -> String { String(index) }
 
     /// The image and label files of the training or test part in a folder, under MNIST's names; labels may be missing.
-    static func files(in folder: String, test: Bool) throws(ImageError) -> (images: String, labels: String?) {
-        let part = test ? "t10k" : "train"
+    static func files(in folder: String, part: DatasetPart) throws(ImageError) -> (images: String, labels: String?) {
+        let part = part == .test ? "t10k" : "train"
         func find(_ name: String) -> String? {
             ["\(folder)/\(name)", "\(folder)/\(name).gz"].first { kind(of: $0) == .file }
         }

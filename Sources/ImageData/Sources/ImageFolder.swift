@@ -35,27 +35,31 @@ public struct ImageFolder: ImageSource {
     }
 
     /// The pictures of the classes, a folder each, directly below a folder.
-    public init(classes root: String, decoder: ImageDecoder = ImageDecoder()) throws(ImageError) {
-        try Self.requireFolder(root)
+    ///
+    /// With a `table` its folders give the labels, and a folder that is not among them is an error; a class without a
+    /// folder keeps its number.
+    public init(
+        classes root: String, table: ClassTable? = nil, decoder: ImageDecoder = ImageDecoder()
+    ) throws(ImageError) {
+        let names = try Self.classFolders(of: root)
+        let table = table ?? ClassTable(folders: names)
+        let numbers = table.labels
         var walk = FolderWalk()
-        var unnameable = 0
-        let names = try FolderWalk.entries(of: root, unnameable: &unnameable).filter(\.isFolder).map(\.name)
-        guard !names.isEmpty else {
-            throw ImageError(
-                .empty, path: root,
-                "no class folders; a folder a class is needed, with files ending in \(Self.suffixes)")
-        }
         var files: [String] = []
         var labels: [Int32] = []
         var empty: [String] = []
-        for (label, name) in names.enumerated() {
+        for name in names {
+            guard let label = numbers[name] else {
+                throw ImageError(
+                    .label, path: "\(root)/\(name)", "this folder is none of the \(table.folders.count) classes of the set")
+            }
             let before = walk.files.count
             try walk.walk("\(root)/\(name)", below: name)
             if walk.files.count == before { empty.append(name) }
             files += walk.files[before...].map { ($0, Self.folder(of: $0)) }
                 .sorted { $0.1 == $1.1 ? bytesPrecede($0.0, $1.0) : $0.1.utf8.lexicographicallyPrecedes($1.1.utf8) }
                 .map(\.0)
-            labels += [Int32](repeating: Int32(label), count: walk.files.count - before)
+            labels += [Int32](repeating: label, count: walk.files.count - before)
         }
         guard empty.isEmpty else {
             let list = empty.prefix(5).map { "`\($0)`" }.joined(separator: ", ") + (empty.count > 5 ? " …" : "")
@@ -68,8 +72,20 @@ public struct ImageFolder: ImageSource {
         self.decoder = decoder
         self.files = files
         self.labels = labels
-        labelNames = names
+        labelNames = table.names
         warnings = walk.warnings
+    }
+
+    /// The names of the folders directly below a folder, of which there is one at least.
+    static func classFolders(of root: String) throws(ImageError) -> [String] {
+        try requireFolder(root)
+        var unnameable = 0
+        let names = try FolderWalk.entries(of: root, unnameable: &unnameable).filter(\.isFolder).map(\.name)
+        guard !names.isEmpty else {
+            throw ImageError(
+                .empty, path: root, "no class folders; a folder a class is needed, with files ending in \(suffixes)")
+        }
+        return names
     }
 
     /// The number of pictures.

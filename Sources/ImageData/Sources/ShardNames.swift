@@ -25,8 +25,11 @@ enum ShardNames {
     static func names(in folder: String) throws(ImageError) -> [String] {
         var unnameable = 0
         return try FolderWalk.entries(of: folder, unnameable: &unnameable).filter { !$0.isFolder }.map(\.name)
-            .filter { name in [".tar", ".tar.gz", ".tgz"].contains { name.hasSuffix($0) } }
+            .filter(isShard)
     }
+
+    /// True for names that end as shards do.
+    static func isShard(_ name: String) -> Bool { [".tar", ".tar.gz", ".tgz"].contains { name.hasSuffix($0) } }
 
     /// The texts that braces stand for: `{000..011}` counts, both ends included, with the zeros of its first bound;
     /// `{a,b}` lists. Several groups multiply, the last one fastest; other braces stay as they are.

@@ -51,19 +51,19 @@ public struct ShardSource: ImageSource {
     /// - Parameters:
     ///   - path: a shard, a text with braces such as `train-{00000..00009}.tar`, or a folder of shards.
     ///   - labelKey: the key of the label in `json` members.
-    ///   - classNames: the classes in the order of their labels, for labels to be checked against; class folders must be
+    ///   - table: the classes in the order of their labels, for labels to be checked against; class folders must be
     ///     among them.
     public init(
-        _ path: String, labelKey: String = "label", classNames: [String]? = nil, decoder: ImageDecoder = ImageDecoder()
+        _ path: String, labelKey: String = "label", table: ClassTable? = nil, decoder: ImageDecoder = ImageDecoder()
     ) throws(ImageError) {
         try self.init(
-            files: ShardNames.files(path), otherParts: [], labelKey: labelKey, classNames: classNames, decoder: decoder)
+            files: ShardNames.files(path), otherParts: [], labelKey: labelKey, table: table, decoder: decoder)
     }
 
     /// The samples of shard files. `otherParts` are shards of other splits, looked at only where class folders are numbered:
     /// a class that is missing from one split must not shift the numbers of the rest.
     init(
-        files: [String], otherParts: [String], labelKey: String, classNames: [String]?, decoder: ImageDecoder
+        files: [String], otherParts: [String], labelKey: String, table: ClassTable?, decoder: ImageDecoder
     ) throws(ImageError) {
         self.decoder = decoder
         var shards: [Shard] = []
@@ -73,18 +73,13 @@ public struct ShardSource: ImageSource {
             memory += shard.memory?.count ?? 0
             shards.append(shard)
         }
-        let names = Self.classFolders(shards)
-        if let names {
-            var all = Set(names)
-            for file in otherParts {
-                all.formUnion(Self.classFolders([try Self.index(file, memoryLeft: Self.mostMemory)]) ?? [])
-            }
-            let classes = classNames ?? all.sorted(by: bytesPrecede)
-            let numbers = Dictionary(uniqueKeysWithValues: classes.enumerated().map { ($1, Int32($0)) })
-            labelNames = classes
-            samples = try Self.samplesOfFolders(shards, numbers)
+        if let found = Self.classFolders(shards) {
+            // Not `??`: its right side cannot throw a typed error.
+            let table = if let table { table } else { try Self.table(found, otherParts) }
+            labelNames = table.names
+            samples = try Self.samplesOfFolders(shards, table.labels)
         } else {
-            if let classNames { labelNames = classNames } else { labelNames = try Self.classesFile(beside: files) }
+            if let table { labelNames = table.names } else { labelNames = try Self.classesFile(beside: files) }
             samples = try Self.samplesOfGroups(shards, labelKey: labelKey, classes: labelNames?.count)
         }
         guard !samples.isEmpty else {
@@ -222,6 +217,16 @@ extension ShardSource {
             names.insert(name)
         }
         return names
+    }
+
+    /// The classes of these and other shards together.
+    private static func table(_ found: Set<String>, _ otherParts: [String]) throws(ImageError) -> ClassTable {
+        var folders = found
+        for file in otherParts {
+            let shard = try index(file, memoryLeft: mostMemory)
+            folders.formUnion(classFolders([shard]) ?? [])
+        }
+        return ClassTable(folders: folders)
     }
 
     /// The first folder of a path, "./" not counted.
