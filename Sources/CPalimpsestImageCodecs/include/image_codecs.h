@@ -1,1 +1,75 @@
-/* PNG and JPEG shims: whole decodes in C, so that no longjmp crosses a Swift frame. */
+/* Whole-picture decoders and small compression helpers, shaped for callers that must not be jumped over.
+ *
+ * libjpeg and libpng report errors by longjmp. Every function here sets its own jump target, decodes from memory, frees
+ * what it took and returns a status: no longjmp ever crosses the caller's frames, nothing is written to stderr, and no
+ * state is shared between calls, so any number of threads may decode at once.
+ */
+#ifndef PALIMPSEST_IMAGE_CODECS_H
+#define PALIMPSEST_IMAGE_CODECS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Why a picture or stream could not be read. */
+typedef enum {
+    PAL_OK = 0,
+    PAL_NOT_AN_IMAGE,
+    PAL_UNSUPPORTED,
+    PAL_TRUNCATED,
+    PAL_CORRUPT,
+    PAL_TOO_LARGE,
+    PAL_OUT_OF_MEMORY
+} pal_status;
+
+/* What a decoder may spend. Checked from the header, before anything of the picture's size is allocated. */
+typedef struct {
+    uint32_t max_side;   /* pixels */
+    uint64_t max_pixels; /* width times height */
+    uint64_t max_memory; /* bytes of the picture and of the coefficients a progressive JPEG needs */
+    uint32_t max_scans;  /* scans of a progressive JPEG */
+} pal_limits;
+
+/* A decoded picture: row-major [height][width][channels], 8 or 16 bits a sample in the processor's byte order. */
+typedef struct {
+    uint8_t *_Nullable samples; /* freed with pal_free; NULL after an error */
+    size_t bytes;
+    uint32_t width;
+    uint32_t height;
+    uint32_t channels;         /* 1 or 3 */
+    uint32_t bits;             /* 8 or 16: of `samples` */
+    uint32_t stored_bits;      /* bits a sample of the file (1, 2, 4, 8, 16; of the colours where there is a palette) */
+    uint32_t warnings;         /* faults that the library went past */
+    char first_warning[256];   /* empty without warnings */
+    char message[256];         /* what went wrong; empty without an error */
+} pal_image;
+
+/* Decodes a JPEG picture to gray or RGB. `scale` is 1, 2, 4 or 8: decode at that fraction, size = ceil(size / scale). */
+pal_status pal_decode_jpeg(const uint8_t *_Nonnull data, size_t size, const pal_limits *_Nonnull limits, uint32_t scale,
+                           pal_image *_Nonnull image);
+
+/* Decodes a PNG picture to gray or RGB; transparency is dropped, colours stay as stored. */
+pal_status pal_decode_png(const uint8_t *_Nonnull data, size_t size, const pal_limits *_Nonnull limits,
+                          pal_image *_Nonnull image);
+
+/* Encodes 8-bit gray (channels 1) or RGB (3) as PNG. `*encoded` is freed with pal_free. */
+pal_status pal_encode_png(const uint8_t *_Nonnull samples, uint32_t width, uint32_t height, uint32_t channels,
+                          uint8_t *_Nullable *_Nonnull encoded, size_t *_Nonnull size, char message[_Nonnull 256]);
+
+/* Frees what a function of this header gave. */
+void pal_free(void *_Nullable memory);
+
+/* A gzip stream being inflated piece by piece; several members one after another make one stream. */
+typedef struct pal_gunzip pal_gunzip;
+
+/* A new stream, or NULL without memory. */
+pal_gunzip *_Nullable pal_gunzip_open(void);
+
+/* Inflates from `in` to `out`. `*used` and `*made` are the bytes taken and given; `*ended` is 1 where the input so far
+ * ends with a whole member. PAL_CORRUPT when the input is no gzip stream or a checksum is wrong. */
+pal_status pal_gunzip_step(pal_gunzip *_Nonnull stream, const uint8_t *_Nonnull in, size_t in_size, size_t *_Nonnull used,
+                           uint8_t *_Nonnull out, size_t out_size, size_t *_Nonnull made, int *_Nonnull ended);
+
+/* Frees a stream. */
+void pal_gunzip_close(pal_gunzip *_Nullable stream);
+
+#endif

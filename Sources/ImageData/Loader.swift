@@ -1,0 +1,196 @@
+public import RandomStreams
+import Synchronization
+
+/// A picture that could not be read, and what was taken in its place.
+public struct UnreadablePicture: Sendable, Equatable {
+    /// The picture's number in the source.
+    public var sample: Int
+    /// What identifies it to a person.
+    public var key: String
+    /// The picture taken in its place.
+    public var replacement: Int
+    /// Why it could not be read.
+    public var error: ImageError
+}
+
+/// The pictures of one training step. It has no labels: they never reach pretraining.
+public struct ImageBatch: Sendable {
+    /// The numbers [B, C, H, W].
+    public var images: [Float]
+    /// B, C, H, W.
+    public var shape: [Int]
+    /// The numbers of the pictures in their source [B].
+    public var samples: [Int]
+    /// The pass over the data, from 0.
+    public var epoch: Int
+    /// The step since the beginning of the run, from 0.
+    public var step: Int
+    /// The pictures of this batch that had to be replaced.
+    public var unreadable: [UnreadablePicture]
+}
+
+/// Hands out the batches of training, made ahead by threads of its own.
+///
+/// Batch `step` is a function of (random stream, step): the order of an epoch is a permutation drawn for it, the
+/// augmentation of a picture is drawn for (epoch, picture), and neither depends on batches before, on the number of
+/// threads or on where a run was stopped and resumed. The incomplete batch at the end of an epoch is dropped.
+///
+/// A picture that cannot be read is replaced by one drawn for its place in the epoch. As soon as the different pictures
+/// found unreadable are more than `corruptLimit` of all pictures of the source, `next` throws.
+public final class Loader: Sendable {
+    /// Whole batches in an epoch.
+    public let stepsPerEpoch: Int
+    private let plan: BatchPlan
+    private let corruptLimit: Double
+    private let prefetcher: Prefetcher<ImageBatch>
+    private let known = Mutex(Set<Int>())
+
+    /// A loader whose first batch is that of `firstStep`.
+    ///
+    /// - Parameters:
+    ///   - random: the stream of the data; its children are `order`, `augment` and `replacement`.
+    ///   - corruptLimit: the share of the source's pictures that may be unreadable, 0…1.
+    ///   - threads: threads to start; with 0, batches are made when they are asked for.
+    public init(
+        source: any ImageSource, transform: any ImageTransform, batchSize: Int, random: RandomStream,
+        corruptLimit: Double, threads: Int, firstStep: Int = 0
+    ) throws(ImageError) {
+        precondition(batchSize >= 1 && firstStep >= 0, "batch size \(batchSize), first step \(firstStep)")
+        guard source.count >= batchSize else {
+            throw ImageError(
+                .empty, path: "", "the source has \(source.count) pictures, fewer than a batch of \(batchSize); lower train.batch_size")
+        }
+        let plan = BatchPlan(source: source, transform: transform, batchSize: batchSize, random: random)
+        self.plan = plan
+        self.corruptLimit = corruptLimit
+        stepsPerEpoch = plan.stepsPerEpoch
+        prefetcher = Prefetcher(threads: threads, ahead: threads + 1, count: nil) { number in
+            Result { () throws(ImageError) in try plan.batch(firstStep + number) }
+        }
+    }
+
+    /// The next batch; waits until it is there.
+    public func next() throws(ImageError) -> ImageBatch {
+        guard let result = prefetcher.next() else { throw ImageError(.io, path: "", "the loader was stopped") }
+        let batch = try result.get()
+        if !batch.unreadable.isEmpty { try count(batch.unreadable) }
+        return batch
+    }
+
+    /// Seconds that `next` has waited for batches so far.
+    public var waitedSeconds: Double { prefetcher.waitedSeconds }
+
+    /// The number of different pictures found unreadable so far.
+    public var unreadableCount: Int { known.withLock { $0.count } }
+
+    /// Ends the threads; at most the pictures in work are still finished.
+    public func stop() { prefetcher.stop() }
+
+    private func count(_ pictures: [UnreadablePicture]) throws(ImageError) {
+        let bad = known.withLock { known in
+            known.formUnion(pictures.map(\.sample))
+            return known.count
+        }
+        let total = plan.source.count
+        guard Double(bad) > corruptLimit * Double(total), let last = pictures.last else { return }
+        var error = last.error
+        error.message =
+            "\(error.message); \(bad) of \(total) pictures found unreadable so far, more than the share of \(corruptLimit) "
+            + "that data.corrupt_limit allows. Repair or remove them, or raise the limit"
+        throw error
+    }
+}
+
+/// Which pictures make a batch, and how.
+struct BatchPlan: Sendable {
+    /// Draws for a replacement before giving up.
+    static let tries = 100
+
+    let source: any ImageSource
+    let transform: any ImageTransform
+    let batchSize: Int
+    let random: RandomStream
+    /// The order of the epoch last asked for: a permutation of a million numbers takes a while.
+    private let orders = OrderCache()
+
+    init(source: any ImageSource, transform: any ImageTransform, batchSize: Int, random: RandomStream) {
+        self.source = source
+        self.transform = transform
+        self.batchSize = batchSize
+        self.random = random
+    }
+
+    var stepsPerEpoch: Int { source.count / batchSize }
+
+    func batch(_ step: Int) throws(ImageError) -> ImageBatch {
+        let epoch = step / stepsPerEpoch
+        let first = step % stepsPerEpoch * batchSize
+        let order = orders.order(epoch) {
+            var stream = random.child("order").child(epoch)
+            return stream.permutation(source.count)
+        }
+        let shape = transform.shape
+        let size = shape.channels * shape.height * shape.width
+        var batch = ImageBatch(
+            images: [Float](repeating: 0, count: batchSize * size),
+            shape: [batchSize, shape.channels, shape.height, shape.width], samples: [], epoch: epoch, step: step,
+            unreadable: [])
+        let augment = random.child("augment").child(epoch)
+        for row in 0..<batchSize {
+            let (sample, image, failed) = try picture(order[first + row], epoch: epoch, position: first + row)
+            batch.samples.append(sample)
+            batch.unreadable += failed
+            batch.images.withUnsafeMutableBufferPointer { images in
+                transform.write(
+                    image, random: augment.child(sample),
+                    into: UnsafeMutableBufferPointer(rebasing: images[(row * size)..<((row + 1) * size)]))
+            }
+        }
+        return batch
+    }
+
+    /// The picture of a place in an epoch, or the one that replaces it.
+    private func picture(
+        _ wanted: Int, epoch: Int, position: Int
+    ) throws(ImageError) -> (sample: Int, image: DecodedImage, failed: [UnreadablePicture]) {
+        var sample = wanted
+        var failed: [UnreadablePicture] = []
+        var stream = random.child("replacement").child(epoch).child(position)
+        while true {
+            do throws(ImageError) {
+                let image = try source.image(sample, channels: transform.shape.channels)
+                for i in failed.indices { failed[i].replacement = sample }
+                return (sample, image, failed)
+            } catch {
+                let picture = UnreadablePicture(sample: sample, key: source.key(sample), replacement: -1, error: error)
+                failed.append(picture)
+                guard failed.count < Self.tries else { throw error }
+                sample = stream.integer(below: source.count)
+            }
+        }
+    }
+
+    private final class OrderCache: Sendable {
+        private let kept = Mutex<(epoch: Int, order: [Int])?>(nil)
+
+        func order(_ epoch: Int, _ make: () -> [Int]) -> [Int] {
+            kept.withLock { kept in
+                if let kept, kept.epoch == epoch { return kept.order }
+                let order = make()
+                kept = (epoch, order)
+                return order
+            }
+        }
+    }
+}
+
+extension ImageSource {
+    /// A picture with the channels that a model wants.
+    public func image(_ index: Int, channels: Int) throws(ImageError) -> DecodedImage {
+        let image = try image(index)
+        if let converted = image.converted(toChannels: channels) { return converted }
+        throw ImageError(
+            .unsupported, path: "", member: key(index),
+            "picture \(index) has \(image.channels) channels; model.channels is \(channels)")
+    }
+}

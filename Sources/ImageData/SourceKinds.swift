@@ -1,0 +1,299 @@
+public import RecipeSchema
+
+/// The built-in pictures, drawn from a seed; nothing is downloaded.
+public struct ProceduralSourceOptions: SourceOptions {
+    public static let name = "procedural"
+    public var count = 8000
+    public var testCount = 2000
+    public var size = 32
+    public var seed = 0
+    public init() {}
+
+    public static let fields: [Field<Self>] = [
+        Field("count", \.count, in: .atLeast(1), "Pictures of the training part."),
+        Field("test_count", \.testCount, in: .atLeast(1), "Pictures of the test part."),
+        Field("size", \.size, in: .closed(8...1024), "Height and width, in pixels."),
+        Field("seed", \.seed, in: .atLeast(0), "Another seed draws other pictures of the same classes."),
+    ]
+
+    public func moved(to path: String) -> (any SourceOptions)? { nil }
+    public func fits(_ path: String) -> Bool { false }
+
+    public func open(_ part: DatasetPart, in context: SourceContext) throws(ImageError) -> any ImageSource {
+        ProceduralSource(part: part, count: part == .train ? count : testCount, size: size, seed: seed)
+    }
+
+    public func card(in cards: DatasetCards) throws(ImageError) -> DatasetCard? { try cards.card("builtin") }
+}
+
+/// A set with a card, which knows its classes and constants and how its files may lie under the path.
+public struct CardSourceOptions: SourceOptions {
+    public static let name = "card"
+    public var card = "builtin"
+    public var path: String?
+    public init() {}
+
+    public static let fields: [Field<Self>] = [
+        Field("card", \.card, "Name of the card, or path of a card file."),
+        Field("path", \.path, "Folder of the set."),
+    ]
+
+    public func moved(to path: String) -> (any SourceOptions)? {
+        var options = self
+        options.path = path
+        return options
+    }
+
+    public func fits(_ path: String) -> Bool { false }
+
+    public func open(_ part: DatasetPart, in context: SourceContext) throws(ImageError) -> any ImageSource {
+        let card = try context.cards.card(card)
+        var context = context
+        context.classes = card.classTable
+        let kinds = card.layouts.map(\.source)
+        if kinds.count == 1, kinds[0].moved(to: "") == nil { return try kinds[0].open(part, in: context) }
+        let path = try required(path)
+        for kind in kinds where kind.fits(path) {
+            if let moved = kind.moved(to: path) { return try moved.open(part, in: context) }
+        }
+        let names = kinds.map { type(of: $0).name }.joined(separator: ", ")
+        throw ImageError(
+            .io, path: path,
+            ImageData.kind(of: path) == .nothing
+                ? "there is no such folder"
+                : "nothing here looks like \(card.title); looked for \(names). To get it: \(card.origin)")
+    }
+
+    public func card(in cards: DatasetCards) throws(ImageError) -> DatasetCard? { try cards.card(card) }
+}
+
+/// A folder of pictures, at any depth, without labels.
+public struct ImagesSourceOptions: SourceOptions {
+    public static let name = "images"
+    public var path: String?
+    public init() {}
+
+    public static let fields: [Field<Self>] = [Field("path", \.path, "Folder of the pictures, searched at any depth.")]
+
+    public func moved(to path: String) -> (any SourceOptions)? {
+        var options = self
+        options.path = path
+        return options
+    }
+
+    public func fits(_ path: String) -> Bool { kind(of: path) == .folder }
+
+    public func open(_ part: DatasetPart, in context: SourceContext) throws(ImageError) -> any ImageSource {
+        let path = try required(path)
+        guard part == .train else {
+            throw .noTestPart(path, "`images` are without labels; use `class_folders` with a folder a class")
+        }
+        return try ImageFolder(flat: path, decoder: context.decoder)
+    }
+}
+
+/// A folder a class, as torchvision's `ImageFolder` reads it.
+public struct ClassFoldersSourceOptions: SourceOptions {
+    public static let name = "class_folders"
+    public var path: String?
+    public init() {}
+
+    public static let fields: [Field<Self>] = [
+        Field("path", \.path, "Folder with `train` and `test` (or `val`), or of the class folders themselves.")
+    ]
+
+    public func moved(to path: String) -> (any SourceOptions)? {
+        var options = self
+        options.path = path
+        return options
+    }
+
+    public func fits(_ path: String) -> Bool {
+        var unnameable = 0
+        guard kind(of: path) == .folder,
+            let entries = try? FolderWalk.entries(of: path, unnameable: &unnameable)
+        else { return false }
+        return entries.contains(where: \.isFolder)
+            && !entries.contains { !$0.isFolder && FolderWalk.readable.contains(suffix(of: $0.name)) }
+    }
+
+    public func open(_ part: DatasetPart, in context: SourceContext) throws(ImageError) -> any ImageSource {
+        let path = try required(path)
+        let test = ["test", "val"].map { "\(path)/\($0)" }.first { kind(of: $0) == .folder }
+        let train = kind(of: "\(path)/train") == .folder ? "\(path)/train" : nil
+        switch (part, train, test) {
+        case (.train, nil, _):
+            return try ImageFolder(classes: path, table: context.classes, decoder: context.decoder)
+        case (.train, let train?, _):
+            return try ImageFolder(classes: train, table: context.classes, decoder: context.decoder)
+        case (.test, let train?, let test?):
+            try Self.requireSameClasses(train, test)
+            return try ImageFolder(classes: test, table: context.classes, decoder: context.decoder)
+        case (.test, _, _):
+            throw .noTestPart(path, "it would be the folder `test` or `val` beside `train`")
+        }
+    }
+
+    /// A class that only one part has would shift the labels of the other.
+    private static func requireSameClasses(_ train: String, _ test: String) throws(ImageError) {
+        let trainNames = try ImageFolder.classFolders(of: train)
+        let testNames = try ImageFolder.classFolders(of: test)
+        let missing = Set(trainNames).symmetricDifference(testNames)
+        guard missing.isEmpty else {
+            let list = missing.sorted(by: bytesPrecede).prefix(5).map { "`\($0)`" }.joined(separator: ", ")
+            throw ImageError(.label, path: test, "its class folders are not those of `\(train)`: only one has \(list)")
+        }
+    }
+}
+
+/// Tar archives, plain or compressed.
+public struct ShardsSourceOptions: SourceOptions {
+    public static let name = "shards"
+    public var path: String?
+    public var labelKey = "label"
+    public init() {}
+
+    public static let fields: [Field<Self>] = [
+        Field(
+            "path", \.path,
+            "A shard, names with braces such as `train-{00000..00009}.tar`, or a folder with `train-…` and `test-…` shards."),
+        Field("label_key", \.labelKey, "Key of the label in `.json` members."),
+    ]
+
+    public func moved(to path: String) -> (any SourceOptions)? {
+        var options = self
+        options.path = path
+        return options
+    }
+
+    public func fits(_ path: String) -> Bool {
+        if kind(of: path) == .folder { return ((try? ShardNames.names(in: path)) ?? []).isEmpty == false }
+        return ShardNames.isShard(path) || path.contains("{")
+    }
+
+    public func open(_ part: DatasetPart, in context: SourceContext) throws(ImageError) -> any ImageSource {
+        let path = try required(path)
+        let files = try ShardNames.files(path)
+        guard kind(of: path) == .folder else {
+            if part == .test { throw .noTestPart(path, "give a folder with `train-…` and `test-…` (or `val-…`) shards") }
+            return try source(files, others: [], context)
+        }
+        func named(_ prefix: String) -> [String] { files.filter { $0.dropFirst(path.count + 1).hasPrefix(prefix) } }
+        let train = named("train")
+        let test = ["test", "val"].map(named).first { !$0.isEmpty } ?? []
+        switch part {
+        case .train: return try source(train.isEmpty ? files : train, others: train.isEmpty ? [] : test, context)
+        case .test:
+            guard !train.isEmpty, !test.isEmpty else {
+                throw .noTestPart(path, "it would be shards named `test…` or `val…` beside `train…`")
+            }
+            return try source(test, others: train, context)
+        }
+    }
+
+    private func source(
+        _ files: [String], others: [String], _ context: SourceContext
+    ) throws(ImageError) -> any ImageSource {
+        try ShardSource(
+            files: files, otherParts: others, labelKey: labelKey, table: context.classes, decoder: context.decoder)
+    }
+}
+
+/// CIFAR-10 or CIFAR-100 in binary form.
+public struct CIFARSourceOptions: SourceOptions {
+    public static let name = "cifar"
+    public var path: String?
+    public var variant: CIFARSource.Variant?
+    public var labels = CIFARSource.Labels.fine
+    public init() {}
+
+    public static let fields: [Field<Self>] = [
+        Field("path", \.path, "Folder of the `.bin` files, or one of them."),
+        Field("variant", \.variant, "Which set; null tells them apart by the official file names."),
+        Field("labels", \.labels, "Which labels of CIFAR-100."),
+    ]
+
+    public func moved(to path: String) -> (any SourceOptions)? {
+        var options = self
+        options.path = path
+        return options
+    }
+
+    public func fits(_ path: String) -> Bool {
+        kind(of: path) == .file ? path.hasSuffix(".bin") : folder(path) != nil
+    }
+
+    public func open(_ part: DatasetPart, in context: SourceContext) throws(ImageError) -> any ImageSource {
+        let path = try required(path)
+        if kind(of: path) == .file {
+            guard part == .train else { throw .noTestPart(path, "give the folder of the `.bin` files") }
+            let name = path.split(separator: "/").last ?? ""
+            let named = CIFARSource.Variant.allCases.first { v in DatasetPart.allCases.contains { v.files($0).contains(String(name)) } }
+            guard let variant = variant ?? named else {
+                throw ImageError(
+                    .unsupported, path: path, "the name does not tell CIFAR-10 from CIFAR-100; give data.source.variant")
+            }
+            return try CIFARSource(files: [path], variant: variant, labels: labels, table: context.classes)
+        }
+        guard kind(of: path) == .folder else { throw ImageError(.io, path: path, "there is no such file or folder") }
+        let found = folder(path) ?? (path, variant ?? .cifar10)
+        let files = try CIFARSource.files(in: found.path, variant: found.variant, part: part)
+        return try CIFARSource(files: files, variant: found.variant, labels: labels, table: context.classes)
+    }
+
+    /// The folder with the official files, the given one or that of an unpacked archive, and the set that it holds.
+    private func folder(_ path: String) -> (path: String, variant: CIFARSource.Variant)? {
+        for variant in variant.map({ [$0] }) ?? CIFARSource.Variant.allCases {
+            for folder in [path, "\(path)/\(variant.archiveFolder)"] {
+                let files = DatasetPart.allCases.flatMap(variant.files)
+                if files.contains(where: { kind(of: "\(folder)/\($0)") == .file }) { return (folder, variant) }
+            }
+        }
+        return nil
+    }
+}
+
+extension CIFARSource.Variant: RecipeEnum {}
+extension CIFARSource.Labels: RecipeEnum {}
+
+/// Arrays in IDX form, as MNIST and Fashion-MNIST come.
+public struct IDXSourceOptions: SourceOptions {
+    public static let name = "idx"
+    public var path: String?
+    public var labelFile: String?
+    public init() {}
+
+    public static let fields: [Field<Self>] = [
+        Field("path", \.path, "Folder of the files under MNIST's names, or one file of pictures."),
+        Field("label_file", \.labelFile, "File of the labels, where `path` is a file."),
+    ]
+
+    public func moved(to path: String) -> (any SourceOptions)? {
+        var options = self
+        options.path = path
+        return options
+    }
+
+    public func fits(_ path: String) -> Bool {
+        switch kind(of: path) {
+        case .file: return path.contains("idx")
+        case .folder:
+            return DatasetPart.allCases.contains { (try? IDXSource.files(in: path, part: $0)) != nil }
+        case .nothing: return false
+        }
+    }
+
+    public func open(_ part: DatasetPart, in context: SourceContext) throws(ImageError) -> any ImageSource {
+        let path = try required(path)
+        switch kind(of: path) {
+        case .file:
+            guard part == .train else { throw .noTestPart(path, "give the folder of the files") }
+            return try IDXSource(images: path, labels: labelFile, classNames: context.classes?.names)
+        case .folder:
+            let files = try IDXSource.files(in: path, part: part)
+            return try IDXSource(images: files.images, labels: files.labels, classNames: context.classes?.names)
+        case .nothing:
+            throw ImageError(.io, path: path, "there is no such file or folder")
+        }
+    }
+}

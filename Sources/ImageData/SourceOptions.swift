@@ -1,0 +1,88 @@
+public import RecipeSchema
+
+/// The parts of a labelled set, which are never mixed.
+public enum DatasetPart: String, Sendable, CaseIterable {
+    /// What pretraining sees, and what probes are fitted on.
+    case train
+    /// What scores are measured on, and nothing else.
+    case test
+}
+
+/// The classes of a set in the order of their labels.
+public struct ClassTable: Sendable, Equatable {
+    /// What people call them.
+    public var names: [String]
+    /// The folders that hold them, such as WordNet numbers, where the set comes as class folders.
+    public var folders: [String]
+
+    /// Classes and their folders, as many of each.
+    public init(names: [String], folders: [String]) {
+        precondition(names.count == folders.count, "\(names.count) classes and \(folders.count) folders")
+        self.names = names
+        self.folders = folders
+    }
+
+    /// The table of folders found on disk, which are their own names, in the order of their bytes.
+    init(folders: some Sequence<String>) {
+        let sorted = folders.sorted(by: bytesPrecede)
+        self.init(names: sorted, folders: sorted)
+    }
+
+    /// The label of each folder.
+    var labels: [String: Int32] {
+        Dictionary(folders.enumerated().map { ($1, Int32($0)) }, uniquingKeysWith: { first, _ in first })
+    }
+}
+
+/// What opening a source needs besides its options.
+public struct SourceContext: Sendable {
+    /// Where dataset cards are found.
+    public var cards: DatasetCards
+    /// Decodes the pictures of folders and shards.
+    public var decoder: ImageDecoder
+    /// The classes, where a card tells them.
+    public var classes: ClassTable?
+
+    /// A context with the usual decoder.
+    public init(cards: DatasetCards, decoder: ImageDecoder = ImageDecoder(), classes: ClassTable? = nil) {
+        self.cards = cards
+        self.decoder = decoder
+        self.classes = classes
+    }
+}
+
+/// The `data.source` of a recipe: one of the kinds in `sourceKinds`, told by the key `kind`.
+public protocol SourceOptions: NamedSection {
+    /// The same options for data at another path; nil for a kind without a path.
+    func moved(to path: String) -> (any SourceOptions)?
+    /// True where the path looks like data of this kind.
+    func fits(_ path: String) -> Bool
+    /// The pictures of one part.
+    func open(_ part: DatasetPart, in context: SourceContext) throws(ImageError) -> any ImageSource
+    /// The card of the set, where the options name one.
+    func card(in cards: DatasetCards) throws(ImageError) -> DatasetCard?
+}
+
+extension SourceOptions {
+    /// No card.
+    public func card(in cards: DatasetCards) throws(ImageError) -> DatasetCard? { nil }
+
+    /// The path, or an error that says where to give one.
+    func required(_ path: String?) throws(ImageError) -> String {
+        if let path, !path.isEmpty { return path }
+        throw ImageError(
+            .io, path: "", "data.source of kind `\(Self.name)` has no path; give data.source.path or --data PATH")
+    }
+}
+
+/// All kinds of sources.
+public let sourceKinds: [any SourceOptions.Type] = [
+    ProceduralSourceOptions.self, CardSourceOptions.self, ImagesSourceOptions.self, ClassFoldersSourceOptions.self,
+    ShardsSourceOptions.self, CIFARSourceOptions.self, IDXSourceOptions.self,
+]
+
+extension ImageError {
+    static func noTestPart(_ path: String, _ where: String) -> ImageError {
+        ImageError(.empty, path: path, "there is no test part here: \(`where`)")
+    }
+}
