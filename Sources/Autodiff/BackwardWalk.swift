@@ -56,7 +56,7 @@ struct BackwardWalk: ~Copyable {
             let filled = isFilled[id.index]
             isFilled[id.index] = true
             parameters.withUnsafeMutableBuffer(of: id) { target in
-                precondition(count == target.count, "a gradient of \(count) elements for \(target.count)")
+                require(count == target.count, "a gradient of \(count) elements for \(target.count)")
                 if let base = target.baseAddress { body(base, filled) }
             }
         case .intermediate(let index):
@@ -65,7 +65,7 @@ struct BackwardWalk: ~Copyable {
                 body(fresh.pointer, false)
                 add(fresh, to: slot)
             } else if var sum = slots[index].gradient.take() {
-                precondition(count == sum.count, "a gradient of \(count) elements for \(sum.count)")
+                require(count == sum.count, "a gradient of \(count) elements for \(sum.count)")
                 sum.withUnsafeMutableBuffer { if let base = $0.baseAddress { body(base, true) } }
                 slots[index].gradient = sum
             }

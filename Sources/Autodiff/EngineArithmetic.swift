@@ -71,6 +71,6 @@ extension Engine {
     }
 
     private static func check(_ first: Int, _ second: Int) {
-        precondition(first == second, "\(first) elements meet \(second)")
+        require(first == second, "\(first) elements meet \(second)")
     }
 }

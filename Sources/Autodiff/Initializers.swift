@@ -25,7 +25,7 @@ public enum Initializers {
     public static func truncatedNormal(
         count: Int, standardDeviation: Double, bounds: ClosedRange<Double> = -2...2, random: RandomStream
     ) -> [Float] {
-        precondition(
+        require(
             bounds.lowerBound < standardDeviation && bounds.upperBound > -standardDeviation,
             "a normal deviate of deviation \(standardDeviation) hardly ever falls into \(bounds)")
         var random = random

@@ -31,8 +31,8 @@ public struct ParameterStore: Sendable {
 
     /// Appends a parameter; its name is new.
     public mutating func add(_ name: String, _ shape: Shape, _ values: [Float]) -> ParameterID {
-        precondition(places[name] == nil, "the parameter \(name) exists already")
-        precondition(values.count == shape.elementCount, "\(values.count) values for \(name) of shape \(shape)")
+        require(places[name] == nil, "the parameter \(name) exists already")
+        require(values.count == shape.elementCount, "\(values.count) values for \(name) of shape \(shape)")
         let range = flatCount..<flatCount + values.count
         flatCount = (range.upperBound + 15) / 16 * 16
         reserve(flatCount)
@@ -66,7 +66,7 @@ public struct ParameterStore: Sendable {
     /// Replaces a parameter's value by one of the same shape.
     public mutating func setValue(_ value: Tensor, for id: ParameterID) {
         let entry = entries[id.index]
-        precondition(value.shape == entry.shape, "\(entry.name) has the shape \(entry.shape), not \(value.shape)")
+        require(value.shape == entry.shape, "\(entry.name) has the shape \(entry.shape), not \(value.shape)")
         value.withUnsafeBuffer { source in
             buffer.withUnsafeMutableBuffer { buffer in
                 for (place, number) in zip(entry.range, source) { buffer[place] = number }
@@ -113,6 +113,9 @@ public struct Gradients: Sendable {
         self.buffer = Tensor(zeros: [store.flatCount])
     }
 
+    /// No gradients of no parameters.
+    static let none = Gradients(for: ParameterStore())
+
     /// Length of the flat buffer in floats, gaps included.
     public var flatCount: Int { buffer.count }
 
@@ -147,7 +150,7 @@ public struct Gradients: Sendable {
 
     /// Adds the gradients of another batch.
     public mutating func add(_ other: Gradients, on engine: Engine) {
-        precondition(entries == other.entries, "gradients of different stores")
+        require(entries == other.entries, "gradients of different stores")
         other.buffer.withUnsafeBuffer { source in
             buffer.withUnsafeMutableBuffer { engine.add(source, to: $0) }
         }

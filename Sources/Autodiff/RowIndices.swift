@@ -9,7 +9,7 @@ public struct RowIndices: Sendable, Equatable {
 
     /// Makes the matrix `[batch, count]`.
     public init(_ values: [Int32], batch: Int, count: Int) {
-        precondition(values.count == batch * count, "\(values.count) row indices for [\(batch), \(count)]")
+        require(values.count == batch * count, "\(values.count) row indices for [\(batch), \(count)]")
         self.values = values
         self.batch = batch
         self.count = count
@@ -18,7 +18,7 @@ public struct RowIndices: Sendable, Equatable {
     /// Makes the matrix whose rows are given; all rows have the same length.
     public init(_ rows: [[Int32]]) {
         let count = rows.first?.count ?? 0
-        precondition(rows.allSatisfy { $0.count == count }, "rows of different lengths: \(rows.map(\.count))")
+        require(rows.allSatisfy { $0.count == count }, "rows of different lengths: \(rows.map(\.count))")
         self.init(rows.flatMap { $0 }, batch: rows.count, count: count)
     }
 
@@ -39,7 +39,7 @@ public struct RowIndices: Sendable, Equatable {
     /// Stops the program when an index is outside `0..<rows`: a kernel would read foreign memory.
     func check(below rows: Int) {
         if let bad = values.first(where: { $0 < 0 || Int($0) >= rows }) {
-            preconditionFailure("row index \(bad) outside 0..<\(rows)")
+            fatalError("row index \(bad) outside 0..<\(rows)")
         }
     }
 }

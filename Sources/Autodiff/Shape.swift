@@ -11,8 +11,8 @@ public struct Shape: Sendable, Hashable, ExpressibleByArrayLiteral {
 
     /// Makes the shape with these lengths.
     public init(_ lengths: some Collection<Int>) {
-        precondition(lengths.count <= Self.maximalRank, "a shape has at most 6 axes, not \(lengths.count)")
-        precondition(lengths.allSatisfy { $0 >= 0 }, "negative length in the shape \(Array(lengths))")
+        require(lengths.count <= Self.maximalRank, "a shape has at most 6 axes, not \(lengths.count)")
+        require(lengths.allSatisfy { $0 >= 0 }, "negative length in the shape \(Array(lengths))")
         self.lengths = InlineArray(repeating: 1)
         self.rank = lengths.count
         for (axis, length) in lengths.enumerated() { self.lengths[axis] = length }
@@ -42,7 +42,7 @@ public struct Shape: Sendable, Hashable, ExpressibleByArrayLiteral {
 
     /// The same shape with another last axis.
     public func withColumns(_ columns: Int) -> Shape {
-        precondition(rank > 0, "the shape of a number has no columns")
+        require(rank > 0, "the shape of a number has no columns")
         var copy = self
         copy.lengths[rank - 1] = columns
         return copy
@@ -76,12 +76,12 @@ extension Shape: RandomAccessCollection, MutableCollection {
     /// The length of one axis.
     public subscript(axis: Int) -> Int {
         get {
-            precondition(axis >= 0 && axis < rank, "axis \(axis) of the shape \(self)")
+            require(axis >= 0 && axis < rank, "axis \(axis) of the shape \(self)")
             return lengths[axis]
         }
         set {
-            precondition(axis >= 0 && axis < rank, "axis \(axis) of the shape \(self)")
-            precondition(newValue >= 0, "negative length \(newValue) for axis \(axis) of the shape \(self)")
+            require(axis >= 0 && axis < rank, "axis \(axis) of the shape \(self)")
+            require(newValue >= 0, "negative length \(newValue) for axis \(axis) of the shape \(self)")
             lengths[axis] = newValue
         }
     }

@@ -40,7 +40,7 @@ public struct Tape: ~Copyable {
     public mutating func parameter(_ id: ParameterID, of store: ParameterStore) -> Variable {
         guard recording else { return constant(store[id]) }
         if let layout {
-            precondition(layout == store.entries, "parameters of two different stores on one tape")
+            require(layout == store.entries, "parameters of two different stores on one tape")
         } else {
             layout = store.entries
         }
@@ -90,18 +90,18 @@ public struct Tape: ~Copyable {
     private consuming func walk(
         from loss: Variable, _ cotangent: Tensor?, _ gradients: inout Gradients, keeping: Bool
     ) {
-        precondition(recording, "gradients of a tape that does not record")
-        precondition(
+        require(recording, "gradients of a tape that does not record")
+        require(
             cotangent != nil || loss.value.count == 1, "gradients of a tensor of shape \(loss.shape) need a cotangent")
-        precondition(
+        require(
             layout.map { $0 == gradients.entries } ?? true, "the gradients belong to another store than the parameters")
-        let seed = cotangent ?? Tensor(filled: 1, loss.shape)
-        precondition(
+        let seed = cotangent ?? engine.filled(1, loss.shape)
+        require(
             seed.count == loss.value.count, "cotangent of shape \(seed.shape) for a loss of shape \(loss.shape)")
 
         var walk = BackwardWalk(engine: engine, records: records, gradients: gradients, keeping: keeping)
         // The walk is now the sole owner of the buffer and writes it in place.
-        gradients = Gradients(for: ParameterStore())
+        gradients = .none
         walk.add(seed, to: loss.slot)
         var records: [Record] = []
         swap(&records, &self.records)

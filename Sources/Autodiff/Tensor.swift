@@ -18,7 +18,7 @@ public struct Tensor: Sendable {
 
     /// The given numbers, last axis fastest.
     public init(_ values: [Float], _ shape: Shape) {
-        precondition(
+        require(
             values.count == shape.elementCount, "\(values.count) values for a tensor of shape \(shape)")
         self.init(undefined: shape)
         values.withUnsafeBufferPointer { values in
@@ -46,19 +46,19 @@ public struct Tensor: Sendable {
 
     /// The only element.
     public var item: Float {
-        precondition(count == 1, "item of a tensor of shape \(shape)")
+        require(count == 1, "item of a tensor of shape \(shape)")
         return withUnsafeBuffer { $0[0] }
     }
 
     /// The same elements under another shape with as many elements; nothing is copied.
     public func reshaped(_ shape: Shape) -> Tensor {
-        precondition(shape.elementCount == count, "a tensor of shape \(self.shape) seen as \(shape)")
+        require(shape.elementCount == count, "a tensor of shape \(self.shape) seen as \(shape)")
         return Tensor(shape: shape, storage: storage, offset: offset)
     }
 
     /// A range of the elements in row-major order under a shape of its own; nothing is copied.
     public func view(_ elements: Range<Int>, as shape: Shape) -> Tensor {
-        precondition(
+        require(
             elements.lowerBound >= 0 && elements.upperBound <= count && elements.count == shape.elementCount,
             "elements \(elements) of a tensor of shape \(self.shape) seen as \(shape)")
         return Tensor(shape: shape, storage: storage, offset: offset + elements.lowerBound)
@@ -66,7 +66,7 @@ public struct Tensor: Sendable {
 
     /// A range of the first axis, for example some pictures of a batch; nothing is copied.
     public func entries(_ range: Range<Int>) -> Tensor {
-        precondition(
+        require(
             shape.rank > 0 && range.lowerBound >= 0 && range.upperBound <= shape[0],
             "entries \(range) of the first axis of a tensor of shape \(shape)")
         var part = shape

@@ -18,7 +18,7 @@ extension Tape {
         qkv: Variable, heads: Int, bias: Variable? = nil
     ) -> (output: Variable, probabilities: Tensor) {
         let (output, probabilities) = selfAttention(qkv, heads: heads, bias: bias, keepsProbabilities: true)
-        guard let probabilities else { preconditionFailure("attention kept no probabilities") }
+        guard let probabilities else { fatalError("attention kept no probabilities") }
         return (output, probabilities)
     }
 
@@ -26,7 +26,7 @@ extension Tape {
     ///
     /// - Parameter bias: `[heads, Tq, Tk]`, added to the scores of every picture.
     public mutating func crossAttention(q: Variable, kv: Variable, heads: Int, bias: Variable? = nil) -> Variable {
-        precondition(
+        require(
             q.shape.rank == 3 && kv.shape.rank == 3 && q.shape[0] == kv.shape[0] && kv.shape[2] == 2 * q.shape[2],
             "crossAttention: queries of shape \(q.shape), keys and values of shape \(kv.shape)")
         let width = q.shape[2]
@@ -58,7 +58,7 @@ extension Tape {
     private mutating func selfAttention(
         _ qkv: Variable, heads: Int, bias: Variable?, keepsProbabilities: Bool
     ) -> (output: Variable, probabilities: Tensor?) {
-        precondition(qkv.shape.rank == 3 && qkv.shape[2] % 3 == 0, "attention: qkv of shape \(qkv.shape)")
+        require(qkv.shape.rank == 3 && qkv.shape[2] % 3 == 0, "attention: qkv of shape \(qkv.shape)")
         let (batch, tokens, width) = (qkv.shape[0], qkv.shape[1], qkv.shape[2] / 3)
         let plan = AttentionPlan(
             batch: batch, queries: tokens, keys: tokens, width: width, heads: heads, bias: bias?.shape,
@@ -95,9 +95,9 @@ private struct AttentionPlan {
     init(
         batch: Int, queries: Int, keys: Int, width: Int, heads: Int, bias: Shape?, queryRow: Int, keyRow: Int
     ) {
-        precondition(heads > 0 && width % heads == 0, "attention: \(heads) heads on a width of \(width)")
-        precondition(keys > 0 || queries == 0, "attention: no keys")
-        precondition(
+        require(heads > 0 && width % heads == 0, "attention: \(heads) heads on a width of \(width)")
+        require(keys > 0 || queries == 0, "attention: no keys")
+        require(
             bias.map { $0 == [heads, queries, keys] } ?? true,
             "attention: bias of shape \(bias ?? []) where \([heads, queries, keys]) is needed")
         self.shape = pal_attention_shape(

@@ -22,16 +22,18 @@ struct Broadcast {
 
     /// Stops the program, naming both shapes, where they do not fit.
     init(_ name: String, _ left: Shape, _ right: Shape) {
-        let leftIsLarger = (left.elementCount, left.rank) >= (right.elementCount, right.rank)
-        let (large, small) = leftIsLarger ? (left, right) : (right, left)
-        guard let (extent, split) = Self.fit(small, into: large) else {
-            preconditionFailure("\(name): shapes \(left) and \(right)")
+        let leftFirst = left.rank >= right.rank
+        for leftIsLarger in [leftFirst, !leftFirst] {
+            let (large, small) = leftIsLarger ? (left, right) : (right, left)
+            guard let (extent, split) = Self.fit(small, into: large) else { continue }
+            self.shape = large
+            self.outer = large.prefix(split).reduce(1, *)
+            self.inner = large.dropFirst(split).reduce(1, *)
+            self.left = leftIsLarger ? .full : extent
+            self.right = leftIsLarger ? extent : .full
+            return
         }
-        self.shape = large
-        self.outer = large.prefix(split).reduce(1, *)
-        self.inner = large.dropFirst(split).reduce(1, *)
-        self.left = leftIsLarger ? .full : extent
-        self.right = leftIsLarger ? extent : .full
+        fatalError("\(name): shapes \(left) and \(right)")
     }
 
     /// The extent of `small`, and how many axes of `large` are outer ones.

@@ -24,10 +24,10 @@ extension Tape {
     ) -> Variable {
         let outputs = weight.shape.rank > 0 ? weight.shape[0] : 0
         let inputs = x.shape.columns
-        precondition(
+        require(
             weight.value.count == outputs * inputs && x.shape.rank > 0,
             "linear: input of shape \(x.shape), weight of shape \(weight.shape)")
-        precondition(
+        require(
             bias.map { $0.value.count == outputs } ?? true,
             "linear: bias of shape \(bias?.shape ?? []), weight of shape \(weight.shape)")
         let shape = x.shape.withColumns(outputs)
@@ -46,7 +46,7 @@ extension Tape {
             if needed { derivative = engine.tensor(shape) }
             after.derivative = derivative?.pointer
         case .residual(let stream):
-            precondition(stream.shape == shape, "linear: residual of shape \(stream.shape), result of shape \(shape)")
+            require(stream.shape == shape, "linear: residual of shape \(stream.shape), result of shape \(shape)")
             after.residual = UnsafePointer(stream.value.pointer)
             needed = needed || stream.needsGradient
             residual = stream

@@ -14,7 +14,7 @@ extension Tape {
     ) -> (loss: Variable, perPatch: Tensor) {
         let (rows, columns) = (prediction.shape.rows, prediction.shape.columns)
         Self.checkTarget("maskedMeanSquared", prediction, target)
-        precondition(
+        require(
             mask.count == rows && mask.withUnsafeBuffer { $0.contains { $0 != 0 } },
             "maskedMeanSquared: mask of shape \(mask.shape), or nothing but zeros, for \(prediction.shape)")
         let rowLosses = engine.tensor(mask.shape)
@@ -32,7 +32,7 @@ extension Tape {
 
     /// The mean over all elements of d²/(2·beta) where |d| < beta, else |d| − beta/2.
     public mutating func smoothL1(_ prediction: Variable, target: Tensor, beta: Float = 1) -> Variable {
-        precondition(beta > 0, "smoothL1: beta \(beta)")
+        require(beta > 0, "smoothL1: beta \(beta)")
         return distance(.smoothL1, PAL_SMOOTH_L1, prediction, target, beta: beta)
     }
 
@@ -56,7 +56,7 @@ extension Tape {
     /// - Parameter labels: One a row of the logits `[…, classes]`, in 0..<classes.
     public mutating func crossEntropy(_ logits: Variable, labels: [Int]) -> Variable {
         let (rows, columns) = (logits.shape.rows, logits.shape.columns)
-        precondition(
+        require(
             rows > 0 && labels.count == rows && labels.allSatisfy { (0..<columns).contains($0) },
             "crossEntropy: logits of shape \(logits.shape), \(labels.count) labels")
         let work = engine.tensor(logits.shape)
@@ -101,7 +101,7 @@ extension Tape {
     }
 
     private static func checkTarget(_ name: String, _ prediction: Variable, _ target: Tensor) {
-        precondition(
+        require(
             target.shape == prediction.shape && target.count > 0,
             "\(name): prediction of shape \(prediction.shape), target of shape \(target.shape)")
     }

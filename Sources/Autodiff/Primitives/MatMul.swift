@@ -37,12 +37,12 @@ extension Tape {
         _ a: Variable, _ b: Variable, transposeA: Bool = false, transposeB: Bool = false
     ) -> Variable {
         let rank = a.shape.rank
-        precondition(
+        require(
             rank >= 2 && b.shape.rank == rank && a.shape.dropLast(2).elementsEqual(b.shape.dropLast(2)),
             "matmul: shapes \(a.shape) and \(b.shape)")
         let (m, k) = Self.sides(a.shape, transposed: transposeA)
         let (kb, n) = Self.sides(b.shape, transposed: transposeB)
-        precondition(
+        require(
             k == kb, "matmul: shapes \(a.shape)\(transposeA ? "ᵀ" : "") and \(b.shape)\(transposeB ? "ᵀ" : "")")
         var shape = a.shape
         shape[rank - 2] = m
@@ -96,7 +96,7 @@ extension Tape {
     public mutating func linearFilter(_ x: Variable, matrix: Tensor, along axis: FilterAxis = .last) -> Variable {
         let rank = x.shape.rank
         let place = axis == .last ? rank - 1 : rank - 2
-        precondition(
+        require(
             matrix.shape.rank == 2 && place >= 0 && x.shape[place] == matrix.shape[1],
             "linearFilter: matrix of shape \(matrix.shape) along axis \(place) of shape \(x.shape)")
         let (outputs, inputs) = (matrix.shape[0], matrix.shape[1])
@@ -140,7 +140,7 @@ extension Tape {
     /// The last two axes exchanged, by copying; prefer the transposing arguments of `matmul`.
     public mutating func transpose(_ x: Variable) -> Variable {
         let rank = x.shape.rank
-        precondition(rank >= 2, "transpose: shape \(x.shape)")
+        require(rank >= 2, "transpose: shape \(x.shape)")
         let (rows, columns) = (x.shape[rank - 2], x.shape[rank - 1])
         let batch = x.shape.dropLast(2).reduce(1, *)
         var shape = x.shape

@@ -45,7 +45,7 @@ extension Tape {
     ) -> (output: Variable, mean: Tensor, variance: Tensor) {
         let (rows, columns) = (x.shape.rows, x.shape.columns)
         Self.checkAffine("batchNorm", x, weight, bias)
-        precondition(rows > 0, "batchNorm: no rows in \(x.shape)")
+        require(rows > 0, "batchNorm: no rows in \(x.shape)")
         let y = engine.tensor(x.shape)
         let mean = engine.tensor([columns])
         let variance = engine.tensor([columns])
@@ -92,10 +92,10 @@ extension Tape {
     }
 
     private static func checkAffine(_ name: String, _ x: Variable, _ weight: Variable?, _ bias: Variable?) {
-        precondition(x.shape.rank > 0, "\(name): a number has no rows")
+        require(x.shape.rank > 0, "\(name): a number has no rows")
         for part in [weight, bias] {
             guard let part else { continue }
-            precondition(
+            require(
                 part.value.count == x.shape.columns,
                 "\(name): weight or bias of shape \(part.shape) for \(x.shape)")
         }

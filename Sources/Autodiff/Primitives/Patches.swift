@@ -9,7 +9,7 @@ public struct PatchSize: Sendable, Hashable {
 
     /// A rectangular patch.
     public init(rows: Int, columns: Int) {
-        precondition(rows > 0 && columns > 0, "a patch of \(rows) x \(columns) pixels")
+        require(rows > 0 && columns > 0, "a patch of \(rows) x \(columns) pixels")
         self.rows = rows
         self.columns = columns
     }
@@ -36,7 +36,7 @@ extension Tape {
         _ images: Variable, patch: PatchSize, order: PatchOrder, of indices: RowIndices? = nil
     ) -> Variable {
         let shape = images.shape
-        precondition(
+        require(
             shape.rank == 4 && shape[2] % patch.rows == 0 && shape[3] % patch.columns == 0
                 && indices.map { $0.batch == shape[0] } ?? true,
             "patchify: pictures of shape \(shape), patches of \(patch.rows) x \(patch.columns)"
@@ -64,7 +64,7 @@ extension Tape {
         _ patches: Variable, patch: PatchSize, order: PatchOrder, channels: Int, height: Int, width: Int
     ) -> Variable {
         let shape = patches.shape
-        precondition(
+        require(
             shape.rank == 3 && height % patch.rows == 0 && width % patch.columns == 0
                 && shape[1] == height / patch.rows * (width / patch.columns)
                 && shape[2] == channels * patch.rows * patch.columns,
@@ -85,7 +85,7 @@ extension Tape {
     /// MAE's normalised-pixel target: each patch (last axis, at least two numbers) less its mean, divided by
     /// √(variance + epsilon), the variance divided by P − 1 (He et al. 2022, official code). Without gradient.
     public func normalizedPixels(_ patches: Tensor, epsilon: Float = 1e-6) -> Tensor {
-        precondition(patches.shape.columns >= 2, "normalizedPixels: patches of shape \(patches.shape)")
+        require(patches.shape.columns >= 2, "normalizedPixels: patches of shape \(patches.shape)")
         let y = engine.tensor(patches.shape)
         pal_normalize_pixels(
             engine.handle, patches.shape.rows, patches.shape.columns, patches.pointer, epsilon, y.pointer)

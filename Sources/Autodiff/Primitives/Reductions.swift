@@ -6,7 +6,7 @@ extension Tape {
 
     /// The mean of all elements, a number.
     public mutating func mean(_ x: Variable) -> Variable {
-        precondition(x.value.count > 0, "mean: nothing in \(x.shape)")
+        require(x.value.count > 0, "mean: nothing in \(x.shape)")
         return total(.mean, x, scale: 1 / Double(x.value.count))
     }
 
@@ -17,13 +17,13 @@ extension Tape {
 
     /// The means over one axis, which disappears.
     public mutating func mean(_ x: Variable, axis: Int) -> Variable {
-        precondition(x.shape[axis] > 0, "mean: axis \(axis) of \(x.shape) is empty")
+        require(x.shape[axis] > 0, "mean: axis \(axis) of \(x.shape) is empty")
         return alongAxis(.meanAxis, x, axis, from: 0, scale: 1 / Float(x.shape[axis]))
     }
 
     /// The mean token: `[B, T, D]` → `[B, D]` over the tokens `first..<T`; 1 leaves out a class token.
     public mutating func meanRows(_ x: Variable, from first: Int = 0) -> Variable {
-        precondition(
+        require(
             x.shape.rank == 3 && first >= 0 && first < x.shape[1], "meanRows: tokens from \(first) of \(x.shape)")
         return alongAxis(.meanAxis, x, 1, from: first, scale: 1 / Float(x.shape[1] - first))
     }

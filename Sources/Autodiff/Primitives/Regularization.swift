@@ -3,7 +3,7 @@ extension Tape {
     ///
     /// - Parameter factors: `[B]`: 0 where the branch is dropped, 1/(1 − rate) where it is kept.
     public mutating func dropPath(_ x: Variable, factors: Tensor) -> Variable {
-        precondition(
+        require(
             x.shape.rank > 0 && factors.count == x.shape[0],
             "dropPath: factors of shape \(factors.shape) for \(x.shape)")
         var shape = Shape(Array(repeating: 1, count: x.shape.rank))
@@ -13,7 +13,7 @@ extension Tape {
 
     /// Each column of the last axis times a learnt factor `[D]` (Touvron et al. 2021).
     public mutating func layerScale(_ x: Variable, _ factors: Variable) -> Variable {
-        precondition(
+        require(
             factors.shape == [x.shape.columns], "layerScale: factors of shape \(factors.shape) for \(x.shape)")
         return multiply(x, factors)
     }

@@ -7,7 +7,7 @@ extension Tape {
     /// A table `[N, D]` is shared by all pictures. The gradient is added row by row in the order of the indices.
     public mutating func gatherRows(_ x: Variable, _ indices: RowIndices) -> Variable {
         let shared = x.shape.rank == 2
-        precondition(
+        require(
             shared || (x.shape.rank == 3 && x.shape[0] == indices.batch),
             "gatherRows: shape \(x.shape), indices [\(indices.batch), \(indices.count)]")
         let (batch, picked) = (indices.batch, indices.count)
@@ -41,16 +41,16 @@ extension Tape {
     public mutating func restoreRows(
         _ x: Variable, fill: Variable, restore: RowIndices, prefix: Int, position: Variable? = nil
     ) -> Variable {
-        precondition(
+        require(
             x.shape.rank == 3 && x.shape[0] == restore.batch && prefix >= 0 && prefix <= x.shape[1]
                 && fill.value.count == x.shape[2],
             "restoreRows: rows of shape \(x.shape), fill of shape \(fill.shape), prefix \(prefix), "
                 + "indices [\(restore.batch), \(restore.count)]")
         let (batch, kept, total, columns) = (x.shape[0], x.shape[1] - prefix, restore.count, x.shape[2])
-        precondition(
+        require(
             position.map { $0.value.count == (prefix + total) * columns } ?? true,
             "restoreRows: position of shape \(position?.shape ?? []) for \([prefix + total, columns])")
-        precondition(restore.values.allSatisfy { $0 >= 0 }, "restoreRows: negative index")
+        require(restore.values.allSatisfy { $0 >= 0 }, "restoreRows: negative index")
         let y = engine.tensor([batch, prefix + total, columns])
         restore.withPointer { index in
             pal_restore_rows(
@@ -81,7 +81,7 @@ extension Tape {
 
     /// Puts the same rows, `[D]` or `[P, D]`, in front of every picture's: `[B, K, D]` → `[B, P + K, D]`.
     public mutating func prependRows(_ x: Variable, rows: Variable) -> Variable {
-        precondition(
+        require(
             x.shape.rank == 3 && (1...2).contains(rows.shape.rank) && rows.shape.columns == x.shape[2],
             "prependRows: rows of shape \(rows.shape) before \(x.shape)")
         let (batch, front, own) = (x.shape[0], rows.value.count, x.shape[1] * x.shape[2])
@@ -107,8 +107,8 @@ extension Tape {
 
     /// The tokens of several tensors one after another: `[B, Tᵢ, D]` → `[B, Σ Tᵢ, D]`.
     public mutating func concatRows(_ parts: [Variable]) -> Variable {
-        guard let first = parts.first else { preconditionFailure("concatRows: no parts") }
-        precondition(
+        guard let first = parts.first else { fatalError("concatRows: no parts") }
+        require(
             parts.allSatisfy { part in
                 part.shape.rank == 3 && part.shape[0] == first.shape[0] && part.shape[2] == first.shape[2]
             },
@@ -141,7 +141,7 @@ extension Tape {
 
     /// Some of the tokens, in order: `[B, T, D]` → `[B, range.count, D]`.
     public mutating func sliceRows(_ x: Variable, _ range: Range<Int>) -> Variable {
-        precondition(
+        require(
             x.shape.rank == 3 && range.lowerBound >= 0 && range.upperBound <= x.shape[1],
             "sliceRows: tokens \(range) of \(x.shape)")
         let (batch, columns) = (x.shape[0], x.shape[2])

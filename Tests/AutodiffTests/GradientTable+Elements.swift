@@ -1,0 +1,94 @@
+import Autodiff
+import Foundation
+
+let normalizationCases: [GradientCase] =
+    [[1, 3], [5, 8], [2, 3, 24], [40, 33], [3, 1], [0, 4]].flatMap { (shape: [Int]) -> [GradientCase] in
+        let columns = shape[shape.count - 1]
+        return [
+            GradientCase(
+                .layerNorm, "\(shape)", [.init(shape), .init([columns]), .init([columns])], tolerance: 1e-5
+            ) { tape, v in
+                tape.layerNorm(v[0], weight: v[1], bias: v[2])
+            } twin: { x in
+                Twin.layerNorm(x[0], x[1], x[2])
+            },
+            GradientCase(.layerNorm, "\(shape) without weights", [.init(shape)], tolerance: 1e-5) { tape, v in
+                tape.layerNorm(v[0], epsilon: 1e-5)
+            } twin: { x in
+                Twin.layerNorm(x[0], epsilon: 1e-5)
+            },
+        ]
+    }
+    + [[3, 1], [7, 5], [33, 17], [1, 3]].flatMap { (shape: [Int]) -> [GradientCase] in
+        [
+            GradientCase(
+                .batchNorm, "\(shape)", [.init(shape), .init([shape[1]]), .init([shape[1]])], tolerance: 1e-5
+            ) { tape, v in
+                tape.batchNorm(v[0], weight: v[1], bias: v[2]).output
+            } twin: { x in
+                let columns = Twin.transpose(x[0]).mapRows { Twin.normalized($0, epsilon: 1e-5) }
+                return .combine(.combine(Twin.transpose(columns), x[1], *), x[2], +)
+            },
+            GradientCase(.batchNorm, "\(shape) without weights", [.init(shape)], tolerance: 1e-5) { tape, v in
+                tape.batchNorm(v[0], epsilon: 1e-6).output
+            } twin: { x in
+                Twin.transpose(Twin.transpose(x[0]).mapRows { Twin.normalized($0, epsilon: 1e-6) })
+            },
+        ]
+    }
+    + [[1, 3], [5, 8], [2, 3, 17], [3, 1], [0, 4]].map { (shape: [Int]) in
+        GradientCase(.normalizeRows, "\(shape)", [.init(shape, .awayFromZero)]) { tape, v in
+            tape.normalizeRows(v[0])
+        } twin: { x in
+            Twin.normalizeRows(x[0])
+        }
+    }
+    + [
+        GradientCase(.normalizeRows, "shorter than epsilon", [.init([3, 5])]) { tape, v in
+            tape.normalizeRows(v[0], epsilon: 100)
+        } twin: { x in
+            Twin.normalizeRows(x[0], epsilon: 100)
+        }
+    ]
+
+let elementCases: [GradientCase] = functionCases + softmaxCases
+
+private let functionCases: [GradientCase] = [1, 7, 8, 9, 31, 33].flatMap { (count: Int) -> [GradientCase] in
+    [
+        function(.gelu, count, .any, { $0.gelu($1) }, Twin.gelu),
+        function(.relu, count, .awayFromZero, { $0.relu($1) }, { max($0, 0) }),
+        function(.sigmoid, count, .any, { $0.sigmoid($1) }, { 1 / (1 + exp(-$0)) }),
+        function(.tanh, count, .any, { $0.tanh($1) }, { tanh($0) }),
+        function(.exp, count, .any, { $0.exp($1) }, { exp($0) }),
+        function(.log, count, .positive, { $0.log($1) }, { log($0) }),
+        function(.sqrt, count, .positive, { $0.sqrt($1) }, { $0.squareRoot() }),
+        function(.square, count, .any, { $0.square($1) }, { $0 * $0 }),
+    ]
+}
+
+private func function(
+    _ primitive: Primitive, _ count: Int, _ numbers: GradientCase.Numbers,
+    _ apply: @escaping @Sendable (inout Tape, Variable) -> Variable, _ twin: @escaping @Sendable (Double) -> Double
+) -> GradientCase {
+    GradientCase(primitive, "\(count)", [.init([count], numbers)]) { tape, v in
+        apply(&tape, v[0])
+    } twin: { x in
+        x[0].map(twin)
+    }
+}
+
+private let softmaxCases: [GradientCase] =
+    [[1, 1], [5, 3], [2, 3, 8], [1, 17], [3, 33], [0, 4]].flatMap { (shape: [Int]) -> [GradientCase] in
+        [
+            GradientCase(.softmax, "\(shape)", [.init(shape)]) { tape, v in
+                tape.softmax(v[0])
+            } twin: { x in
+                x[0].mapRows(Twin.softmax)
+            },
+            GradientCase(.logSoftmax, "\(shape)", [.init(shape)]) { tape, v in
+                tape.logSoftmax(v[0])
+            } twin: { x in
+                x[0].mapRows { Twin.softmax($0).map { log($0) } }
+            },
+        ]
+    }
