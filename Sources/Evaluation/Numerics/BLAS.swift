@@ -1,0 +1,54 @@
+import CPalimpsestOpenBLAS
+
+/// The matrix products of OpenBLAS in double precision, row-major, on the calling thread.
+///
+/// Work is shared between threads by `Parallel` alone, in pieces that do not depend on their number.
+enum BLAS {
+    /// A matrix in memory, or its transpose; `stride` is the length of a stored row.
+    struct Operand {
+        let base: UnsafePointer<Double>
+        let stride: Int
+        let transposed: Bool
+
+        /// The matrix as it lies.
+        static func plain(_ base: UnsafePointer<Double>, stride: Int) -> Operand {
+            Operand(base: base, stride: stride, transposed: false)
+        }
+
+        /// The transpose of what lies there.
+        static func transpose(_ base: UnsafePointer<Double>, stride: Int) -> Operand {
+            Operand(base: base, stride: stride, transposed: true)
+        }
+    }
+
+    /// C ← α·A·B + β·C with A [m, k], B [k, n], C [m, n].
+    static func multiply(
+        m: Int, n: Int, k: Int, alpha: Double = 1, _ a: Operand, _ b: Operand, beta: Double = 0,
+        into c: UnsafeMutablePointer<Double>, stride: Int
+    ) {
+        guard m > 0, n > 0 else { return }
+        cblas_dgemm(
+            CblasRowMajor, a.transposed ? CblasTrans : CblasNoTrans, b.transposed ? CblasTrans : CblasNoTrans,
+            blasint(m), blasint(n), blasint(k), alpha, a.base, blasint(a.stride), b.base, blasint(b.stride), beta, c,
+            blasint(stride))
+    }
+
+    /// X ← X·L⁻¹ or X·L⁻ᵀ for a lower triangle L [n, n] and X [m, n].
+    static func divide(
+        _ x: UnsafeMutablePointer<Double>, m: Int, n: Int, stride ldx: Int, byLower l: UnsafePointer<Double>,
+        stride ldl: Int, transposed: Bool
+    ) {
+        guard m > 0, n > 0 else { return }
+        cblas_dtrsm(
+            CblasRowMajor, CblasRight, CblasLower, transposed ? CblasTrans : CblasNoTrans, CblasNonUnit, blasint(m),
+            blasint(n), 1, l, blasint(ldl), x, blasint(ldx))
+    }
+
+    /// Σ xᵢyᵢ; the order of the sum depends on `count` alone.
+    static func dot(_ x: UnsafePointer<Double>, _ y: UnsafePointer<Double>, count: Int) -> Double {
+        cblas_ddot(blasint(count), x, 1, y, 1)
+    }
+
+    /// Keeps OpenBLAS from making threads of its own, whose number would change the order of sums.
+    static func useCallingThreadOnly() { openblas_set_num_threads(1) }
+}

@@ -1,0 +1,179 @@
+import Foundation
+
+/// For each row of one set, the rows of another with the largest cosine similarity.
+package struct NearestNeighbours: Sendable {
+    /// Neighbours of each row: what was asked for, but no more than there are.
+    package let count: Int
+    /// Row numbers [queries, count]: falling similarity, equal ones by rising number.
+    package let rows: [Int32]
+    /// The similarities [queries, count].
+    package let similarities: [Double]
+
+    /// Finds the `count` nearest rows of `train` [n, features] for each row of `queries` [m, features].
+    ///
+    /// Candidates come from matrix products. A product's rounding depends on where a row lies in its block, so all that
+    /// could be among the nearest are measured again, one by one and in one order: equal rows have equal similarities.
+    package init(of queries: [Float], among train: [Float], features: Int, count wanted: Int) {
+        let (trainRows, queryRows) = (train.count / features, queries.count / features)
+        let count = min(wanted, trainRows)
+        self.count = count
+        let train = UnitRows(train, features: features)
+        let queries = UnitRows(queries, features: features)
+        var rows = [Int32](repeating: 0, count: queryRows * count)
+        var similarities = [Double](repeating: 0, count: queryRows * count)
+        let blocks = stride(from: 0, to: queryRows, by: Self.queryBlock).map {
+            $0..<min($0 + Self.queryBlock, queryRows)
+        }
+        rows.withUnsafeMutableBufferPointer { rows in
+            similarities.withUnsafeMutableBufferPointer { similarities in
+                Parallel.forEach(blocks.count) { number in
+                    let block = blocks[number]
+                    let places = block.lowerBound * count..<block.upperBound * count
+                    Self.search(
+                        queries, block, train, count, UnsafeMutableBufferPointer(rebasing: rows[places]),
+                        UnsafeMutableBufferPointer(rebasing: similarities[places]))
+                }
+            }
+        }
+        self.rows = rows
+        self.similarities = similarities
+    }
+
+    private static let queryBlock = 256
+    private static let trainBlock = 1024
+
+    /// Fills `rows` and `similarities` [block.count, count] for some of the queries.
+    private static func search(
+        _ queries: UnitRows, _ block: Range<Int>, _ train: UnitRows, _ count: Int,
+        _ rows: UnsafeMutableBufferPointer<Int32>, _ similarities: UnsafeMutableBufferPointer<Double>
+    ) {
+        let features = train.features
+        // Twice what two orders of the same sum of products of unit rows can differ by.
+        let margin = 4 * Double(features + 8) * 0x1p-53
+        var selections = [Selection](repeating: Selection(count: count, margin: margin), count: block.count)
+        var query = [Double](repeating: 0, count: block.count * features)
+        var chunk = [Double](repeating: 0, count: trainBlock * features)
+        var products = [Double](repeating: 0, count: block.count * trainBlock)
+        query.withUnsafeMutableBufferPointer { query in
+            chunk.withUnsafeMutableBufferPointer { chunk in
+                products.withUnsafeMutableBufferPointer { products in
+                    guard let query = query.baseAddress, let chunk = chunk.baseAddress,
+                        let products = products.baseAddress
+                    else { return }
+                    queries.load(block, into: query)
+                    for start in stride(from: 0, to: train.rows, by: trainBlock) {
+                        let width = min(trainBlock, train.rows - start)
+                        train.load(start..<(start + width), into: chunk)
+                        BLAS.multiply(
+                            m: block.count, n: width, k: features, .plain(query, stride: features),
+                            .transpose(chunk, stride: features), into: products, stride: width)
+                        for i in 0..<block.count {
+                            selections[i].offer(UnsafeBufferPointer(start: products + i * width, count: width), from: start)
+                        }
+                    }
+                    for i in 0..<block.count {
+                        let exact = selections[i].candidates().map { candidate -> (similarity: Double, row: Int32) in
+                            train.load(Int(candidate)..<Int(candidate) + 1, into: chunk)
+                            return (BLAS.dot(query + i * features, chunk, count: features), candidate)
+                        }
+                        .sorted { $0.similarity != $1.similarity ? $0.similarity > $1.similarity : $0.row < $1.row }
+                        for place in 0..<count {
+                            rows[i * count + place] = exact[place].row
+                            similarities[i * count + place] = exact[place].similarity
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Rows divided by their lengths, in double precision; a row of zeros stays one.
+private struct UnitRows: Sendable {
+    let features: Int
+    let rows: Int
+    private let values: [Float]
+    private let inverseLengths: [Double]
+
+    init(_ values: [Float], features: Int) {
+        self.values = values
+        self.features = features
+        rows = values.count / features
+        inverseLengths = (0..<rows).map { row in
+            var squares = 0.0
+            for i in 0..<features {
+                let value = Double(values[row * features + i])
+                squares += value * value
+            }
+            return 1 / max(squares.squareRoot(), 1e-12)
+        }
+    }
+
+    func load(_ rows: Range<Int>, into target: UnsafeMutablePointer<Double>) {
+        values.withUnsafeBufferPointer { values in
+            guard let base = values.baseAddress else { return }
+            for (place, row) in rows.enumerated() {
+                let (from, to, inverse) = (base + row * features, target + place * features, inverseLengths[row])
+                for i in 0..<features { to[i] = Double(from[i]) * inverse }
+            }
+        }
+    }
+}
+
+/// Keeps the `count` largest of a stream of numbers, and all that are within `margin` of them.
+private struct Selection {
+    private let count: Int
+    private let margin: Double
+    private var kept: [(value: Double, row: Int32)] = []
+    private var threshold = -Double.infinity
+    private var limit: Int
+
+    init(count: Int, margin: Double) {
+        self.count = count
+        self.margin = margin
+        limit = 2 * count + 512
+    }
+
+    mutating func offer(_ values: UnsafeBufferPointer<Double>, from start: Int) {
+        for i in values.indices where values[i] >= threshold {
+            kept.append((values[i], Int32(start + i)))
+            if kept.count >= limit { tidy() }
+        }
+    }
+
+    private mutating func tidy() {
+        guard kept.count > count, count > 0 else { return }
+        kept.sort { $0.value > $1.value }
+        threshold = kept[count - 1].value - margin
+        kept.removeLast(kept.count - (kept.firstIndex { $0.value < threshold } ?? kept.count))
+        // Where very many are equal, tidying must not be done at each one more.
+        limit = 2 * kept.count + 512
+    }
+
+    mutating func candidates() -> [Int32] {
+        tidy()
+        return kept.map(\.row)
+    }
+}
+
+extension NearestNeighbours {
+    /// Shares of the classes among the `k` nearest [queries, classes], each neighbour with weight exp(similarity /
+    /// `temperature`), or all with the same weight where it is nil.
+    package func votes(k wanted: Int, labels: [Int], classes: Int, temperature: Double?) -> [Double] {
+        let k = min(wanted, count)
+        let queries = count == 0 ? 0 : rows.count / count
+        var votes = [Double](repeating: 0, count: queries * classes)
+        for query in 0..<queries {
+            // Less the largest, which divides all weights of a row by the same number: no exponential overflows.
+            let largest = similarities[query * count]
+            var total = 0.0
+            for place in 0..<k {
+                let weight = temperature.map { exp((similarities[query * count + place] - largest) / $0) } ?? 1
+                votes[query * classes + labels[Int(rows[query * count + place])]] += weight
+                total += weight
+            }
+            for c in 0..<classes { votes[query * classes + c] /= total }
+        }
+        return votes
+    }
+}

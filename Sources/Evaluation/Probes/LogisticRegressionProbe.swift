@@ -1,0 +1,79 @@
+import Foundation
+public import RandomStreams
+public import RecipeSchema
+
+/// Logistic regression on features as they are (protocol of CLIP, Radford et al. 2021, with DINOv2's values of C).
+///
+/// Objective C·Σ loss + ½‖W‖², intercepts free; two classes use the form with one vector. C is chosen on the held-out
+/// tenth by a walk over the 45 values 10^(−6 … 5) that starts in the middle; then all training pictures are fitted.
+public struct LogisticRegressionProbe: Probe {
+    public static let name = "clip-logreg"
+    public static let summary = "Logistic regression on raw features; C chosen on a held-out tenth."
+
+    /// The values of C among which one is chosen, rising.
+    public var c: [Double] = (0..<45).map { pow(10, -6 + 11 * Double($0) / 44) }
+
+    public init() {}
+
+    public static let fields: [Field<Self>] = [
+        Field(
+            "c", \.c, in: .rule("a rising list of numbers > 0") { values in
+                !values.isEmpty && values.allSatisfy { $0 > 0 } && zip(values, values.dropFirst()).allSatisfy(<)
+            }, "Weights of the loss against the penalty, among which one is chosen.")
+    ]
+
+    public func scores(train: FeatureTable, test: FeatureTable, random: RandomStream) throws -> [ProbeScore] {
+        let tables = try ProbeTables(train, test)
+        var best = 0
+        var tried: [Int: Double] = [:]
+        if c.count > 1 {
+            let choosing = try tables.choosing(HeldOutTenth(labels: tables.trainLabels, random: random))
+            let problem = LogisticClassifier(choosing.train, labels: choosing.trainLabels, classes: tables.classes)
+            var models: [Int: SoftmaxRegression.Model] = [:]
+            (best, tried) = HillWalk.search(count: c.count, start: c.count / 2, stride: 4) { place in
+                // A neighbour's solution is a good start; among equally near ones the smaller C.
+                let near = models.keys.min { (abs($0 - place), $0) < (abs($1 - place), $1) }
+                let model = problem.fit(C: c[place], from: near.flatMap { models[$0] }, tolerance: 1e-5)
+                models[place] = model
+                return Ranking.share(problem.outcomes(model, choosing.test, labels: choosing.testLabels))
+            }
+        }
+        let problem = LogisticClassifier(tables.train, labels: tables.trainLabels, classes: tables.classes)
+        let model = problem.fit(C: c[best], tolerance: 1e-8)
+        let validation = tried.sorted { $0.key < $1.key }.map { JSONValue([JSONValue(c[$0.key]), JSONValue($0.value)]) }
+        return [
+            ProbeScore(
+                name: Self.name, outcomes: problem.outcomes(model, tables.test, labels: tables.testLabels),
+                chosen: .object([
+                    ("C", JSONValue(c[best])), ("selected_on", JSONValue("held-out tenth")),
+                    ("validation", JSONValue(validation)), ("gradient", JSONValue(model.gradient)),
+                ]), train: train.count)
+        ]
+    }
+}
+
+/// Logistic regression as a classifier, with the one-vector form for two classes.
+struct LogisticClassifier {
+    private let problem: SoftmaxRegression
+    private let classes: Int
+    private let standardisation: Standardisation?
+
+    init(_ train: FeatureTable, labels: [Int], classes: Int, standardisation: Standardisation? = nil) {
+        self.classes = classes
+        self.standardisation = standardisation
+        problem = SoftmaxRegression(
+            train.features, features: train.dimension, standardisation: standardisation, labels: labels, classes: classes)
+    }
+
+    /// Fits at a C; one vector at C for two classes is two vectors at C/2.
+    func fit(C: Double, from start: SoftmaxRegression.Model? = nil, tolerance: Double) -> SoftmaxRegression.Model {
+        problem.solve(C: classes == 2 ? C / 2 : C, from: start, tolerance: tolerance)
+    }
+
+    /// Which pictures of a table the model gets right.
+    func outcomes(_ model: SoftmaxRegression.Model, _ table: FeatureTable, labels: [Int]) -> [Bool] {
+        let scores = SoftmaxRegression.scores(
+            model.weights, classes: classes, table.features, features: table.dimension, standardisation: standardisation)
+        return zip(Ranking.best(scores, classes: classes), labels).map { $0 == $1 }
+    }
+}

@@ -1,0 +1,62 @@
+public import RandomStreams
+public import RecipeSchema
+
+/// Weighted nearest neighbours by cosine similarity (protocol of DINO, Caron et al. 2021, `eval_knn.py`).
+///
+/// Each of the k most similar training pictures votes for its class with weight exp(similarity / temperature). Equal
+/// similarities: the earlier training picture; equal votes: the lower class. k is chosen on the held-out tenth; the
+/// accuracy of every k stands in the details.
+public struct NearestNeighbourProbe: Probe {
+    public static let name = "dino-knn"
+    public static let summary = "Weighted k nearest neighbours by cosine; k chosen on a held-out tenth."
+
+    /// The numbers of neighbours among which one is chosen.
+    public var k = [10, 20, 100, 200]
+    /// Divides the similarities before the exponential.
+    public var temperature = 0.07
+
+    public init() {}
+
+    public static let fields: [Field<Self>] = [
+        Field(
+            "k", \.k, in: .rule("a list of integers ≥ 1") { !$0.isEmpty && $0.allSatisfy { $0 >= 1 } },
+            "Numbers of neighbours among which one is chosen."),
+        Field("temperature", \.temperature, in: .above(0), "Divides the cosine similarities before the exponential."),
+    ]
+
+    public func scores(train: FeatureTable, test: FeatureTable, random: RandomStream) throws -> [ProbeScore] {
+        let tables = try ProbeTables(train, test)
+        var best = k[0]
+        var validation: [Double] = []
+        if k.count > 1 {
+            let choosing = try tables.choosing(HeldOutTenth(labels: tables.trainLabels, random: random))
+            validation = outcomes(choosing).map(Ranking.share)
+            for (i, score) in validation.enumerated() where score > validation[k.firstIndex(of: best) ?? 0] { best = k[i] }
+        }
+        let outcomes = outcomes(tables)
+        func list(_ values: [Double]) -> JSONValue {
+            .object(zip(k, values).map { (String($0), JSONValue($1)) })
+        }
+        return [
+            ProbeScore(
+                name: Self.name, outcomes: outcomes[k.firstIndex(of: best) ?? 0],
+                chosen: .object([
+                    ("k", JSONValue(best)), ("temperature", JSONValue(temperature)),
+                    ("selected_on", JSONValue(k.count > 1 ? "held-out tenth" : "nothing")),
+                    ("validation", list(validation)), ("test_accuracy_by_k", list(outcomes.map(Ranking.share))),
+                ]), train: train.count)
+        ]
+    }
+
+    /// Which test pictures each k gets right.
+    private func outcomes(_ tables: ProbeTables) -> [[Bool]] {
+        let neighbours = NearestNeighbours(
+            of: tables.test.features, among: tables.train.features, features: tables.train.dimension,
+            count: k.max() ?? 1)
+        return k.map { k in
+            let votes = neighbours.votes(
+                k: k, labels: tables.trainLabels, classes: tables.classes, temperature: temperature)
+            return zip(Ranking.best(votes, classes: tables.classes), tables.testLabels).map { $0 == $1 }
+        }
+    }
+}
