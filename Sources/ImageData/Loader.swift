@@ -38,7 +38,7 @@ public struct ImageBatch: Sendable {
 /// A picture that cannot be read is replaced by one drawn for its place in the epoch. As soon as the different pictures
 /// found unreadable are more than `corruptLimit` of all pictures of the source, `next` throws.
 public final class Loader: Sendable {
-    /// Whole batches in an epoch.
+    /// Whole batches in an epoch, cut to a multiple of `accumulate`.
     public let stepsPerEpoch: Int
     private let plan: BatchPlan
     private let corruptLimit: Double
@@ -48,19 +48,23 @@ public final class Loader: Sendable {
     /// A loader whose first batch is that of `firstStep`.
     ///
     /// - Parameters:
+    ///   - accumulate: batches that belong together; an epoch ends with a whole group of them.
     ///   - random: the stream of the data; its children are `order`, `augment` and `replacement`.
     ///   - corruptLimit: the share of the source's pictures that may be unreadable, 0…1.
     ///   - threads: threads to start; with 0, batches are made when they are asked for.
     public init(
-        source: any ImageSource, transform: any ImageTransform, batchSize: Int, random: RandomStream,
-        corruptLimit: Double, threads: Int, firstStep: Int = 0
+        source: any ImageSource, transform: any ImageTransform, batchSize: Int, accumulate: Int = 1,
+        random: RandomStream, corruptLimit: Double, threads: Int, firstStep: Int = 0
     ) throws(ImageError) {
-        precondition(batchSize >= 1 && firstStep >= 0, "batch size \(batchSize), first step \(firstStep)")
-        guard source.count >= batchSize else {
+        precondition(
+            batchSize >= 1 && accumulate >= 1 && firstStep >= 0,
+            "batch size \(batchSize), accumulate \(accumulate), first step \(firstStep)")
+        guard source.count >= batchSize * accumulate else {
             throw ImageError(
-                .empty, path: "", "the source has \(source.count) pictures, fewer than a batch of \(batchSize); lower train.batch_size")
+                .empty, path: "", "the source has \(source.count) pictures, fewer than a step of \(batchSize * accumulate); lower train.batch_size")
         }
-        let plan = BatchPlan(source: source, transform: transform, batchSize: batchSize, random: random)
+        let plan = BatchPlan(
+            source: source, transform: transform, batchSize: batchSize, accumulate: accumulate, random: random)
         self.plan = plan
         self.corruptLimit = corruptLimit
         stepsPerEpoch = plan.stepsPerEpoch
@@ -109,18 +113,22 @@ struct BatchPlan: Sendable {
     let source: any ImageSource
     let transform: any ImageTransform
     let batchSize: Int
+    let accumulate: Int
     let random: RandomStream
     /// The order of the epoch last asked for: a permutation of a million numbers takes a while.
     private let orders = OrderCache()
 
-    init(source: any ImageSource, transform: any ImageTransform, batchSize: Int, random: RandomStream) {
+    init(
+        source: any ImageSource, transform: any ImageTransform, batchSize: Int, accumulate: Int, random: RandomStream
+    ) {
+        self.accumulate = accumulate
         self.source = source
         self.transform = transform
         self.batchSize = batchSize
         self.random = random
     }
 
-    var stepsPerEpoch: Int { source.count / batchSize }
+    var stepsPerEpoch: Int { source.count / batchSize / accumulate * accumulate }
 
     func batch(_ step: Int) throws(ImageError) -> ImageBatch {
         let epoch = step / stepsPerEpoch

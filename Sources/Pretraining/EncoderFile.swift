@@ -1,5 +1,5 @@
 public import Autodiff
-public import Checkpoints
+import Checkpoints
 import ImageMasking
 import RandomStreams
 import RecipeSchema

@@ -1,3 +1,4 @@
+import ImageData
 import ImageMasking
 import PretrainingMethods
 import RecipeSchema
@@ -27,7 +28,7 @@ extension Recipe {
                 "mask.strategy",
                 "method \"\(method.name)\" cannot use \"\(strategy.name)\"; it takes \(right.joined(separator: ", "))")
         }
-        for (key, values) in [("mean", data.mean), ("std", data.std)] {
+        for (key, values) in [("mean", data.mean), ("std", data.deviation)] {
             if let values, values.count != model.channels {
                 fault("data.\(key)", "\(values.count) numbers for model.channels \(model.channels)")
             }

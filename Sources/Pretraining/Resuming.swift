@@ -1,6 +1,7 @@
 import Autodiff
 import Checkpoints
 import Logging
+import PretrainingMethods
 import RecipeSchema
 
 extension Trainer {

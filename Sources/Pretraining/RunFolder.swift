@@ -1,4 +1,4 @@
-import Checkpoints
+public import Checkpoints
 import ContentDigests
 import Foundation
 import RecipeSchema
@@ -75,7 +75,7 @@ public struct RunFolder: Sendable {
         var members = (recipe.encoded.members ?? []).map { ($0.name, $0.value) }
         members.append(
             ("resolved_by", .object([("version", JSONValue(palimpsestVersion)), ("digest", JSONValue(recipe.digest))])))
-        try orRunError { () throws(CheckpointError) in
+        _ = try orRunError { () throws(CheckpointError) in
             try AtomicFile.write(Array((JSONValue.object(members).text(pretty: true) + "\n").utf8), to: recipeFile)
         }
     }

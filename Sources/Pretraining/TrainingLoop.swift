@@ -3,7 +3,7 @@ import Checkpoints
 import Foundation
 import ImageData
 import Logging
-import PretrainingMethods
+public import PretrainingMethods
 import RandomStreams
 import RecipeSchema
 import VisionTransformers
@@ -25,45 +25,52 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
     init(
         _ job: TrainingJob, _ method: Method, source: any ImageSource, transform: any ImageTransform, log: Logger
     ) throws {
-        self.job = job
-        self.log = log
         let train = job.recipe.train
-        stepsPerEpoch = source.count / train.batchSize / train.accumulate
-        guard stepsPerEpoch >= 1 else {
+        let steps = source.count / train.batchSize / train.accumulate
+        guard steps >= 1 else {
             throw RunError(
                 .data, "the source has \(source.count) pictures, fewer than one step of \(train.effectiveBatch) "
-                    + "(batch_size × accumulate); lower train.batch_size or train.accumulate")
+                    + "(batch_size x accumulate); lower train.batch_size or train.accumulate")
         }
-        let whole = stepsPerEpoch * train.epochs
-        lastStep = min(whole, train.maxSteps ?? whole)
-        trainer = Trainer(method, job.recipe, stepsPerEpoch: stepsPerEpoch, engine: job.engine)
+        var trainer = Trainer(method, job.recipe, stepsPerEpoch: steps, engine: job.engine)
+        var state = TrainingState()
         state.recipe = job.recipe.coreDigest
         state.data = source.fingerprint
+        var lastCheckpoint: Int?
         switch job.start {
         case .fresh: break
         case .initialized(let path): try trainer.initialize(from: path, log)
         case .resumed: lastCheckpoint = try trainer.resume(job.folder.checkpoints, &state, log)
         }
-        metrics = try MetricsFile(path: job.folder.metricsFile, keepingThrough: state.step)
-        loader = try Loader(
+        let metrics = try MetricsFile(path: job.folder.metricsFile, keepingThrough: state.step)
+        let loader = try Loader(
             source: source, transform: transform, batchSize: train.batchSize, accumulate: train.accumulate,
             random: RandomStream(seed: UInt64(job.recipe.seed)).child("data"),
             corruptLimit: job.recipe.data.corruptLimit, threads: job.loaderThreads,
             firstStep: state.step * train.accumulate)
+        // Nothing below throws: a value that cannot be copied is made whole, or not at all.
+        self.job = job
+        self.log = log
+        self.metrics = metrics
+        self.loader = loader
+        self.state = state
+        self.lastCheckpoint = lastCheckpoint
+        self.trainer = trainer
+        stepsPerEpoch = steps
+        lastStep = min(steps * train.epochs, train.maxSteps ?? Int.max)
         explain(source)
     }
-
-    deinit { loader.stop() }
 
     /// The first lines of the log: what the numbers of the recipe come to.
     private func explain(_ source: any ImageSource) {
         let train = job.recipe.train
         for warning in source.warnings { log.warning("\(warning)") }
+        log.info("\(source.count) images of \(job.recipe.grid) patches; \(trainer.method.parameterCount) trained parameters")
         log.info(
-            "\(source.count) images, \(job.recipe.grid) patches each; \(trainer.method.parameterCount) trained parameters")
-        log.info(
-            "effective batch \(train.effectiveBatch) = batch_size \(train.batchSize) x accumulate \(train.accumulate); "
-                + "\(stepsPerEpoch) steps an epoch, \(lastStep) in all")
+            """
+            effective batch \(train.effectiveBatch) = batch_size \(train.batchSize) x accumulate \(train.accumulate); \
+            \(stepsPerEpoch) steps an epoch, \(lastStep) in all
+            """)
         let rate =
             train.learningRate == nil
             ? " = base_learning_rate \(train.baseLearningRate ?? 1.5e-4) x \(train.effectiveBatch) / 256" : ""
@@ -77,6 +84,7 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
         stop: StopSignal?, onRow: (JSONValue) -> Void, onProgress: (TrainingJob.Progress) -> Void
     ) throws -> TrainingJob.Outcome {
         let limit = job.untilEpoch.map { min($0 * stepsPerEpoch, lastStep) } ?? lastStep
+        defer { loader.stop() }
         clock.restart(waited: loader.waitedSeconds)
         while state.step < limit {
             try takeStep(onRow)

@@ -86,9 +86,11 @@ public struct Encoder: Sendable {
     }
 
     /// Encodes images `[B, C, H, W]`: all patches in raster order, or those of `visible` in its order.
+    ///
+    /// `layer` stops after that many blocks; the final norm follows all the same.
     public func callAsFunction(
         _ images: Tensor, visible: RowIndices? = nil, _ store: ParameterStore, drop: [BranchFactors]? = nil,
-        on tape: inout Tape, trace: ForwardTrace? = nil
+        layer: Int? = nil, on tape: inout Tape, trace: ForwardTrace? = nil
     ) -> Output {
         var x = embedded(images, visible, store, &tape)
         if let trace {
@@ -96,7 +98,7 @@ public struct Encoder: Sendable {
             trace.record("act/patch_embed", patchEmbedding(of: images, store, engine: tape.engine))
             trace.record("act/encoder_input", x.value)
         }
-        for (index, block) in blocks.enumerated() {
+        for (index, block) in blocks.prefix(layer ?? blocks.count).enumerated() {
             x = block(x, store, drop: drop?[index], on: &tape)
             trace?.record("act/block_\(index)", x.value)
         }

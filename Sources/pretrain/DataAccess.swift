@@ -1,5 +1,6 @@
 import ImageData
 import Pretraining
+import VisionTransformers
 
 /// Opens the images that recipes and `--data` name.
 enum DataAccess {

@@ -14,8 +14,8 @@ struct Pretrain: ParsableCommand {
             """,
         version: "palimpsest \(palimpsestVersion)",
         subcommands: [
-            TrainCommand.self, ResumeCommand.self, ProbeCommand.self, FeaturesCommand.self, ViewCommand.self,
-            RecipesCommand.self, DataCommand.self, VerifyCommand.self, DoctorCommand.self,
+            TrainCommand.self, ResumeCommand.self, ProbeCommand.self, FeaturesCommand.self, 
+            RecipesCommand.self, VerifyCommand.self, DoctorCommand.self,
         ],
         defaultSubcommand: TrainCommand.self)
 

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Pretraining
 import RecipeSchema
+import VisionTransformers
 
 /// `pretrain recipes`: the recipes that are shipped, and checks of one's own.
 struct RecipesCommand: ParsableCommand {

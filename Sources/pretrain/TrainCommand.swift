@@ -15,8 +15,8 @@ struct TrainCommand: ParsableCommand {
     @Option(help: "The recipe: a path, or the name of one in ./recipes or shipped with the program.")
     var recipe: String
 
-    @Option(help: "The run's folder. (default: runs/<name of the recipe>)")
-    var run: String?
+    @Option(name: .customLong("run"), help: "The run's folder. (default: runs/<name of the recipe>)")
+    var runFolder: String?
 
     @Option(help: "Other images: PATH, KIND:PATH or card=NAME:PATH, with KIND images, class_folders, shards, cifar or idx.")
     var data: String?
@@ -53,7 +53,7 @@ struct TrainCommand: ParsableCommand {
         if let maxSteps { changes.append("train.max_steps=\(maxSteps)") }
         var recipe = try RecipeLibrary.read(RecipeLibrary.find(recipe), set: changes)
         if let data { recipe.data.source = try SourceArgument.parse(data, keeping: recipe.data.source) }
-        let folder = RunFolder(run ?? "runs/\(recipe.name)")
+        let folder = RunFolder(runFolder ?? "runs/\(recipe.name)")
         recipe = try DataAccess.resolved(recipe)
         var start = initFrom.map { TrainingJob.Start.initialized(from: $0) } ?? .fresh
         if resume && folder.exists {
@@ -77,8 +77,8 @@ struct ResumeCommand: ParsableCommand {
         commandName: "resume", abstract: "Go on with a run, bit for bit, from its last good checkpoint.",
         discussion: "Example: pretrain resume runs/colormae")
 
-    @Argument(help: "The run's folder.")
-    var run: String
+    @Argument(help: ArgumentHelp("The run's folder.", valueName: "run"))
+    var runFolder: String
 
     @Option(help: "Stop at the end of that epoch, counted from 1; schedules stay as they are.")
     var untilEpoch: Int?
@@ -90,7 +90,7 @@ struct ResumeCommand: ParsableCommand {
     }
 
     mutating func run() throws {
-        let folder = RunFolder(run)
+        let folder = RunFolder(runFolder)
         try output.train(try folder.recipe(), in: folder, start: .resumed, untilEpoch: untilEpoch)
     }
 }
@@ -130,10 +130,9 @@ struct TrainingOutput: ParsableArguments {
         let outcome = try job.run(
             source: source, transform: try DataAccess.trainingTransform(recipe), stop: stop, log: logger,
             onRow: { row in
-                if json { print(row.text()) }
+                if json { FileHandle.standardOutput.write(Data((row.text() + "\n").utf8)) }
                 if shows { line.clear() }
                 if shows, !line.isActive || row["kind"]?.string == "epoch" { logger.info("\(summary(row))") }
-                fflush(stdout)
             },
             onProgress: { progress in if shows { line.show(text(progress)) } })
         if shows { line.clear() }

@@ -1,0 +1,93 @@
+import ArgumentParser
+import Autodiff
+import Checkpoints
+import Evaluation
+import Foundation
+import ImageData
+import Pretraining
+import RecipeSchema
+import VisionTransformers
+
+/// What `probe` and `features` work on: an encoder, images, a pooling.
+struct FeatureInput: ParsableArguments {
+    /// The kinds of features that a probe compares.
+    enum Kind: String, CaseIterable {
+        case pretrained
+        case randomInit = "random-init"
+        case rawPixels = "raw-pixels"
+
+        var title: String {
+            switch self {
+            case .pretrained: "pretrained encoder"
+            case .randomInit: "the same encoder with initial values"
+            case .rawPixels: "raw pixels"
+            }
+        }
+    }
+
+    @Option(help: "Other images: PATH, KIND:PATH or card=NAME:PATH. (default: those of the recipe)")
+    var data: String?
+
+    @Option(help: "mean (of the patch tokens) or class (token).")
+    var pool = Pooling.mean
+
+    @Option(help: "The block after which tokens are taken, from 1. (default: the last)")
+    var layer: Int?
+
+    @Option(help: "Threads to compute with; the result does not depend on them. (default: all processors)")
+    var threads: Int?
+
+    /// The encoder of a run or file, with its recipe.
+    func subject(_ target: String) throws -> EncoderFile {
+        var isFolder: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: target, isDirectory: &isFolder) else {
+            throw RunError(.missing, "\(target): there is no such run folder or file")
+        }
+        let path = isFolder.boolValue ? RunFolder(target).encoderFile : target
+        guard FileManager.default.fileExists(atPath: path) else {
+            throw RunError(
+                .missing, "\(target) has no encoder.safetensors yet: no checkpoint was written; train on with pretrain resume")
+        }
+        var file = try EncoderFile(path: path)
+        if let data { file.recipe.data.source = try SourceArgument.parse(data, keeping: file.recipe.data.source) }
+        return file
+    }
+
+    /// Features of the training and the test part.
+    func tables(of kind: Kind, _ subject: EncoderFile) throws -> (train: FeatureTable, test: FeatureTable) {
+        (
+            try table(of: kind, subject, .train, requiresLabels: true),
+            try table(of: kind, subject, .test, requiresLabels: true)
+        )
+    }
+
+    /// Features of one part.
+    func table(
+        of kind: Kind, _ subject: EncoderFile, _ part: DatasetPart, requiresLabels: Bool
+    ) throws -> FeatureTable {
+        let source = try DataAccess.source(subject.recipe.data, part)
+        let transform = try DataAccess.evaluationTransform(subject.recipe)
+        if kind == .rawPixels { return try RawPixels.table(of: source, transform, requiresLabels: requiresLabels) }
+        let engine = try Engine(threads: threads ?? ProcessInfo.processInfo.activeProcessorCount)
+        let (encoder, parameters) =
+            kind == .pretrained
+            ? (subject.encoder, subject.parameters) : EncoderFile.randomEncoder(subject.recipe)
+        do {
+            let extractor = try FeatureExtractor(encoder, parameters, pooling: pool, layer: layer, engine: engine)
+            return try extractor.table(of: source, transform, requiresLabels: requiresLabels)
+        } catch let error as EvaluationError {
+            throw RunError(.usage, "\(error)")
+        }
+    }
+}
+
+/// Features as a file that says where they come from.
+enum FeatureFile {
+    static func write(_ table: FeatureTable, recipe: Recipe, to path: String) throws {
+        var table = table
+        table.provenance["palimpsest"] = palimpsestVersion
+        table.provenance["recipe"] = recipe.encoded.text()
+        table.provenance["recipe_digest"] = recipe.digest
+        try Safetensors.write(table.file, to: path)
+    }
+}
