@@ -24,10 +24,8 @@ static void bias_task(void *context, size_t task, size_t worker) {
     pal_attention_shape shape = it->job.shape;
     size_t rows = shape.heads * shape.q_tokens;
     (void)worker;
-    for (size_t picture = 0; picture < shape.batch; picture++)
-        pal_engine_kernels(it->engine)->add_rows(1, shape.k_tokens,
-                                                 it->job.d_scores + (picture * rows + task) * shape.k_tokens,
-                                                 it->d_bias + task * shape.k_tokens);
+    pal_engine_kernels(it->engine)->add_rows(shape.batch, shape.k_tokens, it->job.d_scores + task * shape.k_tokens,
+                                             rows * shape.k_tokens, it->d_bias + task * shape.k_tokens);
 }
 
 void pal_attention_forward(pal_engine *engine, pal_attention_shape shape, const float *q, const float *k,

@@ -21,6 +21,16 @@ typedef struct {
     pal_epilogue epilogue;
 } pal_product;
 
+/* A part of a product: some rows, columns and a range of k. */
+typedef struct {
+    size_t row, rows, column, columns, k, depth;
+    const float *_Nullable packed; /* all of B in panels, [panels][k][panel_columns]; NULL: B is read where it is */
+    float *c;                      /* the first element of the part */
+    size_t c_row;
+    bool add;  /* to what C holds */
+    bool last; /* range of k: the epilogue follows */
+} pal_block;
+
 typedef struct {
     pal_attention_shape shape;
     const float *q, *k, *v;
@@ -34,8 +44,11 @@ typedef struct {
 
 /* The kernels of one instruction set. */
 typedef struct {
-    size_t (*product_scratch)(const pal_product *p, size_t rows);
-    void (*product_rows)(const pal_product *p, size_t first, size_t rows, float *scratch);
+    size_t tile_rows;     /* rows of A that go well together */
+    size_t panel_columns; /* width of a packed panel of B; 0: B is not packed */
+    void (*pack_panel)(const pal_product *p, size_t panel, float *packed);
+    size_t (*block_scratch)(const pal_product *p, size_t rows, size_t columns, size_t depth);
+    void (*product_block)(const pal_product *p, const pal_block *block, float *scratch);
 
     size_t (*attention_scratch)(const pal_attention_job *job, bool backward);
     void (*attention_forward)(const pal_attention_job *job, size_t picture, size_t head, float *scratch);
@@ -49,7 +62,7 @@ typedef struct {
     void (*softmax_forward)(size_t rows, size_t columns, const float *x, float *y, bool logarithm);
     void (*softmax_backward)(size_t rows, size_t columns, const float *y, const float *dy, float *dx,
                              bool logarithm);
-    void (*add_rows)(size_t rows, size_t columns, const float *x, float *sums);
+    void (*add_rows)(size_t rows, size_t columns, const float *x, size_t stride, float *sums);
 
     void (*apply)(pal_function f, size_t count, const float *x, float *y, float *_Nullable derivative);
     void (*scale_add)(size_t count, const float *x, float a, const float *_Nullable z, float b, float *y);

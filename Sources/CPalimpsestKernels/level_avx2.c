@@ -2,15 +2,17 @@
 #define LEVEL pal_kernels_avx2
 #define LANES 8
 #define HAS_FMA
+#define TILE_ROWS 6
 #include "internal.h"
-#include <cblas.h>
 #include <math.h>
 #include <string.h>
 #pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
 #include "levels/vector.h"
 #include "levels/functions.h"
 #include "levels/epilogue.h"
-#include "levels/product_blas.h"
+#include "levels/tile.h"
+#include "levels/packing.h"
+#include "levels/product_tiles.h"
 #include "levels/row_kernels.h"
 #include "levels/pointwise_kernels.h"
 #include "levels/attention_kernels.h"

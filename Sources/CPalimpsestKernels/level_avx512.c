@@ -2,15 +2,17 @@
 #define LEVEL pal_kernels_avx512
 #define LANES 16
 #define HAS_FMA
+#define TILE_ROWS 12
 #include "internal.h"
-#include <cblas.h>
 #include <math.h>
 #include <string.h>
 #pragma clang attribute push(__attribute__((target("avx2,fma,avx512f,avx512vl,avx512dq"))), apply_to = function)
 #include "levels/vector.h"
 #include "levels/functions.h"
 #include "levels/epilogue.h"
-#include "levels/product_blas.h"
+#include "levels/tile.h"
+#include "levels/packing.h"
+#include "levels/product_tiles.h"
 #include "levels/row_kernels.h"
 #include "levels/pointwise_kernels.h"
 #include "levels/attention_kernels.h"

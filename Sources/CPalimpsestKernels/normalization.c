@@ -51,8 +51,8 @@ void pal_layer_norm_backward(pal_engine *engine, size_t rows, size_t columns, co
     pal_engine_run(engine, blocks, norm_backward_task, &it);
     for (size_t i = 0; i < blocks; i++) {
         const float *partial = it.partial + 2 * i * columns;
-        if (d_gamma) pal_engine_kernels(engine)->add_rows(1, columns, partial, d_gamma);
-        if (d_beta) pal_engine_kernels(engine)->add_rows(1, columns, partial + columns, d_beta);
+        if (d_gamma) pal_engine_kernels(engine)->add_rows(1, columns, partial, columns, d_gamma);
+        if (d_beta) pal_engine_kernels(engine)->add_rows(1, columns, partial + columns, columns, d_beta);
     }
 }
 
@@ -90,7 +90,8 @@ static void row_sums_task(void *context, size_t task, size_t worker) {
     float *partial = it->partial + task * it->columns;
     (void)worker;
     memset(partial, 0, it->columns * sizeof(float));
-    pal_engine_kernels(it->engine)->add_rows(rows_of(it, first), it->columns, it->x + first * it->columns, partial);
+    pal_engine_kernels(it->engine)->add_rows(rows_of(it, first), it->columns, it->x + first * it->columns, it->columns,
+                                             partial);
 }
 
 void pal_add_row_sums(pal_engine *engine, size_t rows, size_t columns, const float *x, float *sums) {
@@ -98,5 +99,5 @@ void pal_add_row_sums(pal_engine *engine, size_t rows, size_t columns, const flo
     size_t blocks = pal_blocks(rows, it.block);
     it.partial = pal_engine_shared(engine, blocks * columns);
     pal_engine_run(engine, blocks, row_sums_task, &it);
-    pal_engine_kernels(engine)->add_rows(blocks, columns, it.partial, sums);
+    pal_engine_kernels(engine)->add_rows(blocks, columns, it.partial, columns, sums);
 }

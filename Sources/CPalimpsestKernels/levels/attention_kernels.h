@@ -1,8 +1,15 @@
 /* One head of one picture. Scores [q_tokens, k_tokens] stay in scratch. */
 
+static void small_product(size_t m, size_t n, size_t k, const float *a, size_t a_row, size_t a_col, const float *b,
+                          size_t b_row, size_t b_col, float *c, size_t c_row, bool accumulate, float *scratch) {
+    pal_product p = {m, n, k, a, a_row, a_col, b, b_row, b_col, c, c_row, {.accumulate = accumulate}};
+    pal_block block = {.rows = m, .columns = n, .depth = k, .c = c, .c_row = c_row, .add = accumulate};
+    product_block(&p, &block, scratch);
+}
+
 static size_t attention_scratch(const pal_attention_job *job, bool backward) {
     size_t q = job->shape.q_tokens, k = job->shape.k_tokens, w = job->shape.head_width;
-    size_t longest = (q + k) * (w + pal_min(q, k)) + q * k;
+    size_t longest = (q + k + 32) * (q + k + w + 32);
     (void)backward;
     return q * k + longest;
 }

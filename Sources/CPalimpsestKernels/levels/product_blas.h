@@ -20,29 +20,30 @@ static operand as_operand(size_t rows, size_t columns, const float *x, size_t ro
     return (operand){copy, CblasNoTrans, columns};
 }
 
-INLINE size_t small_scratch(size_t m, size_t n, size_t k) { return (m + n) * k; }
+static size_t block_scratch(const pal_product *p, size_t rows, size_t columns, size_t depth) {
+    bool direct = fits(rows, depth, p->a_row, p->a_col) && fits(depth, columns, p->b_row, p->b_col);
+    return direct ? 0 : (rows + columns) * depth;
+}
 
-static void small_product(size_t m, size_t n, size_t k, const float *a, size_t a_row, size_t a_col, const float *b,
-                          size_t b_row, size_t b_col, float *c, size_t c_row, bool accumulate, float *scratch) {
+static void product_block(const pal_product *p, const pal_block *block, float *scratch) {
+    size_t m = block->rows, n = block->columns, k = block->depth;
+    const float *a = p->a + block->row * p->a_row + block->k * p->a_col;
+    const float *b = p->b + block->k * p->b_row + block->column * p->b_col;
+    float *c = block->c;
     if (k == 0) {
-        for (size_t i = 0; i < m && !accumulate; i++) memset(c + i * c_row, 0, n * sizeof(float));
-        return;
+        for (size_t i = 0; i < m && !block->add; i++) memset(c + i * block->c_row, 0, n * sizeof(float));
+    } else {
+        operand left = as_operand(m, k, a, p->a_row, p->a_col, scratch);
+        operand right = as_operand(k, n, b, p->b_row, p->b_col, scratch + m * k);
+        cblas_sgemm(CblasRowMajor, left.transposed, right.transposed, (int)m, (int)n, (int)k, 1.0f, left.at,
+                    (int)left.stride, right.at, (int)right.stride, block->add ? 1.0f : 0.0f, c, (int)block->c_row);
     }
-    operand left = as_operand(m, k, a, a_row, a_col, scratch);
-    operand right = as_operand(k, n, b, b_row, b_col, scratch + m * k);
-    cblas_sgemm(CblasRowMajor, left.transposed, right.transposed, (int)m, (int)n, (int)k, 1.0f, left.at,
-                (int)left.stride, right.at, (int)right.stride, accumulate ? 1.0f : 0.0f, c, (int)c_row);
+    for (size_t i = 0; i < m && block->last; i++)
+        finish_row(&p->epilogue, n, (block->row + i) * p->c_row + block->column, block->column,
+                   c + i * block->c_row);
 }
 
-static size_t product_scratch(const pal_product *p, size_t rows) {
-    bool direct = fits(rows, p->k, p->a_row, p->a_col) && fits(p->k, p->n, p->b_row, p->b_col);
-    return direct ? 0 : small_scratch(rows, p->n, p->k);
-}
+static void pack_panel(const pal_product *p, size_t panel, float *packed) { (void)p, (void)panel, (void)packed; }
 
-static void product_rows(const pal_product *p, size_t first, size_t rows, float *scratch) {
-    float *c = p->c + first * p->c_row;
-    small_product(rows, p->n, p->k, p->a + first * p->a_row, p->a_row, p->a_col, p->b, p->b_row, p->b_col, c, p->c_row,
-                  p->epilogue.accumulate, scratch);
-    if (!p->epilogue.accumulate)
-        for (size_t i = 0; i < rows; i++) finish_row(&p->epilogue, p->n, (first + i) * p->c_row, 0, c + i * p->c_row);
-}
+#define TILE_COLUMNS 0
+#define TILE_ROWS 1

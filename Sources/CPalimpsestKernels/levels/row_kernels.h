@@ -1,10 +1,10 @@
 /* Layer norm, softmax and sums over rows. */
 
-static void add_rows(size_t rows, size_t columns, const float *x, float *sums) {
+static void add_rows(size_t rows, size_t columns, const float *x, size_t stride, float *sums) {
     for (size_t j = 0; j < columns; j += LANES) {
         size_t n = pal_min(LANES, columns - j);
         vf sum = load_some(sums + j, n);
-        for (size_t i = 0; i < rows; i++) sum += load_some(x + i * columns + j, n);
+        for (size_t i = 0; i < rows; i++) sum += load_some(x + i * stride + j, n);
         store_some(sums + j, sum, n);
     }
 }

@@ -1,6 +1,9 @@
 const pal_kernels LEVEL = {
-    .product_scratch = product_scratch,
-    .product_rows = product_rows,
+    .tile_rows = TILE_ROWS,
+    .panel_columns = TILE_COLUMNS,
+    .pack_panel = pack_panel,
+    .block_scratch = block_scratch,
+    .product_block = product_block,
     .attention_scratch = attention_scratch,
     .attention_forward = attention_forward,
     .attention_backward = attention_backward,

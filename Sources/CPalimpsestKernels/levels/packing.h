@@ -1,0 +1,63 @@
+/* Operands copied into the order in which tiles read them. */
+
+typedef float v4 __attribute__((ext_vector_type(4)));
+typedef struct {
+    v4 v;
+} __attribute__((packed, aligned(4), may_alias)) unaligned4;
+
+#ifndef PT
+#define PT 8
+#endif
+/* 4 x 4 elements: to[j * to_row + i] = from[i * from_row + j]. */
+INLINE void transpose4(const float *from, size_t from_row, float *to, size_t to_row) {
+    v4 r0 = ((const unaligned4 *)from)->v, r1 = ((const unaligned4 *)(from + from_row))->v;
+    v4 r2 = ((const unaligned4 *)(from + 2 * from_row))->v, r3 = ((const unaligned4 *)(from + 3 * from_row))->v;
+    v4 low01 = __builtin_shufflevector(r0, r1, 0, 4, 1, 5), high01 = __builtin_shufflevector(r0, r1, 2, 6, 3, 7);
+    v4 low23 = __builtin_shufflevector(r2, r3, 0, 4, 1, 5), high23 = __builtin_shufflevector(r2, r3, 2, 6, 3, 7);
+    ((unaligned4 *)to)->v = __builtin_shufflevector(low01, low23, 0, 1, 4, 5);
+    ((unaligned4 *)(to + to_row))->v = __builtin_shufflevector(low01, low23, 2, 3, 6, 7);
+    ((unaligned4 *)(to + 2 * to_row))->v = __builtin_shufflevector(high01, high23, 0, 1, 4, 5);
+    ((unaligned4 *)(to + 3 * to_row))->v = __builtin_shufflevector(high01, high23, 2, 3, 6, 7);
+}
+
+/* to[k * TILE_COLUMNS + j] = b[k * row + j * col] for j < columns, 0 in the columns that are missing. */
+static void pack_columns(size_t k, size_t columns, const float *b, size_t row, size_t col, float *to) {
+    if (col == 1 && columns == TILE_COLUMNS) {
+        for (size_t i = 0; i < k; i++)
+            for (size_t j = 0; j < TILE_VECTORS; j++)
+                store(to + i * TILE_COLUMNS + j * LANES, load(b + i * row + j * LANES));
+        return;
+    }
+    size_t square_k = row == 1 ? k / 4 * 4 : 0, square_columns = columns / 4 * 4;
+    for (size_t j = 0; j < square_columns && square_k; j += 4)
+        for (size_t i = 0; i < square_k; i += 4)
+            transpose4(b + i + j * col, col, to + i * TILE_COLUMNS + j, TILE_COLUMNS);
+    for (size_t i = 0; i < k; i++) {
+        size_t j = i < square_k ? square_columns : 0;
+        for (; j < columns; j++) to[i * TILE_COLUMNS + j] = b[i * row + j * col];
+        for (; j < TILE_COLUMNS; j++) to[i * TILE_COLUMNS + j] = 0;
+    }
+}
+
+/* Rows of A in tiles of TILE_ROWS, one after the other, each [k][rows of the tile]. */
+static void pack_rows(size_t rows, size_t k, const float *a, size_t row, size_t col, float *to) {
+    /* Where the rows are neighbours in memory, eight tiles at a time: every cache line is read once, in time. */
+    enum { tiles = PT, ahead = 16 };
+    for (; row == 1 && rows >= tiles * TILE_ROWS; rows -= tiles * TILE_ROWS, a += tiles * TILE_ROWS) {
+        for (size_t l = 0; l < k; l++) {
+            const float *from = a + l * col;
+            for (size_t i = 0; i < tiles * TILE_ROWS; i += 16) __builtin_prefetch(from + ahead * col + i);
+            for (size_t tile = 0; tile < tiles; tile++)
+                memcpy(to + (tile * k + l) * TILE_ROWS, from + tile * TILE_ROWS, TILE_ROWS * sizeof(float));
+        }
+        to += tiles * TILE_ROWS * k;
+    }
+    while (rows) {
+        size_t height = pal_min(TILE_ROWS, rows);
+        for (size_t l = 0; l < k; l++)
+            for (size_t i = 0; i < height; i++) to[l * height + i] = a[i * row + l * col];
+        rows -= height;
+        a += height * row;
+        to += height * k;
+    }
+}
