@@ -52,7 +52,7 @@ public struct RunFolder: Sendable {
     func clear() throws(RunError) {
         let manager = FileManager.default
         for name in ["checkpoints", "pictures"] { try? manager.removeItem(atPath: "\(path)/\(name)") }
-        for file in [recipeFile, metricsFile, encoderFile, skippedFile, probesFile, logFile] {
+        for file in [recipeFile, metricsFile, encoderFile, skippedFile, probesFile] {
             try? manager.removeItem(atPath: file)
         }
         if exists { throw RunError(.cannotCreate, "cannot remove the earlier run in \(path)") }

@@ -50,8 +50,8 @@ public struct MAE: PretrainingMethod {
     /// The encoder.
     public let encoder: Encoder
     private let decoder: Decoder
-    private let options: MAEOptions
-    private let patch: PatchSize
+    let options: MAEOptions
+    let patch: PatchSize
 
     init(_ options: MAEOptions, encoder encoderOptions: EncoderOptions, grid: PatchGrid, random: RandomStream) {
         var store = ParameterStore()

@@ -77,3 +77,10 @@ public protocol PretrainingMethod: Sendable {
     /// Records the forward pass of a batch; returns its loss.
     func loss(_ batch: Batch, _ plan: MaskPlan, _ request: StepRequest, on tape: inout Tape) throws -> StepResult
 }
+
+/// A method that predicts pixels, so that its predictions can be looked at.
+public protocol PixelReconstructing: PretrainingMethod {
+    /// The images as predicted, `[B, C, H, W]`, normalised as the input. Where the target is normalised per patch, mean and
+    /// deviation of the true patch are put back: the picture then shows more than the model knows.
+    func reconstructed(_ batch: Batch, _ plan: MaskPlan, engine: Engine) throws -> Tensor
+}

@@ -14,7 +14,7 @@ struct Pretrain: ParsableCommand {
             """,
         version: "palimpsest \(palimpsestVersion)",
         subcommands: [
-            TrainCommand.self, ResumeCommand.self, ProbeCommand.self, FeaturesCommand.self, 
+            TrainCommand.self, ResumeCommand.self, ProbeCommand.self, FeaturesCommand.self, ViewCommand.self,
             RecipesCommand.self, VerifyCommand.self, DoctorCommand.self,
         ],
         defaultSubcommand: TrainCommand.self)

@@ -1,0 +1,49 @@
+public import Autodiff
+import Checkpoints
+public import ImageMasking
+public import PretrainingMethods
+import RandomStreams
+import RecipeSchema
+
+/// The method of a run as its last checkpoint holds it, decoder and all.
+public struct TrainedMethod {
+    /// The run's recipe.
+    public let recipe: Recipe
+    /// Steps that the checkpoint has seen.
+    public let step: Int
+    /// The method with its parameters.
+    public let method: any PretrainingMethod
+
+    /// Reads the last good checkpoint of a run.
+    public init(_ folder: RunFolder) throws {
+        let recipe = try folder.recipe()
+        let checkpoints = folder.checkpoints
+        guard let found = checkpoints.latest().checkpoint else {
+            throw RunError(.missing, "\(checkpoints.path) has no checkpoint that can be used; train on with pretrain resume")
+        }
+        func loaded<Options: PretrainingOptions>(_ options: Options) throws -> any PretrainingMethod {
+            var method = options.makeMethod(encoder: recipe.model, grid: recipe.grid, random: recipe.initialValues)
+            try method.parameters.load(found.model, from: checkpoints.folder(of: found.step))
+            return method
+        }
+        self.recipe = recipe
+        step = found.step
+        method = try loaded(recipe.method)
+    }
+
+    /// Images and what the method makes of them under the run's masks.
+    public func reconstruct(_ images: Tensor, engine: Engine) throws -> (mask: PatchMask, predicted: Tensor) {
+        guard let method = method as? any PixelReconstructing else {
+            throw RunError(.usage, "method \"\(type(of: recipe.method).name)\" predicts no pixels, so there is nothing to show")
+        }
+        let samples = Array(0..<images.shape[0])
+        let plan = try recipe.mask.plan(
+            MaskRequest(grid: recipe.grid, samples: samples, epoch: recipe.train.epochs - 1),
+            random: RandomStream(seed: UInt64(recipe.seed)).child("view"))
+        guard case .patches(let mask) = plan else {
+            throw RunError(.usage, "a plan of \(plan.kind.rawValue) hides no patches, so there is nothing to show")
+        }
+        let predicted = try method.reconstructed(Batch(images: images, samples: samples), plan, engine: engine)
+        return (mask, predicted)
+    }
+}
