@@ -19,7 +19,8 @@ public struct ImageSize: RecipeValue, Equatable {
     /// The size of an integer or a list of two.
     public static func decode(_ json: JSONValue, at path: String, _ problems: inout [Problem]) -> ImageSize? {
         let sides = json.int.map { [$0, $0] } ?? json.array?.compactMap(\.int) ?? []
-        if sides.count == 2, json.array.map({ $0.count == 2 }) ?? true, sides.allSatisfy({ (1...65_500).contains($0) }) {
+        if sides.count == 2, json.array.map({ $0.count == 2 }) ?? true, sides.allSatisfy({ (1...65_500).contains($0) })
+        {
             return ImageSize(height: sides[0], width: sides[1])
         }
         problems.append(

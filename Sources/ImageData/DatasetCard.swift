@@ -142,7 +142,11 @@ public struct DatasetCards: Sendable {
             throw ImageError(
                 .io, path: name,
                 "there is no such dataset card; "
-                    + (guess ?? (known.isEmpty ? "no cards in \(folders.joined(separator: ", "))" : "known are \(known.joined(separator: ", "))")))
+                    + (guess
+                        ?? (known.isEmpty
+                            ? "no cards in \(folders.joined(separator: ", "))"
+                            : "known are \(known.joined(separator: ", "))"))
+            )
         }
         return try Self.read(file)
     }

@@ -61,7 +61,9 @@ public final class Loader: Sendable {
             "batch size \(batchSize), accumulate \(accumulate), first step \(firstStep)")
         guard source.count >= batchSize * accumulate else {
             throw ImageError(
-                .empty, path: "", "the source has \(source.count) pictures, fewer than a step of \(batchSize * accumulate); lower train.batch_size")
+                .empty, path: "",
+                "the source has \(source.count) pictures, fewer than a step of \(batchSize * accumulate); "
+                    + "lower train.batch_size")
         }
         let plan = BatchPlan(
             source: source, transform: transform, batchSize: batchSize, accumulate: accumulate, random: random)

@@ -8,7 +8,9 @@ public enum SourceArgument {
     /// - `card=NAME:PATH` or `card=NAME` names a card;
     /// - anything else is a path, for the kind and options of `base` where it takes a path, else for the kind that the
     ///   path looks like.
-    public static func parse(_ text: String, keeping base: (any SourceOptions)? = nil) throws(ImageError) -> any SourceOptions {
+    public static func parse(_ text: String, keeping base: (any SourceOptions)? = nil) throws(ImageError)
+        -> any SourceOptions
+    {
         if text.hasPrefix("card=") {
             let rest = text.dropFirst(5)
             let colon = rest.firstIndex(of: ":") ?? rest.endIndex
@@ -42,6 +44,7 @@ public enum SourceArgument {
         }
         let names = sourceKinds.map { $0.name }.joined(separator: ", ")
         throw ImageError(
-            .unsupported, path: path, "no data set by its name or content; say what it is as KIND:PATH with one of \(names)")
+            .unsupported, path: path,
+            "no data set by its name or content; say what it is as KIND:PATH with one of \(names)")
     }
 }

@@ -2,13 +2,20 @@ public import RecipeSchema
 
 /// The built-in pictures, drawn from a seed; nothing is downloaded.
 public struct ProceduralSourceOptions: SourceOptions {
+    /// The kind in recipes.
     public static let name = "procedural"
+    /// Pictures of the training part.
     public var count = 8000
+    /// Pictures of the test part.
     public var testCount = 2000
+    /// Height and width, in pixels.
     public var size = 32
+    /// Another seed draws other pictures of the same classes.
     public var seed = 0
+    /// The options with their defaults.
     public init() {}
 
+    /// The rows of the section.
     public static let fields: [Field<Self>] = [
         Field("count", \.count, in: .atLeast(1), "Pictures of the training part."),
         Field("test_count", \.testCount, in: .atLeast(1), "Pictures of the test part."),
@@ -16,36 +23,41 @@ public struct ProceduralSourceOptions: SourceOptions {
         Field("seed", \.seed, in: .atLeast(0), "Another seed draws other pictures of the same classes."),
     ]
 
+    /// Nil: there is no path.
     public func moved(to path: String) -> (any SourceOptions)? { nil }
+    /// False: nothing on disk is of this kind by itself.
     public func fits(_ path: String) -> Bool { false }
 
+    /// The pictures of one part.
     public func open(_ part: DatasetPart, in context: SourceContext) throws(ImageError) -> any ImageSource {
         ProceduralSource(part: part, count: part == .train ? count : testCount, size: size, seed: seed)
     }
 
+    /// The card of the set.
     public func card(in cards: DatasetCards) throws(ImageError) -> DatasetCard? { try cards.card("builtin") }
 }
 
 /// A set with a card, which knows its classes and constants and how its files may lie under the path.
-public struct CardSourceOptions: SourceOptions {
+public struct CardSourceOptions: PathOptions {
+    /// The kind in recipes.
     public static let name = "card"
+    /// Name of the card, or path of a card file.
     public var card = "builtin"
+    /// Where the data lies.
     public var path: String?
+    /// The options with their defaults.
     public init() {}
 
+    /// The rows of the section.
     public static let fields: [Field<Self>] = [
         Field("card", \.card, "Name of the card, or path of a card file."),
         Field("path", \.path, "Folder of the set."),
     ]
 
-    public func moved(to path: String) -> (any SourceOptions)? {
-        var options = self
-        options.path = path
-        return options
-    }
-
+    /// False: nothing on disk is of this kind by itself.
     public func fits(_ path: String) -> Bool { false }
 
+    /// The pictures of one part.
     public func open(_ part: DatasetPart, in context: SourceContext) throws(ImageError) -> any ImageSource {
         let card = try context.cards.card(card)
         var context = context
@@ -64,25 +76,26 @@ public struct CardSourceOptions: SourceOptions {
                 : "nothing here looks like \(card.title); looked for \(names). To get it: \(card.origin)")
     }
 
+    /// The card of the set.
     public func card(in cards: DatasetCards) throws(ImageError) -> DatasetCard? { try cards.card(card) }
 }
 
 /// A folder of pictures, at any depth, without labels.
-public struct ImagesSourceOptions: SourceOptions {
+public struct ImagesSourceOptions: PathOptions {
+    /// The kind in recipes.
     public static let name = "images"
+    /// Where the data lies.
     public var path: String?
+    /// The options with their defaults.
     public init() {}
 
+    /// The rows of the section.
     public static let fields: [Field<Self>] = [Field("path", \.path, "Folder of the pictures, searched at any depth.")]
 
-    public func moved(to path: String) -> (any SourceOptions)? {
-        var options = self
-        options.path = path
-        return options
-    }
-
+    /// Tells by names, without reading a file.
     public func fits(_ path: String) -> Bool { kind(of: path) == .folder }
 
+    /// The pictures of one part.
     public func open(_ part: DatasetPart, in context: SourceContext) throws(ImageError) -> any ImageSource {
         let path = try required(path)
         guard part == .train else {
@@ -93,21 +106,20 @@ public struct ImagesSourceOptions: SourceOptions {
 }
 
 /// A folder a class, as torchvision's `ImageFolder` reads it.
-public struct ClassFoldersSourceOptions: SourceOptions {
+public struct ClassFoldersSourceOptions: PathOptions {
+    /// The kind in recipes.
     public static let name = "class_folders"
+    /// Where the data lies.
     public var path: String?
+    /// The options with their defaults.
     public init() {}
 
+    /// The rows of the section.
     public static let fields: [Field<Self>] = [
         Field("path", \.path, "Folder with `train` and `test` (or `val`), or of the class folders themselves.")
     ]
 
-    public func moved(to path: String) -> (any SourceOptions)? {
-        var options = self
-        options.path = path
-        return options
-    }
-
+    /// Tells by names, without reading a file.
     public func fits(_ path: String) -> Bool {
         var unnameable = 0
         guard kind(of: path) == .folder,
@@ -117,6 +129,7 @@ public struct ClassFoldersSourceOptions: SourceOptions {
             && !entries.contains { !$0.isFolder && FolderWalk.readable.contains(suffix(of: $0.name)) }
     }
 
+    /// The pictures of one part.
     public func open(_ part: DatasetPart, in context: SourceContext) throws(ImageError) -> any ImageSource {
         let path = try required(path)
         let test = ["test", "val"].map { "\(path)/\($0)" }.first { kind(of: $0) == .folder }
@@ -147,35 +160,39 @@ public struct ClassFoldersSourceOptions: SourceOptions {
 }
 
 /// Tar archives, plain or compressed.
-public struct ShardsSourceOptions: SourceOptions {
+public struct ShardsSourceOptions: PathOptions {
+    /// The kind in recipes.
     public static let name = "shards"
+    /// Where the data lies.
     public var path: String?
+    /// Key of the label in `.json` members.
     public var labelKey = "label"
+    /// The options with their defaults.
     public init() {}
 
+    /// The rows of the section.
     public static let fields: [Field<Self>] = [
         Field(
             "path", \.path,
-            "A shard, names with braces such as `train-{00000..00009}.tar`, or a folder with `train-…` and `test-…` shards."),
+            "A shard, names with braces such as `train-{00000..00009}.tar`, or a folder with `train-…` and `test-…` shards."
+        ),
         Field("label_key", \.labelKey, "Key of the label in `.json` members."),
     ]
 
-    public func moved(to path: String) -> (any SourceOptions)? {
-        var options = self
-        options.path = path
-        return options
-    }
-
+    /// Tells by names, without reading a file.
     public func fits(_ path: String) -> Bool {
         if kind(of: path) == .folder { return ((try? ShardNames.names(in: path)) ?? []).isEmpty == false }
         return ShardNames.isShard(path) || path.contains("{")
     }
 
+    /// The pictures of one part.
     public func open(_ part: DatasetPart, in context: SourceContext) throws(ImageError) -> any ImageSource {
         let path = try required(path)
         let files = try ShardNames.files(path)
         guard kind(of: path) == .folder else {
-            if part == .test { throw .noTestPart(path, "give a folder with `train-…` and `test-…` (or `val-…`) shards") }
+            if part == .test {
+                throw .noTestPart(path, "give a folder with `train-…` and `test-…` (or `val-…`) shards")
+            }
             return try source(files, others: [], context)
         }
         func named(_ prefix: String) -> [String] { files.filter { $0.dropFirst(path.count + 1).hasPrefix(prefix) } }
@@ -200,38 +217,43 @@ public struct ShardsSourceOptions: SourceOptions {
 }
 
 /// CIFAR-10 or CIFAR-100 in binary form.
-public struct CIFARSourceOptions: SourceOptions {
+public struct CIFARSourceOptions: PathOptions {
+    /// The kind in recipes.
     public static let name = "cifar"
+    /// Where the data lies.
     public var path: String?
+    /// Which set; nil tells them apart by the official file names.
     public var variant: CIFARSource.Variant?
+    /// Which labels of CIFAR-100.
     public var labels = CIFARSource.Labels.fine
+    /// The options with their defaults.
     public init() {}
 
+    /// The rows of the section.
     public static let fields: [Field<Self>] = [
         Field("path", \.path, "Folder of the `.bin` files, or one of them."),
         Field("variant", \.variant, "Which set; null tells them apart by the official file names."),
         Field("labels", \.labels, "Which labels of CIFAR-100."),
     ]
 
-    public func moved(to path: String) -> (any SourceOptions)? {
-        var options = self
-        options.path = path
-        return options
-    }
-
+    /// Tells by names, without reading a file.
     public func fits(_ path: String) -> Bool {
         kind(of: path) == .file ? path.hasSuffix(".bin") : folder(path) != nil
     }
 
+    /// The pictures of one part.
     public func open(_ part: DatasetPart, in context: SourceContext) throws(ImageError) -> any ImageSource {
         let path = try required(path)
         if kind(of: path) == .file {
             guard part == .train else { throw .noTestPart(path, "give the folder of the `.bin` files") }
             let name = path.split(separator: "/").last ?? ""
-            let named = CIFARSource.Variant.allCases.first { v in DatasetPart.allCases.contains { v.files($0).contains(String(name)) } }
+            let named = CIFARSource.Variant.allCases.first { v in
+                DatasetPart.allCases.contains { v.files($0).contains(String(name)) }
+            }
             guard let variant = variant ?? named else {
                 throw ImageError(
-                    .unsupported, path: path, "the name does not tell CIFAR-10 from CIFAR-100; give data.source.variant")
+                    .unsupported, path: path, "the name does not tell CIFAR-10 from CIFAR-100; give data.source.variant"
+                )
             }
             return try CIFARSource(files: [path], variant: variant, labels: labels, table: context.classes)
         }
@@ -257,23 +279,23 @@ extension CIFARSource.Variant: RecipeEnum {}
 extension CIFARSource.Labels: RecipeEnum {}
 
 /// Arrays in IDX form, as MNIST and Fashion-MNIST come.
-public struct IDXSourceOptions: SourceOptions {
+public struct IDXSourceOptions: PathOptions {
+    /// The kind in recipes.
     public static let name = "idx"
+    /// Where the data lies.
     public var path: String?
+    /// File of the labels, where `path` is a file.
     public var labelFile: String?
+    /// The options with their defaults.
     public init() {}
 
+    /// The rows of the section.
     public static let fields: [Field<Self>] = [
         Field("path", \.path, "Folder of the files under MNIST's names, or one file of pictures."),
         Field("label_file", \.labelFile, "File of the labels, where `path` is a file."),
     ]
 
-    public func moved(to path: String) -> (any SourceOptions)? {
-        var options = self
-        options.path = path
-        return options
-    }
-
+    /// Tells by names, without reading a file.
     public func fits(_ path: String) -> Bool {
         switch kind(of: path) {
         case .file: return path.contains("idx")
@@ -283,6 +305,7 @@ public struct IDXSourceOptions: SourceOptions {
         }
     }
 
+    /// The pictures of one part.
     public func open(_ part: DatasetPart, in context: SourceContext) throws(ImageError) -> any ImageSource {
         let path = try required(path)
         switch kind(of: path) {

@@ -63,6 +63,21 @@ public protocol SourceOptions: NamedSection {
     func card(in cards: DatasetCards) throws(ImageError) -> DatasetCard?
 }
 
+/// Options of a kind that reads a path.
+public protocol PathOptions: SourceOptions {
+    /// Where the data lies.
+    var path: String? { get set }
+}
+
+extension PathOptions {
+    /// The same options for data at another path.
+    public func moved(to path: String) -> (any SourceOptions)? {
+        var options = self
+        options.path = path
+        return options
+    }
+}
+
 extension SourceOptions {
     /// No card.
     public func card(in cards: DatasetCards) throws(ImageError) -> DatasetCard? { nil }

@@ -92,7 +92,8 @@ public struct CIFARSource: ImageSource {
             .io, path: folder,
             "there is no \(wanted.joined(separator: ", "))"
                 + (pickles
-                    ? "; these look like the Python pickles, which are not read: get the binary version of the set" : ""))
+                    ? "; these look like the Python pickles, which are not read: get the binary version of the set"
+                    : ""))
     }
 
     /// The number of records.

@@ -51,7 +51,8 @@ public struct ImageFolder: ImageSource {
         for name in names {
             guard let label = numbers[name] else {
                 throw ImageError(
-                    .label, path: "\(root)/\(name)", "this folder is none of the \(table.folders.count) classes of the set")
+                    .label, path: "\(root)/\(name)",
+                    "this folder is none of the \(table.folders.count) classes of the set")
             }
             let before = walk.files.count
             try walk.walk("\(root)/\(name)", below: name)
