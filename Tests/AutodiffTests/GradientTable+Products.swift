@@ -50,11 +50,13 @@ private let epilogueCases: [GradientCase] = [
     // The last use is the first on the way back: it brings a scaled gradient, or finds an unscaled one.
     GradientCase(.linear, "gelu used by linear last", [.init([5, 7]), .init([9, 7]), .init([9, 9])]) { tape, v in
         let hidden = tape.linear(v[0], weight: v[1], then: .gelu)
-        let other = tape.softmax(hidden)
-        return tape.add(tape.linear(hidden, weight: v[2]), other)
+        let added = tape.softmax(hidden)
+        let accumulated = tape.scale(hidden, by: 0.5)
+        return tape.add(tape.linear(hidden, weight: v[2]), tape.add(added, accumulated))
     } twin: { x in
         let hidden = Twin.linear(x[0], x[1]).map(Twin.gelu)
-        return .combine(Twin.linear(hidden, x[2]), hidden.mapRows(Twin.softmax), +)
+        let other = Doubles.combine(hidden.mapRows(Twin.softmax), hidden.map { 0.5 * $0 }, +)
+        return .combine(Twin.linear(hidden, x[2]), other, +)
     },
     GradientCase(.linear, "gelu used by linear first", [.init([5, 7]), .init([9, 7]), .init([9, 9])]) { tape, v in
         let hidden = tape.linear(v[0], weight: v[1], then: .gelu)

@@ -1,0 +1,71 @@
+import Foundation
+import Optimizers
+import TestSupport
+import Testing
+
+@Suite struct ScheduleTests {
+    @Test func warmUpIsLinearAndTheCosineEndsAtTheMinimum() {
+        let schedule = LearningRateSchedule(peak: 2, minimum: 0.5, epochs: 10, warmupEpochs: 2, warmupStart: 1)
+        #expect(schedule.rate(at: 0) == 1)
+        #expect(schedule.rate(at: 1) == 1.5)
+        #expect(schedule.rate(at: 2) == 2)
+        #expect(abs(schedule.rate(at: 6) - 1.25) < 1e-15)
+        #expect(abs(schedule.rate(at: 10) - 0.5) < 1e-15)
+    }
+
+    @Test func aConstantStaysAtThePeakAfterTheWarmUp() {
+        let schedule = LearningRateSchedule(peak: 2, minimum: 0.5, epochs: 10, warmupEpochs: 4, falls: false)
+        #expect(schedule.rate(at: 0) == 0)
+        #expect(schedule.rate(at: 1) == 0.5)
+        #expect(schedule.rate(at: 4) == 2)
+        #expect(schedule.rate(at: 9.5) == 2)
+    }
+
+    private struct Case: Decodable {
+        struct Schedule: Decodable {
+            var micro_batches_per_epoch: Int
+            var accumulate: Int
+            var epochs: Double
+            var warmup_epochs: Double
+            var peak: Double
+            var min: Double
+        }
+        var schedules: [String: Schedule]
+    }
+
+    @Test(.enabled(if: SharedFiles.isPresent)) func ratesAreTheOfficialOnes() throws {
+        let folder = SharedFiles.url("golden/mae/schedules")
+        let json = try Data(contentsOf: folder.appendingPathComponent("case.json"))
+        let cases = try JSONDecoder().decode(Case.self, from: json).schedules
+        #expect(cases.count == 5)
+        for (name, options) in cases {
+            let expected = try readFloats("rate/\(name)", in: folder.appendingPathComponent("tensors.safetensors"))
+            let schedule = LearningRateSchedule(
+                peak: options.peak, minimum: options.min, epochs: options.epochs, warmupEpochs: options.warmup_epochs)
+            var rates: [Double] = []
+            for epoch in 0..<Int(options.epochs) {
+                for batch in stride(from: 0, to: options.micro_batches_per_epoch, by: options.accumulate) {
+                    let share = Double(batch) / Double(options.micro_batches_per_epoch)
+                    rates.append(schedule.rate(at: Double(epoch) + share))
+                }
+            }
+            #expect(rates.count == expected.count)
+            for (rate, reference) in zip(rates, expected) {
+                #expect(abs(rate - Double(reference)) < 1e-7 * options.peak, "\(name)")
+            }
+        }
+    }
+
+    /// One float32 tensor of a small safetensors file: eight bytes of length, a JSON header, the data.
+    private func readFloats(_ name: String, in file: URL) throws -> [Float] {
+        let data = try Data(contentsOf: file)
+        let length = data.prefix(8).reversed().reduce(0) { $0 << 8 | Int($1) }
+        let header = try JSONSerialization.jsonObject(with: data[8..<8 + length]) as? [String: Any]
+        let entry = try #require(header?[name] as? [String: Any])
+        let offsets = try #require(entry["data_offsets"] as? [Int])
+        let bytes = data[(8 + length + offsets[0])..<(8 + length + offsets[1])]
+        return bytes.withUnsafeBytes { raw in
+            (0..<raw.count / 4).map { raw.loadUnaligned(fromByteOffset: 4 * $0, as: Float.self) }
+        }
+    }
+}
