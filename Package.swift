@@ -80,8 +80,8 @@ let package = Package(
         module(
             "Evaluation",
             needs: [
-                "Autodiff", "Checkpoints", "CPalimpsestOpenBLAS", "ImageData", "RandomStreams", "RecipeSchema",
-                "VisionTransformers",
+                "Autodiff", "Checkpoints", "CPalimpsestOpenBLAS", "ImageData", "Optimizers", "RandomStreams",
+                "RecipeSchema", "VisionTransformers",
             ]),
         module(
             "Pretraining",
