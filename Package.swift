@@ -80,8 +80,8 @@ let package = Package(
         module(
             "Evaluation",
             needs: [
-                "Autodiff", "Checkpoints", "CPalimpsestOpenBLAS", "ImageData", "RandomStreams", "RecipeSchema",
-                "VisionTransformers",
+                "Autodiff", "Checkpoints", "CPalimpsestOpenBLAS", "ImageData", "Optimizers", "RandomStreams",
+                "RecipeSchema", "VisionTransformers",
             ]),
         module(
             "Pretraining",
@@ -122,7 +122,11 @@ let package = Package(
         tests("OptimizersTests", needs: ["Autodiff", "Optimizers", "RandomStreams"]),
         tests("CheckpointsTests", needs: ["Checkpoints", "ContentDigests", "RecipeSchema"]),
         tests("ImageDataTests", needs: ["ImageData", "RandomStreams", "RecipeSchema"]),
-        tests("EvaluationTests", needs: ["Checkpoints", "Evaluation", "ImageData", "RandomStreams", "RecipeSchema"]),
+        tests(
+            "EvaluationTests",
+            needs: [
+                "Autodiff", "Checkpoints", "Evaluation", "ImageData", "RandomStreams", "RecipeSchema", "Verification",
+            ]),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .c11

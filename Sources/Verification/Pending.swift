@@ -1,2 +1,1 @@
 let dataRoutines: [GoldenRoutine] = []
-let evaluationRoutines: [GoldenRoutine] = []

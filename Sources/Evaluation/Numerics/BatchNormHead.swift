@@ -68,7 +68,9 @@ package struct BatchNormHead: Sendable {
         let design = normalise(batch)
         let (loss, weightGradient, biasGradient) = gradients(design, labels)
         var normalised = [Double](repeating: 0, count: design.rows * design.columns)
-        normalised.withUnsafeMutableBufferPointer { if let base = $0.baseAddress { design.load(0..<design.rows, into: base) } }
+        normalised.withUnsafeMutableBufferPointer {
+            if let base = $0.baseAddress { design.load(0..<design.rows, into: base) }
+        }
         let kept = normalised.indices.filter { $0 % design.columns < features }.map { normalised[$0] }
         let step = Step(
             normalised: kept, logits: design.times(joined, outputs: classes), loss: loss,

@@ -107,7 +107,8 @@ extension DesignMatrix {
                     forEachBlock(of: slabs[slab]) { rows, block in
                         BLAS.multiply(
                             m: rows.count, n: outputs, k: columns, .plain(block, stride: columns),
-                            .transpose(weights, stride: columns), into: result + rows.lowerBound * outputs, stride: outputs)
+                            .transpose(weights, stride: columns), into: result + rows.lowerBound * outputs,
+                            stride: outputs)
                     }
                 }
             }

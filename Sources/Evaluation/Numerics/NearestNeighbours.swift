@@ -68,7 +68,8 @@ package struct NearestNeighbours: Sendable {
                             m: block.count, n: width, k: features, .plain(query, stride: features),
                             .transpose(chunk, stride: features), into: products, stride: width)
                         for i in 0..<block.count {
-                            selections[i].offer(UnsafeBufferPointer(start: products + i * width, count: width), from: start)
+                            selections[i].offer(
+                                UnsafeBufferPointer(start: products + i * width, count: width), from: start)
                         }
                     }
                     for i in 0..<block.count {

@@ -76,7 +76,8 @@ package struct SoftmaxRegression {
                 next = evaluate(weights, C: C)
                 // Near the solution the objective no longer tells two points apart; the gradient still does.
                 if next.objective <= point.objective + 1e-4 * length * slope
-                    || (next.objective <= point.objective * (1 + 1e-13) && largest(next.gradient) < largest(point.gradient))
+                    || (next.objective <= point.objective * (1 + 1e-13)
+                        && largest(next.gradient) < largest(point.gradient))
                 {
                     break
                 }
@@ -218,5 +219,17 @@ extension SoftmaxRegression {
     ) -> [Double] {
         let design = DesignMatrix(values, features: features, constant: 1, standardisation: standardisation)
         return design.times(weights, outputs: classes)
+    }
+
+    /// The softmax of the scores: [n, classes].
+    package static func probabilities(
+        _ weights: [Double], classes: Int, _ values: [Float], features: Int
+    ) -> [Double] {
+        var scores = scores(weights, classes: classes, values, features: features)
+        scores.withUnsafeMutableBufferPointer { scores in
+            guard let base = scores.baseAddress else { return }
+            for row in 0..<(scores.count / classes) { softmax(base + row * classes, count: classes) }
+        }
+        return scores
     }
 }

@@ -7,7 +7,9 @@ public import RecipeSchema
 /// themselves, targets ±1, a constant column of 100. The score is the mean accuracy of the draws; each stands in the
 /// details. The original draws by numpy's generator, so only the distribution is the same.
 public struct FewShotProbe: Probe {
+    /// The name of the protocol in results.
     public static let name = "fewshot-lsr"
+    /// What it is, in a sentence.
     public static let summary = "Least squares on 1, 5, 10 and 25 pictures a class; mean of three draws."
 
     /// Pictures a class.
@@ -17,8 +19,10 @@ public struct FewShotProbe: Probe {
     /// Weight of the squared weights.
     public var l2 = 1024.0
 
+    /// The protocol with its usual settings.
     public init() {}
 
+    /// The options.
     public static let fields: [Field<Self>] = [
         Field(
             "shots", \.shots, in: .rule("a list of integers ≥ 1") { !$0.isEmpty && $0.allSatisfy { $0 >= 1 } },
@@ -27,6 +31,7 @@ public struct FewShotProbe: Probe {
         Field("l2", \.l2, in: .above(0), "Weight of the squared weights against the sum of squared errors."),
     ]
 
+    /// The scores; see `Probe`.
     public func scores(train: FeatureTable, test: FeatureTable, random: RandomStream) throws -> [ProbeScore] {
         let tables = try ProbeTables(train, test)
         var members = [[Int]](repeating: [], count: tables.classes)

@@ -1,4 +1,4 @@
-import Foundation
+import Optimizers
 public import RandomStreams
 public import RecipeSchema
 
@@ -9,7 +9,9 @@ public import RecipeSchema
 /// quarter of the training pictures, and the base learning rate is chosen on the held-out tenth, because small sets
 /// take few steps. The result says both. The last epoch's head is the one that is scored.
 public struct LinearProbe: Probe {
+    /// The name of the protocol in results.
     public static let name = "mae-linprobe"
+    /// What it is, in a sentence.
     public static let summary = "Batch norm and a linear layer trained by LARS; rate chosen on a held-out tenth."
 
     /// Number of epochs.
@@ -21,8 +23,10 @@ public struct LinearProbe: Probe {
     /// The base rates (for a batch of 256) among which one is chosen.
     public var baseLearningRates = [0.1, 0.3, 1, 3, 10]
 
+    /// The protocol with its usual settings.
     public init() {}
 
+    /// The options.
     public static let fields: [Field<Self>] = [
         Field("epochs", \.epochs, in: .atLeast(1), "Number of epochs."),
         Field("warmup_epochs", \.warmupEpochs, in: .atLeast(0), "Epochs over which the learning rate rises from 0."),
@@ -33,10 +37,12 @@ public struct LinearProbe: Probe {
             "Learning rates for a batch of 256, among which one is chosen."),
     ]
 
+    /// The warm-up must end before the last epoch.
     public func check() -> [String] {
         warmupEpochs < epochs ? [] : ["warmup_epochs is \(warmupEpochs); it must be below epochs, which is \(epochs)"]
     }
 
+    /// The scores; see `Probe`.
     public func scores(train: FeatureTable, test: FeatureTable, random: RandomStream) throws -> [ProbeScore] {
         let tables = try ProbeTables(train, test)
         var best = baseLearningRates[0]
@@ -80,6 +86,8 @@ public struct LinearProbe: Probe {
         var head = BatchNormHead(
             weight: (0..<(tables.classes * features)).map { _ in 0.01 * draws.normal() },
             bias: [Double](repeating: 0, count: tables.classes))
+        let schedule = LearningRateSchedule(
+            peak: baseRate * Double(batch) / 256, epochs: Double(epochs), warmupEpochs: Double(warmupEpochs))
         let orders = random.child("order of the linear probe")
         for epoch in 0..<epochs {
             var stream = orders.child(epoch)
@@ -89,18 +97,10 @@ public struct LinearProbe: Probe {
                 let time = Double(epoch) + Double(step) / Double(stepsPerEpoch)
                 head.train(
                     chosen.features, labels: chosen.labels ?? [],
-                    learningRate: Self.rate(
-                        at: time, peak: baseRate * Double(batch) / 256, epochs: Double(epochs),
-                        warmup: Double(warmupEpochs)))
+                    learningRate: schedule.rate(at: time))
             }
         }
         let predictions = Ranking.best(head.logits(tables.test.features), classes: tables.classes)
         return zip(predictions, tables.testLabels).map { $0 == $1 }
-    }
-
-    /// The learning rate at a fractional epoch: linear from 0, then half a cosine to 0.
-    package static func rate(at time: Double, peak: Double, epochs: Double, warmup: Double) -> Double {
-        if time < warmup { return peak * time / warmup }
-        return peak * 0.5 * (1 + cos(.pi * (time - warmup) / (epochs - warmup)))
     }
 }

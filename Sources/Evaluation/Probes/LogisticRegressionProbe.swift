@@ -7,21 +7,27 @@ public import RecipeSchema
 /// Objective C·Σ loss + ½‖W‖², intercepts free; two classes use the form with one vector. C is chosen on the held-out
 /// tenth by a walk over the 45 values 10^(−6 … 5) that starts in the middle; then all training pictures are fitted.
 public struct LogisticRegressionProbe: Probe {
+    /// The name of the protocol in results.
     public static let name = "clip-logreg"
+    /// What it is, in a sentence.
     public static let summary = "Logistic regression on raw features; C chosen on a held-out tenth."
 
     /// The values of C among which one is chosen, rising.
     public var c: [Double] = (0..<45).map { pow(10, -6 + 11 * Double($0) / 44) }
 
+    /// The protocol with its usual settings.
     public init() {}
 
+    /// The options.
     public static let fields: [Field<Self>] = [
         Field(
-            "c", \.c, in: .rule("a rising list of numbers > 0") { values in
+            "c", \.c,
+            in: .rule("a rising list of numbers > 0") { values in
                 !values.isEmpty && values.allSatisfy { $0 > 0 } && zip(values, values.dropFirst()).allSatisfy(<)
             }, "Weights of the loss against the penalty, among which one is chosen.")
     ]
 
+    /// The scores; see `Probe`.
     public func scores(train: FeatureTable, test: FeatureTable, random: RandomStream) throws -> [ProbeScore] {
         let tables = try ProbeTables(train, test)
         var best = 0
@@ -40,7 +46,9 @@ public struct LogisticRegressionProbe: Probe {
         }
         let problem = LogisticClassifier(tables.train, labels: tables.trainLabels, classes: tables.classes)
         let model = problem.fit(C: c[best], tolerance: 1e-8)
-        let validation = tried.sorted { $0.key < $1.key }.map { JSONValue([JSONValue(c[$0.key]), JSONValue($0.value)]) }
+        let validation = tried.sorted { $0.key < $1.key }.map {
+            JSONValue([JSONValue(c[$0.key]), JSONValue($0.value)])
+        }
         return [
             ProbeScore(
                 name: Self.name, outcomes: problem.outcomes(model, tables.test, labels: tables.testLabels),
@@ -62,7 +70,8 @@ struct LogisticClassifier {
         self.classes = classes
         self.standardisation = standardisation
         problem = SoftmaxRegression(
-            train.features, features: train.dimension, standardisation: standardisation, labels: labels, classes: classes)
+            train.features, features: train.dimension, standardisation: standardisation, labels: labels,
+            classes: classes)
     }
 
     /// Fits at a C; one vector at C for two classes is two vectors at C/2.
@@ -73,7 +82,8 @@ struct LogisticClassifier {
     /// Which pictures of a table the model gets right.
     func outcomes(_ model: SoftmaxRegression.Model, _ table: FeatureTable, labels: [Int]) -> [Bool] {
         let scores = SoftmaxRegression.scores(
-            model.weights, classes: classes, table.features, features: table.dimension, standardisation: standardisation)
+            model.weights, classes: classes, table.features, features: table.dimension, standardisation: standardisation
+        )
         return zip(Ranking.best(scores, classes: classes), labels).map { $0 == $1 }
     }
 }

@@ -7,7 +7,9 @@ public import RecipeSchema
 /// similarities: the earlier training picture; equal votes: the lower class. k is chosen on the held-out tenth; the
 /// accuracy of every k stands in the details.
 public struct NearestNeighbourProbe: Probe {
+    /// The name of the protocol in results.
     public static let name = "dino-knn"
+    /// What it is, in a sentence.
     public static let summary = "Weighted k nearest neighbours by cosine; k chosen on a held-out tenth."
 
     /// The numbers of neighbours among which one is chosen.
@@ -15,8 +17,10 @@ public struct NearestNeighbourProbe: Probe {
     /// Divides the similarities before the exponential.
     public var temperature = 0.07
 
+    /// The protocol with its usual settings.
     public init() {}
 
+    /// The options.
     public static let fields: [Field<Self>] = [
         Field(
             "k", \.k, in: .rule("a list of integers ≥ 1") { !$0.isEmpty && $0.allSatisfy { $0 >= 1 } },
@@ -24,6 +28,7 @@ public struct NearestNeighbourProbe: Probe {
         Field("temperature", \.temperature, in: .above(0), "Divides the cosine similarities before the exponential."),
     ]
 
+    /// The scores; see `Probe`.
     public func scores(train: FeatureTable, test: FeatureTable, random: RandomStream) throws -> [ProbeScore] {
         let tables = try ProbeTables(train, test)
         var best = k[0]
@@ -31,7 +36,9 @@ public struct NearestNeighbourProbe: Probe {
         if k.count > 1 {
             let choosing = try tables.choosing(HeldOutTenth(labels: tables.trainLabels, random: random))
             validation = outcomes(choosing).map(Ranking.share)
-            for (i, score) in validation.enumerated() where score > validation[k.firstIndex(of: best) ?? 0] { best = k[i] }
+            for (i, score) in validation.enumerated() where score > validation[k.firstIndex(of: best) ?? 0] {
+                best = k[i]
+            }
         }
         let outcomes = outcomes(tables)
         func list(_ values: [Double]) -> JSONValue {

@@ -7,18 +7,23 @@ public import RecipeSchema
 /// Features have the training mean taken off and are divided by the training deviation (n − 1) + 1e-6. Objective: mean
 /// cross-entropy + penalty·‖W‖², intercepts free, solved to convergence.
 public struct StandardizedLogisticRegressionProbe: Probe {
+    /// The name of the protocol in results.
     public static let name = "standardized-logreg"
+    /// What it is, in a sentence.
     public static let summary = "Logistic regression on standardised features with a fixed penalty."
 
     /// Weight of the squared weights against the mean loss.
     public var penalty = 1e-4
 
+    /// The protocol with its usual settings.
     public init() {}
 
+    /// The options.
     public static let fields: [Field<Self>] = [
         Field("penalty", \.penalty, in: .above(0), "Weight of the squared weights against the mean cross-entropy.")
     ]
 
+    /// The scores; see `Probe`.
     public func scores(train: FeatureTable, test: FeatureTable, random: RandomStream) throws -> [ProbeScore] {
         let tables = try ProbeTables(train, test)
         let standardisation = Standardisation(

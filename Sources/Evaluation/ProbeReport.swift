@@ -1,0 +1,80 @@
+import Foundation
+public import RandomStreams
+public import RecipeSchema
+
+/// The scores of several kinds of features by the same probes, side by side.
+public struct ProbeReport: Sendable {
+    /// Scores of one kind of features.
+    public struct Column: Sendable {
+        /// Whose features: `pretrained`, `random-init`, `raw-pixels`.
+        public var features: String
+        /// The scores, in the order of the probes.
+        public var scores: [ProbeScore]
+
+        /// The scores of some features.
+        public init(features: String, scores: [ProbeScore]) {
+            self.features = features
+            self.scores = scores
+        }
+    }
+
+    /// The columns; the first is compared with each of the others.
+    public var columns: [Column]
+
+    /// A report of columns that were made by the same probes in the same order.
+    public init(_ columns: [Column]) {
+        self.columns = columns
+    }
+
+    /// The rows of `probe --json` and of `probes.json`.
+    public var rows: [JSONValue] {
+        columns.flatMap { column in column.scores.map { $0.row(features: column.features) } }
+    }
+
+    /// A table of accuracies in percent with half widths of their intervals, and a sentence for each comparison.
+    ///
+    /// A difference has the interval of a paired bootstrap where both scores have outcomes of the same pictures.
+    public func text(random: RandomStream) -> String {
+        guard let first = columns.first else { return "" }
+        var cells = [["protocol"] + columns.map(\.features)]
+        var sentences: [String] = []
+        for (place, score) in first.scores.enumerated() {
+            let label = Self.label(score)
+            let row = columns.map { place < $0.scores.count ? Self.cell($0.scores[place]) : "" }
+            cells.append([label] + row)
+            for other in columns.dropFirst() where place < other.scores.count {
+                sentences.append(
+                    "\(label): \(first.features) \(Self.comparison(score, other.scores[place], random)) \(other.features)"
+                )
+            }
+        }
+        let widths = cells[0].indices.map { column in cells.map { $0[column].count }.max() ?? 0 }
+        let lines = cells.map { row in
+            zip(row, widths).enumerated().map { column, cell in
+                let padding = String(repeating: " ", count: cell.1 - cell.0.count)
+                return column == 0 ? cell.0 + padding : padding + cell.0
+            }.joined(separator: "  ")
+        }
+        return (lines + sentences).joined(separator: "\n")
+    }
+
+    /// The name of a row; scores of one protocol with several numbers of shots are told apart.
+    private static func label(_ score: ProbeScore) -> String {
+        score.chosen["shots"]?.int.map { "\(score.name), \($0) a class" } ?? score.name
+    }
+
+    private static func cell(_ score: ProbeScore) -> String {
+        let half = (score.interval.upperBound - score.interval.lowerBound) / 2
+        return "\(percent(score.accuracy)) ± \(percent(half))"
+    }
+
+    private static func comparison(_ a: ProbeScore, _ b: ProbeScore, _ random: RandomStream) -> String {
+        let difference = a.accuracy - b.accuracy
+        let words = difference < 0 ? "is worse by \(percent(-difference))" : "is better by \(percent(difference))"
+        guard !a.outcomes.isEmpty, a.outcomes.count == b.outcomes.count else { return "\(words) points than" }
+        let interval = Uncertainty.pairedDifference(b.outcomes, a.outcomes, random: random)
+        return "\(words) ± \(percent((interval.high - interval.low) / 2)) points than"
+    }
+
+    private static func percent(_ share: Double) -> String { String(format: "%.1f", 100 * share) }
+}

@@ -1,0 +1,47 @@
+public import ImageData
+
+/// Features that need no encoder: the pictures' own numbers.
+public enum SourceFeatures {
+    /// The most numbers a picture that are kept: those of a 32 x 32 picture of three channels.
+    public static let mostNumbers = 3072
+
+    /// The baseline *raw pixels*: the normalised numbers of the evaluation transform, channel by channel.
+    ///
+    /// Pictures of more than `mostNumbers` numbers are shrunk by averaging areas, both sides by the same factor; the
+    /// provenance says the size. Labels are taken where every picture has one.
+    /// - Parameter threads: threads that decode; 0 decodes in the calling one.
+    public static func rawPixels(
+        _ source: any ImageSource, transform: EvaluationTransform, threads: Int = 0
+    ) throws(ImageError) -> FeatureTable {
+        let (channels, height, width) = transform.shape
+        let factor = min(1, (Double(mostNumbers) / Double(channels * height * width)).squareRoot())
+        let small = (max(1, Int(Double(height) * factor)), max(1, Int(Double(width) * factor)))
+        let dimension = channels * small.0 * small.1
+        let loader = EvaluationLoader(
+            source: source, transform: transform, batchSize: 64, threads: threads, requiresLabels: false)
+        var features: [Float] = []
+        features.reserveCapacity(source.count * dimension)
+        var labels: [Int?] = []
+        while let batch = try loader.next() {
+            if factor == 1 {
+                features += batch.images
+            } else {
+                for plane in stride(from: 0, to: batch.images.count, by: height * width) {
+                    let picture = DecodedImage(
+                        height: height, width: width, channels: 1,
+                        samples: .float32([Float](batch.images[plane..<(plane + height * width)])))
+                    features += Resampling.resize(picture, height: small.0, width: small.1, filter: .box).unitSamples()
+                }
+            }
+            labels += batch.labels
+        }
+        let known = labels.compactMap { $0 }
+        return FeatureTable(
+            features: features, dimension: dimension, labels: known.count == labels.count ? known : nil,
+            classNames: source.labelNames, keys: (0..<source.count).map(source.key),
+            provenance: [
+                "features": "raw-pixels", "size": "\(small.0)x\(small.1)", "channels": "\(channels)",
+                "source": source.fingerprint,
+            ])
+    }
+}

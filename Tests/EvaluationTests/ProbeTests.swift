@@ -1,0 +1,152 @@
+import Evaluation
+import RandomStreams
+import RecipeSchema
+import Testing
+
+@Suite struct ProbeTests {
+    static let names = ProbeCatalogue.all.map { $0.name }
+
+    @Test func namesAreDifferentAndUnknownOnesAreErrors() throws {
+        #expect(Set(Self.names).count == Self.names.count)
+        let error = #expect(throws: EvaluationError.self) { try ProbeCatalogue.named("dino-nn") }
+        #expect(error?.description.hasPrefix("there is no probe \"dino-nn\"; there are \"dino-knn\"") == true)
+    }
+
+    @Test func everyOptionHasARow() {
+        func properties<P: Probe>(_: P.Type) -> (Int, Int) { (Mirror(reflecting: P()).children.count, P.fields.count) }
+        for probe in ProbeCatalogue.all {
+            let (properties, rows) = properties(probe)
+            #expect(properties == rows, "\(probe.name)")
+        }
+    }
+
+    @Test(arguments: names) func separatedClassesAreToldApart(_ name: String) throws {
+        let train = Samples.table(count: 400, dimension: 12, classes: 4, spread: 4)
+        let test = Samples.table(count: 101, dimension: 12, classes: 4, spread: 4, part: "test")
+        let scores = try ProbeCatalogue.named(name).scores(train: train, test: test, random: RandomStream(seed: 1))
+        #expect(!scores.isEmpty)
+        for score in scores {
+            #expect(score.name == name)
+            #expect(score.accuracy > 0.97, "\(score.chosen.text())")
+            #expect(score.interval.contains(score.accuracy))
+            #expect(score.test == 101)
+        }
+    }
+
+    @Test(arguments: names) func labelsWithoutMeaningAreGuessed(_ name: String) throws {
+        let train = Samples.table(count: 400, dimension: 12, classes: 4, spread: 0)
+        let test = Samples.table(count: 400, dimension: 12, classes: 4, spread: 0, part: "test")
+        for score in try ProbeCatalogue.named(name).scores(train: train, test: test, random: RandomStream(seed: 1)) {
+            #expect(abs(score.accuracy - 0.25) < 0.09)
+        }
+    }
+
+    @Test(arguments: names) func theSameStreamGivesTheSameScores(_ name: String) throws {
+        let train = Samples.table(count: 300, dimension: 8, classes: 3, spread: 0.5)
+        let test = Samples.table(count: 70, dimension: 8, classes: 3, spread: 0.5, part: "test")
+        let probe = try ProbeCatalogue.named(name)
+        let first = try probe.scores(train: train, test: test, random: RandomStream(seed: 9))
+        #expect(try probe.scores(train: train, test: test, random: RandomStream(seed: 9)) == first)
+    }
+
+    /// Labels of the test table turned round: all that was chosen stays, only the hits change.
+    @Test(arguments: names) func testLabelsReachNoChoice(_ name: String) throws {
+        let train = Samples.table(count: 300, dimension: 8, classes: 3, spread: 0.5)
+        let test = Samples.table(count: 90, dimension: 8, classes: 3, spread: 0.5, part: "test")
+        let turned = FeatureTable(
+            features: test.features, dimension: 8, labels: test.labels.map { $0.map { ($0 + 1) % 3 } })
+        let probe = try ProbeCatalogue.named(name)
+        let scores = try probe.scores(train: train, test: test, random: RandomStream(seed: 1))
+        let others = try probe.scores(train: train, test: turned, random: RandomStream(seed: 1))
+        for (a, b) in zip(scores, others) {
+            #expect(a.accuracy != b.accuracy)
+            for key in ["k", "C", "base_learning_rate", "validation", "gradient"] {
+                #expect(a.chosen[key] == b.chosen[key])
+            }
+        }
+    }
+
+    @Test(arguments: names) func twoClassesAndAnUnseenTestClassWork(_ name: String) throws {
+        let train = Samples.table(count: 60, dimension: 5, classes: 2, spread: 4)
+        var labels = [Int](repeating: 0, count: 20)
+        labels[3] = 9
+        let few = Samples.table(count: 20, dimension: 5, classes: 1, spread: 4, part: "test")
+        let test = FeatureTable(features: few.features, dimension: 5, labels: labels)
+        for score in try ProbeCatalogue.named(name).scores(train: train, test: test, random: RandomStream(seed: 1)) {
+            #expect(score.accuracy <= 0.95)
+        }
+    }
+
+    @Test(arguments: names) func faultyTablesAreErrorsWithAReason(_ name: String) throws {
+        let probe = try ProbeCatalogue.named(name)
+        let good = Samples.table(count: 40, dimension: 3, classes: 2)
+        func fault(_ train: FeatureTable, _ test: FeatureTable) -> String? {
+            #expect(throws: EvaluationError.self) {
+                try probe.scores(train: train, test: test, random: RandomStream(seed: 1))
+            }?.description
+        }
+        func table(_ features: [Float], _ labels: [Int]?) -> FeatureTable {
+            FeatureTable(features: features, dimension: 3, labels: labels)
+        }
+        #expect(
+            fault(table(good.features, nil), good)
+                == "the training table has no labels; a probe needs a labelled source")
+        #expect(
+            fault(good, table(good.features, nil)) == "the test table has no labels; a probe needs a labelled source")
+        #expect(fault(good, table([], [])) == "the test table is empty")
+        #expect(
+            fault(good, Samples.table(count: 4, dimension: 2, classes: 2))
+                == "the training table has 3 features, the test table 2; both must come from the same encoder")
+        #expect(
+            fault(table([1, 2, 3, 4, 5, 6], [1, 1]), good)
+                == "the training table has one class; a probe needs at least two")
+        #expect(
+            fault(table([1, 2, 3, 4, .nan, 6], [1, 0]), good)
+                == "feature 1 of row 1 of the training table is nan; the encoder diverged or its file is damaged")
+        #expect(
+            fault(table([1, 2, 3, 4, 5, 6], [-1, 0]), good)
+                == "the label -1 of row 0 of the training table; labels are from 0 to 999999")
+    }
+
+    @Test func aPictureAClassLeavesNothingToChooseOn() throws {
+        let train = FeatureTable(features: [1, 2, 3], dimension: 1, labels: [0, 1, 2])
+        #expect(throws: EvaluationError.self) {
+            try NearestNeighbourProbe().scores(train: train, test: train, random: RandomStream(seed: 1))
+        }
+        var fixed = NearestNeighbourProbe()
+        fixed.k = [1]
+        #expect(try fixed.scores(train: train, test: train, random: RandomStream(seed: 1)).count == 1)
+    }
+
+    @Test func theWalkOverCTriesFewOfTheValuesAndTheBestOfThem() throws {
+        let train = Samples.table(count: 300, dimension: 30, classes: 3, spread: 0.3)
+        let score = try LogisticRegressionProbe().scores(train: train, test: train, random: RandomStream(seed: 1))[0]
+        let tried = try #require(score.chosen["validation"]?.array).map { ($0.array ?? []).compactMap(\.double) }
+        #expect(tried.count < 20)
+        let best = tried.map { $0[1] }.max()
+        #expect(tried.first { $0[0] == score.chosen["C"]?.double }?[1] == best)
+    }
+
+    @Test func thePairOfProbesOfTheReferenceScriptIsThere() throws {
+        let train = Samples.table(count: 300, dimension: 8, classes: 3, spread: 0.5)
+        let test = Samples.table(count: 60, dimension: 8, classes: 3, spread: 0.5, part: "test")
+        let score = try NearestNeighbourProbe().scores(train: train, test: test, random: RandomStream(seed: 1))[0]
+        var alone = NearestNeighbourProbe()
+        alone.k = [20]
+        let twenty = try alone.scores(train: train, test: test, random: RandomStream(seed: 1))[0]
+        #expect(score.chosen["test_accuracy_by_k"]?["20"]?.double == twenty.accuracy)
+        #expect(twenty.chosen["selected_on"]?.string == "nothing")
+    }
+
+    @Test func theBatchOfTheLinearProbeIsAQuarterOfSmallSetsAndTheResultSaysSo() throws {
+        let train = Samples.table(count: 120, dimension: 8, classes: 3)
+        var probe = LinearProbe()
+        probe.epochs = 12
+        let score = try probe.scores(train: train, test: train, random: RandomStream(seed: 1))[0]
+        #expect(score.chosen["batch_size"]?.int == 30)
+        #expect(score.chosen["batch_rule"]?.string == "a quarter of the training pictures")
+        probe.batchSize = 16
+        let small = try probe.scores(train: train, test: train, random: RandomStream(seed: 1))[0]
+        #expect(small.chosen["batch_rule"]?.string == "as asked")
+    }
+}
