@@ -26,9 +26,9 @@ func program(_ name: String, needs: [String], packages: [Target.Dependency]) -> 
         name: name, dependencies: needs.map { .byName(name: $0) } + packages, swiftSettings: settings)
 }
 
-func tests(_ name: String, needs: [String], resources: [Resource] = []) -> Target {
+func tests(_ name: String, needs: [String], packages: [Target.Dependency] = []) -> Target {
     .testTarget(
-        name: name, dependencies: (["TestSupport"] + needs).map { .byName(name: $0) }, resources: resources,
+        name: name, dependencies: (["TestSupport"] + needs).map { .byName(name: $0) } + packages,
         swiftSettings: settings)
 }
 

@@ -44,7 +44,17 @@ public struct FeatureExtractor {
     ) throws -> FeatureTable {
         let batches = EvaluationLoader(
             source: source, transform: transform, batchSize: 250, threads: loaderThreads, requiresLabels: requiresLabels)
-        return try collect(batches, source, dimension: encoder.options.width, provenance) { features(of: $0) }
+        var values: [Float] = []
+        var labels: [Int?] = []
+        values.reserveCapacity(source.count * encoder.options.width)
+        while let batch = try batches.next() {
+            values += features(of: batch)
+            labels += batch.labels
+        }
+        let known = labels.compactMap { $0 }
+        return FeatureTable(
+            features: values, dimension: encoder.options.width, labels: known.count == labels.count ? known : nil,
+            classNames: source.labelNames, keys: (0..<source.count).map { source.key($0) }, provenance: provenance)
     }
 
     /// What the features are, for files and rows.
@@ -61,41 +71,4 @@ public struct FeatureExtractor {
         case .class: return tape.sliceRows(tokens, 0..<1).value.array
         }
     }
-}
-
-/// The baseline without any encoder: normalised pixels of the evaluation form, at most 32 x 32.
-public enum RawPixels {
-    /// The pixels of every picture of a source, channel by channel.
-    public static func table(
-        of source: any ImageSource, _ transform: EvaluationTransform, requiresLabels: Bool, loaderThreads: Int = 2
-    ) throws -> FeatureTable {
-        var small = transform
-        small.shape.height = min(32, transform.shape.height)
-        small.shape.width = min(32, transform.shape.width)
-        let batches = EvaluationLoader(
-            source: source, transform: small, batchSize: 250, threads: loaderThreads, requiresLabels: requiresLabels)
-        let shape = small.shape
-        return try collect(
-            batches, source, dimension: shape.channels * shape.height * shape.width,
-            ["pooling": "pixels at \(shape.height) x \(shape.width)"]
-        ) { $0.images }
-    }
-}
-
-/// Walks through all batches of a source once.
-private func collect(
-    _ batches: EvaluationLoader, _ source: any ImageSource, dimension: Int, _ provenance: [String: String],
-    _ features: (EvaluationBatch) -> [Float]
-) throws -> FeatureTable {
-    var values: [Float] = []
-    var labels: [Int?] = []
-    values.reserveCapacity(source.count * dimension)
-    while let batch = try batches.next() {
-        values += features(batch)
-        labels += batch.labels
-    }
-    let known = labels.compactMap { $0 }
-    return FeatureTable(
-        features: values, dimension: dimension, labels: known.count == labels.count ? known : nil,
-        classNames: source.labelNames, keys: (0..<source.count).map { source.key($0) }, provenance: provenance)
 }

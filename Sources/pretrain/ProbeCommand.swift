@@ -34,30 +34,32 @@ struct ProbeCommand: ParsableCommand {
         let probes = try orUsage { try names.map { try ProbeCatalogue.named($0) } }
         let log = PeopleLog.logger(console: .standardError)
         let subject = try input.subject(target)
+        let random = RandomStream(seed: UInt64(subject.recipe.seed)).child("probe")
+        var columns: [ProbeReport.Column] = []
         var rows: [JSONValue] = []
         for kind in FeatureInput.Kind.allCases {
             log.info("features: \(kind.title)")
             let (train, test) = try input.tables(of: kind, subject)
-            for probe in probes {
-                let random = RandomStream(seed: UInt64(subject.recipe.seed)).child("probe").child(type(of: probe).name)
-                for score in try orData({ try probe.scores(train: train, test: test, random: random) }) {
-                    let row = Self.row(score, kind, train)
-                    rows.append(row)
-                    if json { print(row.text()) }
-                    log.info("  \(score.name): \(String(format: "%.1f %%", 100 * score.accuracy))")
-                }
+            let scores = try probes.flatMap { probe in
+                try orData { try probe.scores(train: train, test: test, random: random.child(type(of: probe).name)) }
+            }
+            columns.append(.init(features: kind.rawValue, scores: scores))
+            for score in scores {
+                let row = Self.row(score, kind, train)
+                rows.append(row)
+                if json { print(row.text()) }
             }
         }
-        if !json { print(ScoreTable.text(rows)) }
-        if RunFolder(target).exists {
-            let path = RunFolder(target).probesFile
-            try write(JSONValue(rows).text(pretty: true) + "\n", to: path)
-        }
+        if !json { print(ProbeReport(columns).text(random: random.child("report"))) }
+        let folder = RunFolder(target)
+        if folder.exists { try write(JSONValue(rows).text(pretty: true) + "\n", to: folder.probesFile) }
     }
 
+    /// The row of a score, with what its features are.
     private static func row(_ score: ProbeScore, _ kind: FeatureInput.Kind, _ table: FeatureTable) -> JSONValue {
         let members = (score.row(features: kind.rawValue).members ?? []).map { ($0.name, $0.value) }
-        return .object(members + table.provenance.sorted { $0.key < $1.key }.map { ($0.key, JSONValue($0.value)) })
+        let provenance = table.provenance.filter { $0.key != "features" }.sorted { $0.key < $1.key }
+        return .object(members + provenance.map { ($0.key, JSONValue($0.value)) })
     }
 }
 

@@ -1,6 +1,7 @@
 import Checkpoints
 import Foundation
 import RecipeSchema
+import TestSupport
 import Testing
 
 @Suite struct CheckpointFolderTests {

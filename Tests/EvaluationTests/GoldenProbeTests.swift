@@ -1,4 +1,5 @@
 import Autodiff
+import Foundation
 import TestSupport
 import Testing
 import Verification

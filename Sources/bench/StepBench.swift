@@ -1,0 +1,112 @@
+import Autodiff
+import ImageMasking
+import Optimizers
+import PretrainingMethods
+import RandomStreams
+import VisionTransformers
+
+/// A model that is timed; the same three as in every comparison.
+struct StepConfiguration: Sendable {
+    var name: String
+    var image: Int
+    var patch: Int
+    var width: Int
+    var depth: Int
+    var heads: Int
+    var decoderWidth: Int
+    var decoderDepth: Int
+    var decoderHeads: Int
+
+    static let all = [
+        StepConfiguration(
+            name: "vit_tiny_32", image: 32, patch: 4, width: 192, depth: 12, heads: 3, decoderWidth: 96,
+            decoderDepth: 4, decoderHeads: 3),
+        StepConfiguration(
+            name: "vit_small_64", image: 64, patch: 8, width: 384, depth: 12, heads: 6, decoderWidth: 192,
+            decoderDepth: 4, decoderHeads: 6),
+        StepConfiguration(
+            name: "vit_base_224", image: 224, patch: 16, width: 768, depth: 12, heads: 12, decoderWidth: 512,
+            decoderDepth: 8, decoderHeads: 16),
+    ]
+
+    /// Operations of a step, a multiply-add being two and a backward pass two forward passes.
+    func operations(batch: Int, features: Bool) -> Double {
+        let patches = Double((image / patch) * (image / patch))
+        let numbers = Double(patch * patch * 3)
+        func block(_ tokens: Double, _ width: Double) -> Double {
+            24 * tokens * width * width + 4 * tokens * tokens * width
+        }
+        let encoderWidth = Double(width)
+        let embedding = 2 * patches * numbers * encoderWidth
+        if features { return (embedding + Double(depth) * block(patches + 1, encoderWidth)) * Double(batch) }
+        let seen = (patches * 0.25).rounded(.down) + 1
+        let narrow = Double(decoderWidth)
+        let forward =
+            embedding + Double(depth) * block(seen, encoderWidth) + 2 * seen * encoderWidth * narrow
+            + Double(decoderDepth) * block(patches + 1, narrow) + 2 * (patches + 1) * narrow * numbers
+        return 3 * Double(batch) * forward
+    }
+}
+
+/// Steps of one configuration on random images.
+struct StepBench {
+    private var method: MAE
+    private var optimizer: AdamW
+    private var gradients: Gradients
+    private let images: Tensor
+    private let engine: Engine
+    private let features: Bool
+    private let grid: PatchGrid
+    private var step = 0
+
+    init(_ configuration: StepConfiguration, batch: Int, features: Bool, engine: Engine) {
+        var encoder = EncoderOptions()
+        encoder.patchSize = configuration.patch
+        encoder.width = configuration.width
+        encoder.depth = configuration.depth
+        encoder.heads = configuration.heads
+        var options = MAEOptions()
+        options.decoderWidth = configuration.decoderWidth
+        options.decoderDepth = configuration.decoderDepth
+        options.decoderHeads = configuration.decoderHeads
+        let side = configuration.image
+        grid = encoder.grid(height: side, width: side)
+        method = options.makeMethod(encoder: encoder, grid: grid, random: RandomStream(seed: 0))
+        optimizer = AdamW(
+            for: method.parameters, beta1: 0.9, beta2: 0.95, epsilon: 1e-8, weightDecay: 0.05, rule: .matrices)
+        gradients = Gradients(for: method.parameters)
+        var stream = RandomStream(seed: 1)
+        let count = batch * 3 * side * side
+        images = Tensor((0..<count).map { _ in Float(stream.normal()) }, [batch, 3, side, side])
+        self.engine = engine
+        self.features = features
+    }
+
+    var parameterCount: Int { method.parameters.entries.reduce(0) { $0 + $1.shape.elementCount } }
+
+    /// Takes a step; the milliseconds it took.
+    mutating func milliseconds() -> Double {
+        let start = ContinuousClock.now
+        if features { encode() } else { train() }
+        step += 1
+        return (ContinuousClock.now - start) / .milliseconds(1)
+    }
+
+    private func encode() {
+        var tape = Tape(engine: engine, recording: false)
+        _ = method.encoder(images, method.parameters, on: &tape)
+    }
+
+    private mutating func train() {
+        let samples = Array(0..<images.shape[0])
+        let random = RandomStream(seed: 2)
+        let request = MaskRequest(grid: grid, samples: samples, epoch: step)
+        var tape = Tape(engine: engine)
+        guard let plan = try? RandomMasking().plan(request, random: random),
+            let result = try? method.loss(
+                Batch(images: images, samples: samples), plan, StepRequest(random: random), on: &tape)
+        else { return }
+        tape.gradients(of: result.loss, replacing: &gradients)
+        optimizer.update(&method.parameters, gradients, learningRate: 1e-4, on: engine)
+    }
+}

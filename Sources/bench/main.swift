@@ -1,1 +1,0 @@
-print("Filled next.")

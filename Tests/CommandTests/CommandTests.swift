@@ -1,0 +1,99 @@
+import Foundation
+import RecipeSchema
+import TestSupport
+import Testing
+
+/// The built program as a user calls it: exit codes and what stands where.
+struct CommandTests {
+    struct Result {
+        var code: Int32
+        var output: String
+        var errors: String
+    }
+
+    static let program = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()
+        .deletingLastPathComponent().appendingPathComponent("pretrain")
+
+    private func pretrain(_ arguments: String...) throws -> Result { try call(arguments) }
+
+    private func call(_ arguments: [String]) throws -> Result {
+        let files = try TemporaryFolder()
+        let process = Process()
+        process.executableURL = Self.program
+        process.arguments = arguments
+        process.currentDirectoryURL = URL(fileURLWithPath: files.path)
+        let paths = ["output", "errors"].map { files.path + "/" + $0 }
+        for path in paths { try Data().write(to: URL(fileURLWithPath: path)) }
+        process.standardOutput = try FileHandle(forWritingTo: URL(fileURLWithPath: paths[0]))
+        process.standardError = try FileHandle(forWritingTo: URL(fileURLWithPath: paths[1]))
+        try process.run()
+        process.waitUntilExit()
+        return Result(
+            code: process.terminationStatus, output: try String(contentsOfFile: paths[0], encoding: .utf8),
+            errors: try String(contentsOfFile: paths[1], encoding: .utf8))
+    }
+
+    @Test func recipesAreFoundFromAnyFolder() throws {
+        let result = try pretrain("recipes", "list")
+        #expect(result.code == 0 && result.output.contains("cifar10/colormae.json: method mae, mask color"))
+    }
+
+    @Test func usageAndRecipeFaultsEndWith64AndSayEverything() throws {
+        let result = try pretrain("--recipe", "colormae.json", "--set", "mask.ration=1", "--set", "train.epochs=0")
+        #expect(result.code == 64 && result.output.isEmpty)
+        #expect(result.errors.contains("did you mean \"ratio\"?") && result.errors.contains("allowed is an integer ≥ 1"))
+        #expect(try pretrain("--recipe", "colorme.json").errors.contains("did you mean colormae.json?"))
+        #expect(try pretrain("probe").code == 64)
+        #expect(try pretrain("probe", "/nowhere", "--protocol", "magic").code == 64)
+    }
+
+    @Test func missingThingsHaveTheirOwnCodes() throws {
+        #expect(try pretrain("probe", "/nowhere").code == 69)
+        #expect(try pretrain("resume", "/nowhere").code == 69)
+        #expect(try pretrain("--recipe", "mae.json", "--data", "images:/nowhere", "--run", "/nowhere/run").code != 0)
+    }
+
+    @Test func aShortRunCanBeTrainedResumedViewedAndProbed() throws {
+        let home = try TemporaryFolder()
+        let run = home.path + "/run"
+        let small = [
+            "--set", "data.source.count=160", "--set", "data.source.test_count=40", "--set", "model.depth=1", "--set",
+            "train.batch_size=16", "--set", "train.warmup_epochs=0", "--set", "log.every_steps=1",
+        ]
+        func train(_ more: String...) throws -> Result {
+            let process = ["--recipe", "colormae.json", "--run", run, "--json"] + small + more
+            return try call(process)
+        }
+        let first = try train("--max-steps", "3")
+        #expect(first.code == 0, "\(first.errors)")
+        let rows = try first.output.split(separator: "\n").map { try JSONParser.parse(String($0)) }
+        #expect(rows.count == 3 && rows.allSatisfy { $0["loss"]?.double != nil })
+        #expect(try train().code == 73)
+        #expect(try train("--resume", "--max-steps", "5").code == 0)
+        #expect(try pretrain("view", run, "--count", "2").code == 0)
+        let probe = try pretrain("probe", run, "--protocol", "dino-knn", "--json")
+        #expect(probe.code == 0, "\(probe.errors)")
+        let scores = try probe.output.split(separator: "\n").map { try JSONParser.parse(String($0)) }
+        #expect(scores.map { $0["features"]?.string } == ["pretrained", "random-init", "raw-pixels"])
+        let files = try FileManager.default.contentsOfDirectory(atPath: run)
+        for file in ["recipe.json", "metrics.jsonl", "encoder.safetensors", "probes.json", "log.txt", "pictures"] {
+            #expect(files.contains(file), "\(file)")
+        }
+        let features = home.path + "/features.safetensors"
+        #expect(try pretrain("features", run, "--out", features, "--part", "test").code == 0)
+        #expect(FileManager.default.fileExists(atPath: features))
+    }
+
+    @Test func verifyPassesOnTheCopiedCasesAndFailsWithOne() throws {
+        let golden = SharedFiles.packageRoot.appendingPathComponent("Tests/Golden/mae").path
+        let result = try pretrain("verify", golden, "--json")
+        #expect(result.code == 0, "\(result.output)")
+        #expect(try pretrain("verify", "/nowhere").code == 64)
+        #expect(try pretrain("doctor", "--json").output.contains("\"instruction_set\""))
+    }
+
+    @Test func theSchemaIsJSON() throws {
+        let schema = try JSONParser.parse(try pretrain("recipes", "schema").output)
+        #expect(schema["properties"]?["mask"]?["oneOf"]?.array?.count == 2)
+    }
+}

@@ -1,0 +1,96 @@
+import Autodiff
+import ImageMasking
+import PretrainingMethods
+import RandomStreams
+import RecipeSchema
+import Testing
+import VisionTransformers
+
+/// What every method of the catalogue promises.
+struct MethodContractTests {
+    static let grid = PatchGrid(rows: 3, columns: 4)
+    static let encoder: EncoderOptions = {
+        var options = EncoderOptions()
+        options.patchSize = 2
+        options.width = 16
+        options.depth = 2
+        options.heads = 2
+        options.dropPath = 0.3
+        return options
+    }()
+
+    private func batch() -> Batch {
+        var stream = RandomStream(seed: 6)
+        let numbers = (0..<5 * 3 * 6 * 8).map { _ in Float(stream.normal()) }
+        return Batch(images: Tensor(numbers, [5, 3, 6, 8]), samples: [3, 1, 4, 15, 9], epoch: 2)
+    }
+
+    private func plan(_ kinds: Set<MaskPlan.Kind>) throws -> MaskPlan {
+        let type = try #require(maskingStrategies.first { kinds.contains($0.kind) })
+        return try type.init().plan(
+            MaskRequest(grid: Self.grid, samples: batch().samples, epoch: 2), random: RandomStream(seed: 5))
+    }
+
+    private func step<Options: PretrainingOptions>(
+        _ options: Options, threads: Int
+    ) throws -> (loss: Float, constant: Double?, gradients: Gradients) {
+        let method = options.makeMethod(
+            encoder: Self.encoder, grid: Self.grid, random: RandomStream(seed: 4))
+        var tape = Tape(engine: try Engine(threads: threads))
+        let request = StepRequest(random: RandomStream(seed: 7), wantsConstantLoss: true)
+        let result = try method.loss(batch(), try plan(Options.masks), request, on: &tape)
+        let value = result.loss.value.item
+        return (value, result.constantLoss, tape.gradients(of: result.loss, for: method.parameters))
+    }
+
+    @Test(arguments: pretrainingMethods)
+    func lossIsFiniteAndEveryParameterHasAGradient(type: any PretrainingOptions.Type) throws {
+        let (loss, constant, gradients) = try step(type.init(), threads: 1)
+        #expect(loss.isFinite && loss > 0)
+        if let constant { #expect(constant > 0 && constant < 100) }
+        for entry in gradients.entries {
+            let values = gradients[entry.name]?.array ?? []
+            #expect(values.allSatisfy(\.isFinite) && values.contains { $0 != 0 }, "\(entry.name)")
+        }
+    }
+
+    @Test(arguments: pretrainingMethods)
+    func threadsChangeNoBit(type: any PretrainingOptions.Type) throws {
+        let one = try step(type.init(), threads: 1)
+        for threads in [2, 3, 7] {
+            let other = try step(type.init(), threads: threads)
+            #expect(one.loss == other.loss && one.gradients.flat.array == other.gradients.flat.array)
+        }
+    }
+
+    @Test func namesAreUniqueAndMasksAreNotEmpty() {
+        #expect(Set(pretrainingMethods.map { $0.name }).count == pretrainingMethods.count)
+        #expect(pretrainingMethods.allSatisfy { !$0.masks.isEmpty })
+    }
+
+    @Test func theBestConstantOfNormalisedPatchesIsJustBelowOne() throws {
+        let (_, constant, _) = try step(MAEOptions(), threads: 1)
+        let numbers = Double(2 * 2 * 3)
+        #expect(try #require(constant) < (numbers - 1) / numbers)
+        #expect(try #require(constant) > 0.7)
+    }
+
+    @Test func aPerfectPredictionGivesBackTheImage() throws {
+        // The decoder's bias alone predicts: with plain pixels every reconstructed pixel is then the bias.
+        var options = MAEOptions()
+        options.normPixLoss = false
+        var method = options.makeMethod(encoder: Self.encoder, grid: Self.grid, random: RandomStream(seed: 4))
+        let weight = try #require(method.parameters.id(named: "decoder_pred.weight"))
+        let bias = try #require(method.parameters.id(named: "decoder_pred.bias"))
+        method.parameters.setValue(Tensor(zeros: method.parameters[weight].shape), for: weight)
+        method.parameters.setValue(Tensor((0..<12).map { Float($0) }, [12]), for: bias)
+        let images = try method.reconstructed(batch(), try plan([.patches]), engine: try Engine(threads: 1)).array
+        // Channel 1 of the pixel in row 1, column 0 of a patch is number (1·2 + 0)·3 + 1.
+        #expect(images[48 + 8] == 7)
+        // With normalised targets the same prediction has the true patch's mean and deviation.
+        options.normPixLoss = true
+        let normalised = options.makeMethod(encoder: Self.encoder, grid: Self.grid, random: RandomStream(seed: 4))
+        let shown = try normalised.reconstructed(batch(), try plan([.patches]), engine: try Engine(threads: 1))
+        #expect(shown.array.allSatisfy(\.isFinite) && shown.shape == batch().images.shape)
+    }
+}

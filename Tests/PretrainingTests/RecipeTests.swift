@@ -1,0 +1,82 @@
+import Foundation
+import ImageData
+import ImageMasking
+import Pretraining
+import PretrainingMethods
+import RecipeSchema
+import TestSupport
+import Testing
+import VisionTransformers
+
+struct RecipeTests {
+    private func faults(_ changes: String...) -> [String] {
+        do {
+            _ = try Recipe.parse(Array(TinyRun.text.utf8), set: changes)
+            return []
+        } catch {
+            return (error as? Problems)?.list.map(\.description) ?? ["\(error)"]
+        }
+    }
+
+    static let shipped: [String] = {
+        let root = SharedFiles.packageRoot.appendingPathComponent("recipes").path
+        let walk = FileManager.default.enumerator(atPath: root)
+        return (walk?.compactMap { $0 as? String } ?? []).filter { $0.hasSuffix(".json") }.sorted()
+            .map { root + "/" + $0 }
+    }()
+
+    @Test(arguments: shipped)
+    func everyShippedRecipeIsWithoutFault(path: String) throws {
+        let data = try Data(contentsOf: URL(fileURLWithPath: path))
+        let recipe = try Recipe.parse(Array(data))
+        let folder = path.split(separator: "/").dropLast().last.map { $0 == "recipes" ? "" : "\($0)-" } ?? ""
+        let file = URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent
+        #expect(recipe.name == folder + file)
+    }
+
+    @Test func eightRecipesAreShipped() { #expect(Self.shipped.count == 8) }
+
+    @Test func theResolvedRecipeReadsBack() throws {
+        let recipe = try TinyRun.recipe()
+        let again = try Recipe.parse(Array(recipe.encoded.text(pretty: true).utf8))
+        #expect(again.digest == recipe.digest)
+    }
+
+    @Test func rulesBetweenSectionsAreChecked() {
+        #expect(
+            faults("data.image_size=[16,18]") == [
+                "--set data.image_size: 16 x 18 is not a multiple of model.patch_size 4 in both directions"
+            ])
+        #expect(
+            faults("mask.ratio=0.99").first?.hasSuffix("ratio 0.99 leaves none of 16 patches visible; lower it") == true)
+        #expect(faults("model.width=15").first?.contains("width 15 is not a multiple of heads 2") == true)
+        #expect(faults("method.decoder_heads=3").first?.contains("decoder_width 8 is not a multiple") == true)
+        #expect(faults("train.learning_rate=0.1").first?.contains("both base_learning_rate and learning_rate") == true)
+        #expect(faults("train.warmup_epochs=3").first?.contains("warmup_epochs 3.0 is not below epochs 3") == true)
+        #expect(faults("model.channels=1").contains { $0.contains("3 numbers for model.channels 1") })
+        #expect(faults("mask.strategy=colour").first?.contains("did you mean \"color\"?") == true)
+        #expect(faults("name=../escape").first?.contains("allowed is 1 to 100 letters") == true)
+    }
+
+    @Test func severalFaultsComeTogether() {
+        #expect(faults("seed=-1", "train.epochs=0", "data.flipp=true").count == 3)
+    }
+
+    @Test func versionAndNameAreRequired() {
+        #expect {
+            try Recipe.parse(Array("{}".utf8))
+        } throws: { "\($0)".contains("$.palimpsest: the key is missing") && "\($0)".contains("$.name") }
+    }
+
+    @Test func everyOptionHasARow() {
+        func check<Section: RecipeSection>(_ section: Section) {
+            #expect(Mirror(reflecting: section).children.count == Section.fields.count, "\(Section.self)")
+        }
+        check(Recipe())
+        check(TrainOptions())
+        check(LogOptions())
+        check(DataOptions())
+        check(EncoderOptions())
+        for method in pretrainingMethods { check(method.init()) }
+    }
+}

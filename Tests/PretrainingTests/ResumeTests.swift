@@ -1,0 +1,78 @@
+import Autodiff
+import Foundation
+import Pretraining
+import RecipeSchema
+import Testing
+
+/// A run stopped anywhere and resumed is the run that was never stopped, to the last bit.
+struct ResumeTests {
+    static let whole: [String] = {
+        guard let run = try? TinyRun(), let recipe = try? TinyRun.recipe(), (try? run.train(recipe)) != nil else {
+            return []
+        }
+        return (try? run.finalDigests()) ?? []
+    }()
+
+    @Test func aRunEndsWithItsLastStep() throws {
+        let run = try TinyRun()
+        #expect(try run.train(try TinyRun.recipe()) == .finished)
+        #expect(try run.rows().count { $0.contains("\"kind\": \"step\"") } == 9)
+        #expect(try run.rows().count { $0.contains("\"kind\": \"epoch\"") } == 3)
+        #expect(try run.finalDigests() == Self.whole)
+    }
+
+    @Test(arguments: [1, 2, 3, 5, 8])
+    func stoppingAfterAnyStepChangesNoBit(step: Int) throws {
+        let run = try TinyRun()
+        try run.train(try TinyRun.recipe("train.max_steps=\(step)"))
+        #expect(try run.train(try TinyRun.recipe(), .resumed) == .finished)
+        #expect(try run.finalDigests() == Self.whole)
+        let steps = try run.rows().map { try JSONParser.parse($0) }.filter { $0["kind"]?.string == "step" }
+        #expect(steps.compactMap { $0["step"]?.int } == Array(1...9))
+    }
+
+    @Test func stoppingAtAnEpochAndGoingOnChangesNoBit() throws {
+        let run = try TinyRun()
+        let recipe = try TinyRun.recipe()
+        #expect(try run.train(recipe, untilEpoch: 1) == .reachedEpoch(1))
+        #expect(try run.train(recipe, .resumed, untilEpoch: 2) == .reachedEpoch(2))
+        #expect(try run.train(recipe, .resumed) == .finished)
+        #expect(try run.finalDigests() == Self.whole)
+    }
+
+    @Test(arguments: [(1, 3), (2, 0), (3, 1), (7, 2)])
+    func threadsChangeNoBit(threads: Int, loaderThreads: Int) throws {
+        let run = try TinyRun()
+        try run.train(try TinyRun.recipe(), threads: threads, loaderThreads: loaderThreads)
+        #expect(try run.finalDigests() == Self.whole)
+    }
+
+    @Test func aDamagedCheckpointIsSkippedAndTheOneBeforeIsUsed() throws {
+        let run = try TinyRun()
+        try run.train(try TinyRun.recipe("train.max_steps=5"))
+        let damaged = run.folder.path + "/checkpoints/step-00000005/optimizer.safetensors"
+        var bytes = try Data(contentsOf: URL(fileURLWithPath: damaged))
+        bytes[bytes.count - 3] ^= 1
+        try bytes.write(to: URL(fileURLWithPath: damaged))
+        try run.train(try TinyRun.recipe(), .resumed)
+        #expect(try run.finalDigests() == Self.whole)
+        #expect(try run.rows().count { $0.contains("\"kind\": \"step\"") } == 9)
+    }
+
+    @Test func otherDataOrAnotherRecipeAreRefused() throws {
+        let run = try TinyRun()
+        try run.train(try TinyRun.recipe("train.max_steps=2"))
+        #expect {
+            try run.train(try TinyRun.recipe("data.source.count=27"), .resumed)
+        } throws: { ($0 as? RunError)?.kind == .usage }
+        let recipe = try TinyRun.recipe()
+        #expect(try TinyRun.recipe("train.max_steps=4", "log.keep=1").forbiddenChanges(from: recipe) == [])
+        #expect(try TinyRun.recipe("mask.ratio=0.25").forbiddenChanges(from: recipe) == ["mask.ratio"])
+    }
+
+    @Test func anotherSeedGivesOtherBits() throws {
+        let run = try TinyRun()
+        try run.train(try TinyRun.recipe("seed=4"))
+        #expect(try run.finalDigests() != Self.whole)
+    }
+}

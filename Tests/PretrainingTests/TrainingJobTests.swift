@@ -1,0 +1,87 @@
+import Autodiff
+import Foundation
+import Pretraining
+import RecipeSchema
+import Testing
+import VisionTransformers
+
+struct TrainingJobTests {
+    private func losses(_ run: TinyRun) throws -> [Double] {
+        try run.rows().map { try JSONParser.parse($0) }.filter { $0["kind"]?.string == "step" }
+            .compactMap { $0["loss"]?.double }
+    }
+
+    @Test func accumulationEqualsTheLargeBatchUpToRounding() throws {
+        let large = try TinyRun()
+        try large.train(try TinyRun.recipe("train.batch_size=8", "train.accumulate=1", "train.eps=1e-3"))
+        let small = try TinyRun()
+        try small.train(try TinyRun.recipe("train.batch_size=2", "train.accumulate=4", "train.eps=1e-3"))
+        for (a, b) in zip(try losses(large), try losses(small)) { #expect(abs(a - b) < 1e-4 * a) }
+        #expect(try losses(large).count == 9)
+    }
+
+    @Test func aSecondProcessIsRefusedWhileTheFolderIsInUse() throws {
+        let run = try TinyRun()
+        try run.train(try TinyRun.recipe("train.max_steps=1"))
+        // The lock belongs to an open file, so that a second one in this process is a stranger too.
+        let held = open(run.folder.path + "/lock", O_RDWR)
+        defer { close(held) }
+        #expect(flock(held, LOCK_EX | LOCK_NB) == 0)
+        #expect {
+            try run.train(try TinyRun.recipe(), .resumed)
+        } throws: { ($0 as? RunError)?.kind == .inUse }
+    }
+
+    @Test func anExistingRunIsRefusedUnlessOverwritten() throws {
+        let run = try TinyRun()
+        try run.train(try TinyRun.recipe("train.max_steps=1"))
+        #expect {
+            try run.folder.create(overwriting: false)
+        } throws: { error in
+            (error as? RunError)?.kind == .cannotCreate && "\(error)".contains("--overwrite")
+        }
+        try run.train(try TinyRun.recipe("train.max_steps=2"))
+        #expect(try losses(run).count == 2)
+    }
+
+    @Test func divergenceNamesTheStepAndTheLastGoodCheckpoint() throws {
+        let run = try TinyRun()
+        let recipe = try TinyRun.recipe(
+            "train.learning_rate=1e20", "train.base_learning_rate=null", "train.warmup_epochs=0", "train.clip_norm=null")
+        #expect {
+            try run.train(recipe)
+        } throws: { error in
+            (error as? RunError)?.kind == .diverged && "\(error)".contains("the last good checkpoint is \(run.folder.path)")
+                && "\(error)".contains("at step ")
+        }
+        #expect(run.folder.checkpoints.latest().checkpoint != nil)
+    }
+
+    @Test func parametersCanBeTakenFromAnEarlierRun() throws {
+        let first = try TinyRun()
+        try first.train(try TinyRun.recipe("train.max_steps=2"))
+        let second = try TinyRun()
+        try second.train(
+            try TinyRun.recipe("train.max_steps=1", "train.learning_rate=1e-30", "train.base_learning_rate=null"),
+            .initialized(from: first.folder.encoderFile))
+        let a = try EncoderFile(path: first.folder.encoderFile)
+        let b = try EncoderFile(path: second.folder.encoderFile)
+        #expect(a.parameters["blocks.1.mlp.fc1.weight"]?.array == b.parameters["blocks.1.mlp.fc1.weight"]?.array)
+    }
+
+    @Test func theEncoderFileHasTimmsKeys() throws {
+        let run = try TinyRun()
+        try run.train(try TinyRun.recipe("train.max_steps=1"))
+        let file = try EncoderFile(path: run.folder.encoderFile)
+        let names = Set(file.encoder.parameterNames(in: file.parameters))
+        #expect(names.contains("blocks.0.attn.qkv.weight") && names.contains("norm.bias"))
+        #expect(!names.contains { $0.hasPrefix("decoder") || $0 == "mask_token" })
+    }
+
+    @Test func tooFewPicturesForAStepAreAnErrorThatSaysWhatToLower() throws {
+        let run = try TinyRun()
+        #expect {
+            try run.train(try TinyRun.recipe("train.batch_size=20"))
+        } throws: { "\($0)".contains("lower train.batch_size") && ($0 as? RunError)?.kind == .data }
+    }
+}

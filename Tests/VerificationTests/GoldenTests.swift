@@ -1,0 +1,84 @@
+import Autodiff
+import Checkpoints
+import Foundation
+import RecipeSchema
+import TestSupport
+import Testing
+import Verification
+
+/// Golden cases: the few that are copied here, so that everybody can run them, and all of the shared folder.
+struct GoldenTests {
+    static let copied = Verifier.folders(below: SharedFiles.packageRoot.appendingPathComponent("Tests/Golden").path)
+    /// The topics whose computations are all known here, and single cases of others.
+    static let shared: [String] = SharedFiles.isPresent
+        ? [
+            "mae", "colormae", "data", "interop/safetensors-files", "evaluation/fewshot-lsr-dual",
+            "evaluation/fewshot-lsr-primal", "evaluation/finetune-layer-decay", "evaluation/knn-ties",
+            "evaluation/knn-weighted", "evaluation/logreg-binary", "evaluation/logreg-separable",
+            "evaluation/logreg-softmax", "evaluation/probe-mae", "evaluation/uncertainty",
+        ].flatMap { Verifier.folders(below: SharedFiles.url("golden/" + $0).path) } : []
+
+    private func run(_ folder: String, threads: Int = 2) throws -> GoldenResult {
+        Verifier(engine: try Engine(threads: threads)).run(folder: folder)
+    }
+
+    @Test func someCasesAreCopied() { #expect(Self.copied.count >= 12) }
+
+    @Test(arguments: copied)
+    func copiedCasePasses(folder: String) throws {
+        let result = try run(folder)
+        #expect(result.passed, "\(result)")
+    }
+
+    @Test(.enabled(if: SharedFiles.isPresent), arguments: shared)
+    func sharedCasePasses(folder: String) throws {
+        let result = try run(folder)
+        #expect(result.passed, "\(result)")
+    }
+
+    /// A copy of a case with changes, to see that faults are found.
+    private func altered(
+        _ name: String, _ change: (inout SafetensorsFile, inout JSONValue) throws -> Void
+    ) throws -> GoldenResult {
+        let home = try TemporaryFolder()
+        let source = SharedFiles.packageRoot.appendingPathComponent("Tests/Golden/\(name)").path
+        var tensors = try Safetensors.read(source + "/tensors.safetensors")
+        var json = try JSONParser.parse(Array(try Data(contentsOf: URL(fileURLWithPath: source + "/case.json"))))
+        try change(&tensors, &json)
+        let folder = home.path + "/" + name
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        try Safetensors.write(tensors, to: folder + "/tensors.safetensors")
+        try Data(json.text().utf8).write(to: URL(fileURLWithPath: folder + "/case.json"))
+        return try run(folder)
+    }
+
+    @Test func aWrongNumberFails() throws {
+        let result = try altered("mae/pretrain_rowfirst_ties") { tensors, _ in
+            let want = try #require(tensors["grad/blocks.0.mlp.fc1.weight"])
+            var numbers = want.floats()
+            numbers[7] += 1e-3
+            tensors["grad/blocks.0.mlp.fc1.weight"] = StoredTensor(numbers, shape: want.shape)
+        }
+        #expect(!result.passed && result.worstTensor == "grad/blocks.0.mlp.fc1.weight" && result.worst > 10)
+    }
+
+    @Test func aWrongShapeAMissingTensorAndAnUnknownComputationFail() throws {
+        let shape = try altered("mae/random_mask") { tensors, _ in
+            let want = try #require(tensors["mask"])
+            tensors["mask"] = StoredTensor(want.bytes, shape: [want.count])
+        }
+        #expect(shape.error?.contains("has shape") == true)
+        let missing = try altered("mae/random_mask") { _, json in try json.set("expect=[{\"tensor\":\"nothing\"}]") }
+        #expect(missing.error?.contains("nothing") == true)
+        let unknown = try altered("mae/random_mask") { _, json in try json.set("routine=magic") }
+        #expect(unknown.error?.contains("no computation \"magic\"") == true)
+        let empty = try altered("mae/random_mask") { _, json in try json.set("expect=[]") }
+        #expect(!empty.passed)
+    }
+
+    @Test func aFolderWithoutAReadableCaseFails() throws {
+        let home = try TemporaryFolder()
+        try Data("{".utf8).write(to: URL(fileURLWithPath: home.path + "/case.json"))
+        #expect(try run(home.path).error != nil)
+    }
+}
