@@ -122,6 +122,21 @@ let package = Package(
         tests("OptimizersTests", needs: ["Autodiff", "Optimizers", "RandomStreams"]),
         tests("CheckpointsTests", needs: ["Checkpoints", "ContentDigests", "RecipeSchema"]),
         tests("ImageDataTests", needs: ["ImageData", "RandomStreams", "RecipeSchema"]),
+        tests("CommandTests", needs: ["RecipeSchema"]),
+        tests(
+            "PretrainingMethodsTests",
+            needs: [
+                "Autodiff", "ImageMasking", "PretrainingMethods", "RandomStreams", "RecipeSchema", "VisionTransformers",
+            ]),
+        tests(
+            "PretrainingTests",
+            needs: [
+                "Autodiff", "Checkpoints", "ContentDigests", "ImageData", "ImageMasking", "Pretraining",
+                "PretrainingMethods", "RecipeSchema", "VisionTransformers",
+            ], packages: [logging]),
+        tests("ReportingTests", needs: ["ImageData", "Reporting"]),
+        tests("VerificationTests", needs: ["Autodiff", "Checkpoints", "RecipeSchema", "Verification"]),
+        tests("VisionTransformersTests", needs: ["Autodiff", "ImageMasking", "RandomStreams", "VisionTransformers"]),
         tests(
             "EvaluationTests",
             needs: [

@@ -1,4 +1,5 @@
 import Autodiff
+import Checkpoints
 import Foundation
 import Pretraining
 import RecipeSchema
