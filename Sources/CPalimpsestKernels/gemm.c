@@ -15,13 +15,14 @@ typedef struct {
     size_t a_batch, b_batch, c_batch;
 } job;
 
-#ifndef MC
-#define MC 96
-#endif
-#ifndef KC
-#define KC 384
-#endif
-enum { longest_k = KC, most_rows = MC, enough_tasks = 12, least_columns = 64, rows_added = 16 };
+enum {
+    longest_k = 416,    /* a panel of B so long fills most of a first-level cache */
+    most_rows = 96,     /* rows of A so long fill a quarter of a second-level cache */
+    enough_tasks = 12,  /* for a late thread to matter little */
+    least_columns = 64, /* for rows of A to be worth reading */
+    rows_added = 16,
+    most_partial = 1 << 24 /* floats of partial products */
+};
 
 /* Part of the numerical contract. */
 static size_t k_range(size_t k) {
@@ -66,7 +67,7 @@ static void partial_task(void *context, size_t task, size_t worker) {
     const pal_product *p = &it->product;
     size_t row = task % it->row_blocks * it->rows, k_block = task / it->row_blocks, k = k_block * it->depth;
     pal_block block = {.row = row, .rows = pal_min(it->rows, p->m - row), .columns = p->n, .k = k,
-                       .depth = pal_min(it->depth, p->k - k), .c = it->partial + (k_block * p->m + row) * p->n, .packed = it->packed,
+                       .depth = pal_min(it->depth, p->k - k), .c = it->partial + (k_block * p->m + row) * p->n,
                        .c_row = p->n};
     it->kernels->product_block(p, &block, scratch(it, worker));
 }
@@ -83,59 +84,57 @@ static void add_task(void *context, size_t task, size_t worker) {
     }
 }
 
-#ifndef SPLIT
-#define SPLIT 1
-#endif
-#ifndef SPLITPACK
-#define SPLITPACK 0
-#endif
-/* The gradient of a weight: few rows and columns, a long k, A to be packed. Ranges of k are tasks of their own. */
+/* The gradient of a weight: few rows and columns, a long k, A to be packed. Ranges of k are tasks of their own then:
+   each packs what it reads, once, into the caches of its core. */
 static bool is_long(const job *it) {
-    const pal_epilogue *e = &it->product.epilogue;
+    const pal_product *p = &it->product;
+    const pal_epilogue *e = &p->epilogue;
     bool finish = e->bias || e->gelu || e->residual || e->factor;
-    return SPLIT && !finish && it->product.a_col != 1 && it->k_blocks > 1 && it->row_blocks < enough_tasks;
+    return !finish && p->a_col != 1 && it->k_blocks > 1 && it->row_blocks < enough_tasks &&
+           it->k_blocks * p->m * p->n <= most_partial;
+}
+
+static void set_rows(job *it, size_t blocks) {
+    size_t m = it->product.m;
+    it->rows = equal_blocks(m, blocks, it->kernels->tile_rows);
+    it->row_blocks = pal_blocks(m, it->rows);
+}
+
+static void run_long(job *it) {
+    const pal_product *p = &it->product;
+    while (it->row_blocks * it->k_blocks < enough_tasks && it->rows > 4 * it->kernels->tile_rows)
+        set_rows(it, 2 * it->row_blocks);
+    it->partial = pal_engine_shared(it->engine, it->k_blocks * p->m * p->n);
+    pal_engine_run(it->engine, it->k_blocks * it->row_blocks, partial_task, it);
+    pal_engine_run(it->engine, pal_blocks(p->m, rows_added), add_task, it);
+}
+
+static void run_whole(job *it) {
+    const pal_product *p = &it->product;
+    size_t width = it->kernels->panel_columns;
+    if (width) {
+        size_t panels = pal_blocks(p->n, width);
+        it->packed = pal_engine_shared(it->engine, panels * width * p->k);
+        pal_engine_run(it->engine, panels, pack_task, it);
+    }
+    if (it->row_blocks < enough_tasks) {
+        size_t blocks = pal_min(pal_blocks(enough_tasks, it->row_blocks), pal_blocks(p->n, least_columns));
+        it->columns = equal_blocks(p->n, blocks, width ? width : 1);
+        it->column_blocks = pal_blocks(p->n, it->columns);
+    }
+    pal_engine_run(it->engine, it->row_blocks * it->column_blocks, whole_task, it);
 }
 
 void pal_gemm(pal_engine *engine, size_t m, size_t n, size_t k, const float *a, size_t a_row, size_t a_col,
               const float *b, size_t b_row, size_t b_col, float *c, size_t c_row, pal_epilogue epilogue) {
     if (m == 0 || n == 0) return;
-    job it = {.engine = engine, .kernels = pal_engine_kernels(engine),
+    job it = {.engine = engine, .kernels = pal_engine_kernels(engine), .columns = n, .column_blocks = 1,
               .product = {m, n, k, a, a_row, a_col, b, b_row, b_col, c, c_row, epilogue}};
-    size_t width = it.kernels->panel_columns, height = it.kernels->tile_rows;
     it.depth = k_range(k);
     it.k_blocks = k ? pal_blocks(k, it.depth) : 1;
-    it.rows = equal_blocks(m, pal_blocks(m, most_rows), height);
-    it.row_blocks = pal_blocks(m, it.rows);
-    it.columns = n;
-    it.column_blocks = 1;
-    if (is_long(&it)) {
-        while (it.rows > 24 && it.row_blocks * it.k_blocks < enough_tasks) {
-            it.rows = equal_blocks(m, it.row_blocks * 2, height);
-            it.row_blocks = pal_blocks(m, it.rows);
-        }
-        if(SPLITPACK){
-        size_t panels = pal_blocks(n, width);
-        it.packed = pal_engine_shared(engine, panels * width * k+it.k_blocks * m * n);
-        pal_engine_run(engine, panels, pack_task, &it);
-        it.partial = it.packed+panels * width * k;
-        }
-        else
-        it.partial = pal_engine_shared(engine, it.k_blocks * m * n);
-        pal_engine_run(engine, it.k_blocks * it.row_blocks, partial_task, &it);
-        pal_engine_run(engine, pal_blocks(m, rows_added), add_task, &it);
-        return;
-    }
-    if (width) {
-        size_t panels = pal_blocks(n, width);
-        it.packed = pal_engine_shared(engine, panels * width * k);
-        pal_engine_run(engine, panels, pack_task, &it);
-    }
-    if (it.row_blocks < enough_tasks) {
-        size_t wanted = pal_min(pal_blocks(enough_tasks, it.row_blocks), pal_blocks(n, least_columns));
-        it.columns = equal_blocks(n, wanted, width ? width : 1);
-        it.column_blocks = pal_blocks(n, it.columns);
-    }
-    pal_engine_run(engine, it.row_blocks * it.column_blocks, whole_task, &it);
+    set_rows(&it, pal_blocks(m, most_rows));
+    if (is_long(&it)) run_long(&it);
+    else run_whole(&it);
 }
 
 static void batch_task(void *context, size_t task, size_t worker) {

@@ -5,9 +5,6 @@ typedef struct {
     v4 v;
 } __attribute__((packed, aligned(4), may_alias)) unaligned4;
 
-#ifndef PT
-#define PT 8
-#endif
 /* 4 x 4 elements: to[j * to_row + i] = from[i * from_row + j]. */
 INLINE void transpose4(const float *from, size_t from_row, float *to, size_t to_row) {
     v4 r0 = ((const unaligned4 *)from)->v, r1 = ((const unaligned4 *)(from + from_row))->v;
@@ -39,25 +36,8 @@ static void pack_columns(size_t k, size_t columns, const float *b, size_t row, s
     }
 }
 
-/* Rows of A in tiles of TILE_ROWS, one after the other, each [k][rows of the tile]. */
+/* to[k * rows + i] = a[i * row + k * col]. */
 static void pack_rows(size_t rows, size_t k, const float *a, size_t row, size_t col, float *to) {
-    /* Where the rows are neighbours in memory, eight tiles at a time: every cache line is read once, in time. */
-    enum { tiles = PT, ahead = 16 };
-    for (; row == 1 && rows >= tiles * TILE_ROWS; rows -= tiles * TILE_ROWS, a += tiles * TILE_ROWS) {
-        for (size_t l = 0; l < k; l++) {
-            const float *from = a + l * col;
-            for (size_t i = 0; i < tiles * TILE_ROWS; i += 16) __builtin_prefetch(from + ahead * col + i);
-            for (size_t tile = 0; tile < tiles; tile++)
-                memcpy(to + (tile * k + l) * TILE_ROWS, from + tile * TILE_ROWS, TILE_ROWS * sizeof(float));
-        }
-        to += tiles * TILE_ROWS * k;
-    }
-    while (rows) {
-        size_t height = pal_min(TILE_ROWS, rows);
-        for (size_t l = 0; l < k; l++)
-            for (size_t i = 0; i < height; i++) to[l * height + i] = a[i * row + l * col];
-        rows -= height;
-        a += height * row;
-        to += height * k;
-    }
+    for (size_t l = 0; l < k; l++)
+        for (size_t i = 0; i < rows; i++) to[l * rows + i] = a[i * row + l * col];
 }

@@ -13,30 +13,68 @@ static size_t block_scratch(const pal_product *p, size_t rows, size_t columns, s
     return (TILE_COLUMNS + (p->a_col == 1 ? 0 : rows)) * depth;
 }
 
+/* Where a tile finds its rows of A, once packed: each tile is [k][its rows]. */
+INLINE void take_rows(tile_job *t, const pal_product *p, const float *a, float *packed, size_t height, bool first,
+                      bool whole) {
+    t->a = packed;
+    t->a_row = 1;
+    t->a_col = height;
+    if (!first) return;
+    if (whole && p->a_row == 1) {
+        t->a = a;
+        t->a_col = p->a_col;
+        t->a_copy = packed;
+    } else {
+        pack_rows(height, t->k, a, p->a_row, p->a_col, packed);
+    }
+}
+
+/* The same for a panel of B that is not packed beforehand. */
+INLINE void take_panel(tile_job *t, const pal_product *p, const float *b, float *packed, size_t columns, bool first,
+                       bool whole) {
+    t->b = packed;
+    t->b_row = TILE_COLUMNS;
+    if (!first) return;
+    if (whole && p->b_col == 1) {
+        t->b = b;
+        t->b_row = p->b_row;
+        t->b_copy = packed;
+    } else {
+        pack_columns(t->k, columns, b, p->b_row, p->b_col, packed);
+    }
+}
+
 static void product_block(const pal_product *p, const pal_block *block, float *scratch) {
     const pal_epilogue *e = &p->epilogue;
     bool finish = block->last && (e->bias || e->gelu || e->residual || e->factor);
-    bool direct = p->a_col == 1;
     size_t depth = block->depth;
-    const float *a = p->a + block->row * p->a_row + block->k * p->a_col;
     float *panel = scratch, *rows = scratch + TILE_COLUMNS * depth;
-    if (!direct) pack_rows(block->rows, depth, a, p->a_row, p->a_col, rows);
-    for (size_t done = 0; done < block->columns; done += TILE_COLUMNS) {
-        size_t column = block->column + done, columns = pal_min(TILE_COLUMNS, block->columns - done);
-        const float *b = panel;
-        if (block->packed) b = block->packed + column * p->k + block->k * TILE_COLUMNS;
-        else pack_columns(depth, columns, p->b + block->k * p->b_row + column * p->b_col, p->b_row, p->b_col, panel);
+    for (size_t j = 0; j < block->columns; j += TILE_COLUMNS) {
+        size_t column = block->column + j, columns = pal_min(TILE_COLUMNS, block->columns - j);
         for (size_t i = 0; i < block->rows; i += TILE_ROWS) {
             size_t height = pal_min(TILE_ROWS, block->rows - i);
-            tile_job t = {.k = depth,
-                          .a = direct ? a + i * p->a_row : rows + i * depth,
-                          .a_row = direct ? p->a_row : 1,
-                          .a_col = direct ? 1 : height,
-                          .b = b,
-                          .b_row = TILE_COLUMNS,
-                          .c = block->c + i * block->c_row + done,
-                          .c_row = block->c_row,
-                          .add = block->add};
+            bool whole = height == TILE_ROWS && columns == TILE_COLUMNS;
+            const float *a = p->a + (block->row + i) * p->a_row + block->k * p->a_col;
+            const float *b = p->b + block->k * p->b_row + column * p->b_col;
+            tile_job t = {.k = depth, .c = block->c + i * block->c_row + j, .c_row = block->c_row, .add = block->add};
+            if (p->a_col == 1) {
+                t.a = a;
+                t.a_row = p->a_row;
+                t.a_col = 1;
+            } else {
+                take_rows(&t, p, a, rows + i * depth, height, j == 0, whole);
+            }
+            if (block->packed) {
+                t.b = block->packed + column * p->k + block->k * TILE_COLUMNS;
+                t.b_row = TILE_COLUMNS;
+            } else {
+                take_panel(&t, p, b, panel, columns, i == 0, whole);
+            }
+            bool last_of_panel = i + 2 * TILE_ROWS > block->rows, another = j + TILE_COLUMNS < block->columns;
+            if (whole && last_of_panel && another && (block->packed || p->b_col == 1)) {
+                t.b_after = block->packed ? t.b + TILE_COLUMNS * p->k : b + TILE_COLUMNS;
+                t.b_after_row = block->packed ? TILE_COLUMNS : p->b_row;
+            }
             tile(&t, height, columns);
             for (size_t r = 0; finish && r < height; r++)
                 finish_row(e, columns, (block->row + i + r) * p->c_row + column, column, t.c + r * t.c_row);

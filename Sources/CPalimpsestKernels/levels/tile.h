@@ -11,21 +11,30 @@ typedef struct {
     size_t b_row;
     float *c;
     size_t c_row;
-    bool add; /* to what C holds */
+    bool add;             /* to what C holds */
+    float *a_copy;        /* with COPY_A: A as [k][TILE_ROWS] */
+    float *b_copy;        /* with COPY_B: B as [k][TILE_COLUMNS] */
+    const float *b_after; /* with FETCH_B: the panel that is needed next, and its row stride */
+    size_t b_after_row;
 } tile_job;
 
-/* rows, vectors and row_major are constants wherever this is inlined, so that the sums live in registers. */
-INLINE void tile_of(const size_t rows, const size_t vectors, const bool row_major, const tile_job *t) {
+/* What a tile does for those after it, hidden behind the arithmetic. */
+enum { COPY_A = 1, COPY_B = 2, FETCH_B = 4 };
+enum { cache_line = 16 }; /* floats */
+
+/* rows, vectors, row_major and extras are constants wherever this is inlined, so that the sums live in registers. */
+INLINE void tile_of(const size_t rows, const size_t vectors, const bool row_major, const int extras,
+                    const tile_job *t) {
     vf sums[TILE_ROWS][TILE_VECTORS];
     const size_t a_row = row_major ? t->a_row : 1, a_col = row_major ? 1 : t->a_col, b_row = t->b_row;
-    float *c = t->c;
+    const float *a = t->a, *b = t->b, *b_after = t->b_after;
+    float *c = t->c, *a_copy = t->a_copy, *b_copy = t->b_copy;
 #pragma clang loop unroll(full)
     for (size_t i = 0; i < rows; i++) {
         __builtin_prefetch(c + i * t->c_row, 1);
 #pragma clang loop unroll(full)
         for (size_t j = 0; j < vectors; j++) sums[i][j] = splat(0.0f);
     }
-    const float *a = t->a, *b = t->b;
 #pragma clang loop unroll_count(4)
     for (size_t k = t->k; k > 0; k--) {
         vf line[TILE_VECTORS];
@@ -36,6 +45,20 @@ INLINE void tile_of(const size_t rows, const size_t vectors, const bool row_majo
             vf factor = splat(a[i * a_row]);
 #pragma clang loop unroll(full)
             for (size_t j = 0; j < vectors; j++) sums[i][j] = fma_(factor, line[j], sums[i][j]);
+        }
+        if (extras & COPY_A) {
+            __builtin_prefetch(a + cache_line, 0, 2);
+            memcpy(a_copy, a, rows * sizeof(float));
+            a_copy += rows;
+        }
+        if (extras & COPY_B) {
+#pragma clang loop unroll(full)
+            for (size_t j = 0; j < vectors; j++) store(b_copy + j * LANES, line[j]);
+            b_copy += vectors * LANES;
+        }
+        if (extras & FETCH_B) {
+            __builtin_prefetch(b_after, 0, 2);
+            b_after += t->b_after_row;
         }
         a += a_col;
         b += b_row;
@@ -52,26 +75,44 @@ INLINE void tile_of(const size_t rows, const size_t vectors, const bool row_majo
         for (size_t j = 0; j < vectors; j++) store(c + i * t->c_row + j * LANES, sums[i][j]);
 }
 
+typedef void (*tile_function)(const tile_job *t);
+
 #define TILE(ROWS)                                                                                                     \
-    static void tile_rows_##ROWS##_1(const tile_job *t) { tile_of(ROWS, 1, true, t); }                                 \
-    static void tile_rows_##ROWS##_2(const tile_job *t) { tile_of(ROWS, 2, true, t); }                                 \
-    static void tile_columns_##ROWS##_1(const tile_job *t) { tile_of(ROWS, 1, false, t); }                             \
-    static void tile_columns_##ROWS##_2(const tile_job *t) { tile_of(ROWS, 2, false, t); }
+    static void tile_rows_##ROWS##_1(const tile_job *t) { tile_of(ROWS, 1, true, 0, t); }                              \
+    static void tile_rows_##ROWS##_2(const tile_job *t) { tile_of(ROWS, 2, true, 0, t); }                              \
+    static void tile_columns_##ROWS##_1(const tile_job *t) { tile_of(ROWS, 1, false, 0, t); }                          \
+    static void tile_columns_##ROWS##_2(const tile_job *t) { tile_of(ROWS, 2, false, 0, t); }
 #define TILE_ENTRY(ROWS)                                                                                               \
     {{tile_columns_##ROWS##_1, tile_columns_##ROWS##_2}, {tile_rows_##ROWS##_1, tile_rows_##ROWS##_2}},
 
-typedef void (*tile_function)(const tile_job *t);
-
+/* By rows - 1, row-major A, vectors - 1. */
 #if TILE_ROWS == 6
 TILE(1) TILE(2) TILE(3) TILE(4) TILE(5) TILE(6)
-static const tile_function tile_functions[TILE_ROWS][2][TILE_VECTORS] = {
+static const tile_function plain_tiles[TILE_ROWS][2][TILE_VECTORS] = {
     TILE_ENTRY(1) TILE_ENTRY(2) TILE_ENTRY(3) TILE_ENTRY(4) TILE_ENTRY(5) TILE_ENTRY(6)};
 #else
 TILE(1) TILE(2) TILE(3) TILE(4) TILE(5) TILE(6) TILE(7) TILE(8) TILE(9) TILE(10) TILE(11) TILE(12)
-static const tile_function tile_functions[TILE_ROWS][2][TILE_VECTORS] = {
+static const tile_function plain_tiles[TILE_ROWS][2][TILE_VECTORS] = {
     TILE_ENTRY(1) TILE_ENTRY(2) TILE_ENTRY(3) TILE_ENTRY(4) TILE_ENTRY(5) TILE_ENTRY(6)
     TILE_ENTRY(7) TILE_ENTRY(8) TILE_ENTRY(9) TILE_ENTRY(10) TILE_ENTRY(11) TILE_ENTRY(12)};
 #endif
+
+/* Whole tiles alone have extras. */
+#define WHOLE(NAME, ROW_MAJOR, EXTRAS)                                                                                 \
+    static void NAME(const tile_job *t) { tile_of(TILE_ROWS, TILE_VECTORS, ROW_MAJOR, EXTRAS, t); }
+WHOLE(tile_rows_copy_b, true, COPY_B)
+WHOLE(tile_rows_fetch_b, true, FETCH_B)
+WHOLE(tile_columns_fetch_b, false, FETCH_B)
+WHOLE(tile_columns_copy_a, false, COPY_A)
+WHOLE(tile_columns_copy_b, false, COPY_B)
+WHOLE(tile_columns_copy_ab, false, COPY_A | COPY_B)
+
+static tile_function tile_with_extras(const tile_job *t) {
+    bool row_major = t->a_col == 1;
+    if (t->a_copy) return t->b_copy ? tile_columns_copy_ab : tile_columns_copy_a;
+    if (t->b_copy) return row_major ? tile_rows_copy_b : tile_columns_copy_b;
+    return row_major ? tile_rows_fetch_b : tile_columns_fetch_b;
+}
 
 /* A tile at the right edge: whole vectors go to a buffer, the columns that exist from there to C. */
 static void tile_at_edge(tile_function run, const tile_job *t, size_t rows, size_t columns) {
@@ -89,8 +130,8 @@ static void tile_at_edge(tile_function run, const tile_job *t, size_t rows, size
 }
 
 INLINE void tile(const tile_job *t, size_t rows, size_t columns) {
-    bool row_major = t->a_col == 1;
-    tile_function run = tile_functions[rows - 1][row_major][columns > LANES];
+    tile_function run = plain_tiles[rows - 1][t->a_col == 1][columns > LANES];
+    if (t->a_copy || t->b_copy || t->b_after) run = tile_with_extras(t);
     if (columns % LANES == 0) run(t);
     else tile_at_edge(run, t, rows, columns);
 }
