@@ -57,22 +57,6 @@ public struct DecodedImage: Sendable, Equatable {
         }
     }
 
-    /// The mean of each channel, in the units of `unitSamples`.
-    public func channelMeans() -> [Double] {
-        var sums = [Double](repeating: 0, count: channels)
-        func add<Sample>(_ values: [Sample], _ number: (Sample) -> Double) {
-            for pixel in 0..<(height * width) {
-                for channel in 0..<channels { sums[channel] += number(values[pixel * channels + channel]) }
-            }
-        }
-        switch samples {
-        case .uint8(let values): add(values) { Double($0) / 255 }
-        case .uint16(let values): add(values) { Double($0) / 65535 }
-        case .float32(let values): add(values) { Double($0) }
-        }
-        return sums.map { $0 / Double(height * width) }
-    }
-
     /// The picture as gray or RGB: gray is repeated, RGB is weighted 0.299, 0.587, 0.114 (ITU-R 601, as Pillow does).
     /// Nil where the channels can be converted to the wanted number in no natural way.
     public func converted(toChannels wanted: Int) -> DecodedImage? {

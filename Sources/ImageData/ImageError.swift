@@ -41,7 +41,13 @@ public struct ImageError: Error, Sendable, Equatable, CustomStringConvertible {
 
     /// The place, the kind of fault and the message, in one line.
     public var description: String {
-        let place = member.map { "`\(path)`, member `\($0)`" } ?? (path.isEmpty ? "picture" : "`\(path)`")
-        return "\(place): \(message) (\(reason.rawValue))"
+        let place: String? =
+            switch (path.isEmpty, member) {
+            case (true, nil): nil
+            case (true, let member?): "`\(member)`"
+            case (false, nil): "`\(path)`"
+            case (false, let member?): "`\(path)`, member `\(member)`"
+            }
+        return (place.map { "\($0): " } ?? "") + "\(message) (\(reason.rawValue))"
     }
 }

@@ -169,4 +169,20 @@ struct SharedDatasetTests {
         #expect(try options.open(.train, in: context).count == 1000)
         #expect(throws: ImageError.self) { try options.open(.test, in: context) }
     }
+
+    @Test(arguments: [0, 2])
+    func summariesCountReadAndMeasure(threads: Int) throws {
+        let train = try SourceArgument.parse(datasets("clothing-sample")).open(.train, in: context)
+        let summary = SourceSummary(of: train, threads: threads)
+        #expect(summary.count == 80 && summary.labelCounts == [Int](repeating: 8, count: 10))
+        #expect(summary.unreadable.isEmpty && summary.unlabelled == 0 && summary.channelCounts[3] == 80)
+        let mnist = try SourceArgument.parse(datasets("mnist")).open(.test, in: context)
+        let constants = try #require(SourceSummary(of: mnist, threads: threads).normalization)
+        #expect(abs(constants.mean[0] - 0.13251) < 1e-5 && abs(constants.deviation[0] - 0.31048) < 1e-5)
+        let odd = try ImageFolder(flat: datasets("odd-images"))
+        let oddities = SourceSummary(of: odd, threads: threads)
+        #expect(oddities.count == odd.count && oddities.unreadable.count > 40)
+        #expect(oddities.unreadable.contains { $0.key == "html.jpg" && $0.error.reason == .notAnImage })
+        #expect(oddities.widths == 1...53 && oddities.normalization != nil)
+    }
 }
