@@ -40,7 +40,7 @@ import Testing
     @Test func votesAreSharesWeightedBySimilarity() {
         let found = NearestNeighbours(of: [1, 0], among: [1, 0, 0, 1, 1, 0, -1, 0], features: 2, count: 4)
         let votes = found.votes(k: 3, labels: [2, 0, 1, 0], classes: 3, temperature: nil)
-        #expect(votes == [1.0 / 3, 1.0 / 3, 1.0 / 3])
+        #expect(votes == [Double](repeating: 1 / 3, count: 3))
         let sharp = found.votes(k: 4, labels: [2, 0, 1, 0], classes: 3, temperature: 0.001)
         #expect(sharp == [0, 0.5, 0.5])
         #expect(Ranking.best(sharp, classes: 3) == [1])
