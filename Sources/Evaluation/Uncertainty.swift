@@ -20,7 +20,8 @@ public enum Uncertainty {
         let centre = share + z * z / (2 * n)
         let half = z * (share * (1 - share) / n + z * z / (4 * n * n)).squareRoot()
         let scale = 1 + z * z / n
-        return (max(0, (centre - half) / scale), min(1, (centre + half) / scale))
+        // With no hit or no miss, an end is 0 or 1 exactly; rounding must not say otherwise.
+        return (hits <= 0 ? 0 : (centre - half) / scale, hits >= n ? 1 : (centre + half) / scale)
     }
 
     /// Means of outcomes over resamples [resamples, n] of their numbers.

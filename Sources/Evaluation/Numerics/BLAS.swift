@@ -1,6 +1,6 @@
 import CPalimpsestOpenBLAS
 
-/// The matrix products of OpenBLAS in double precision, row-major, on the calling thread.
+/// The matrix products of OpenBLAS, row-major, on the calling thread; in double precision unless they say otherwise.
 ///
 /// Work is shared between threads by `Parallel` alone, in pieces that do not depend on their number.
 enum BLAS {
@@ -31,6 +31,17 @@ enum BLAS {
             CblasRowMajor, a.transposed ? CblasTrans : CblasNoTrans, b.transposed ? CblasTrans : CblasNoTrans,
             blasint(m), blasint(n), blasint(k), alpha, a.base, blasint(a.stride), b.base, blasint(b.stride), beta, c,
             blasint(stride))
+    }
+
+    /// C ← A·Bᵀ in single precision, with A [m, k], B [n, k], C [m, n] without gaps.
+    static func multiplyTransposed(
+        m: Int, n: Int, k: Int, _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>,
+        into c: UnsafeMutablePointer<Float>
+    ) {
+        guard m > 0, n > 0 else { return }
+        cblas_sgemm(
+            CblasRowMajor, CblasNoTrans, CblasTrans, blasint(m), blasint(n), blasint(k), 1, a, blasint(k), b,
+            blasint(k), 0, c, blasint(n))
     }
 
     /// X ← X·L⁻¹ or X·L⁻ᵀ for a lower triangle L [n, n] and X [m, n].

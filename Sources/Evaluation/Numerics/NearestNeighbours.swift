@@ -11,8 +11,9 @@ package struct NearestNeighbours: Sendable {
 
     /// Finds the `count` nearest rows of `train` [n, features] for each row of `queries` [m, features].
     ///
-    /// Candidates come from matrix products. A product's rounding depends on where a row lies in its block, so all that
-    /// could be among the nearest are measured again, one by one and in one order: equal rows have equal similarities.
+    /// Candidates come from matrix products in single precision. All that could be among the nearest, by the largest
+    /// error that such a product can have, are measured again in double precision and in one order of summing: the result
+    /// is that of double precision, and equal rows have equal similarities.
     package init(of queries: [Float], among train: [Float], features: Int, count wanted: Int) {
         let (trainRows, queryRows) = (train.count / features, queries.count / features)
         let count = min(wanted, trainRows)
@@ -48,12 +49,13 @@ package struct NearestNeighbours: Sendable {
         _ rows: UnsafeMutableBufferPointer<Int32>, _ similarities: UnsafeMutableBufferPointer<Double>
     ) {
         let features = train.features
-        // Twice what two orders of the same sum of products of unit rows can differ by.
-        let margin = 4 * Double(features + 8) * 0x1p-53
+        // Twice the largest error of a product of unit rows: theirs by rounding to float32, and that of the sum.
+        let margin = 2 * Float(features + 8) * 0x1p-24
         var selections = [Selection](repeating: Selection(count: count, margin: margin), count: block.count)
-        var query = [Double](repeating: 0, count: block.count * features)
-        var chunk = [Double](repeating: 0, count: trainBlock * features)
-        var products = [Double](repeating: 0, count: block.count * trainBlock)
+        var query = [Float](repeating: 0, count: block.count * features)
+        var chunk = [Float](repeating: 0, count: trainBlock * features)
+        var products = [Float](repeating: 0, count: block.count * trainBlock)
+        var exactPair = [Double](repeating: 0, count: 2 * features)
         query.withUnsafeMutableBufferPointer { query in
             chunk.withUnsafeMutableBufferPointer { chunk in
                 products.withUnsafeMutableBufferPointer { products in
@@ -64,25 +66,28 @@ package struct NearestNeighbours: Sendable {
                     for start in stride(from: 0, to: train.rows, by: trainBlock) {
                         let width = min(trainBlock, train.rows - start)
                         train.load(start..<(start + width), into: chunk)
-                        BLAS.multiply(
-                            m: block.count, n: width, k: features, .plain(query, stride: features),
-                            .transpose(chunk, stride: features), into: products, stride: width)
+                        BLAS.multiplyTransposed(
+                            m: block.count, n: width, k: features, query, chunk, into: products)
                         for i in 0..<block.count {
                             selections[i].offer(
                                 UnsafeBufferPointer(start: products + i * width, count: width), from: start)
                         }
                     }
-                    for i in 0..<block.count {
-                        let exact = selections[i].candidates().map { candidate -> (similarity: Double, row: Int32) in
-                            train.load(Int(candidate)..<Int(candidate) + 1, into: chunk)
-                            return (BLAS.dot(query + i * features, chunk, count: features), candidate)
-                        }
-                        .sorted { $0.similarity != $1.similarity ? $0.similarity > $1.similarity : $0.row < $1.row }
-                        for place in 0..<count {
-                            rows[i * count + place] = exact[place].row
-                            similarities[i * count + place] = exact[place].similarity
-                        }
-                    }
+                }
+            }
+        }
+        exactPair.withUnsafeMutableBufferPointer { pair in
+            guard let own = pair.baseAddress else { return }
+            for i in 0..<block.count {
+                queries.load(block.lowerBound + i..<block.lowerBound + i + 1, into: own)
+                let exact = selections[i].candidates().map { row -> (similarity: Double, row: Int32) in
+                    train.load(Int(row)..<Int(row) + 1, into: own + features)
+                    return (BLAS.dot(own, own + features, count: features), row)
+                }
+                .sorted { $0.similarity != $1.similarity ? $0.similarity > $1.similarity : $0.row < $1.row }
+                for place in 0..<count {
+                    rows[i * count + place] = exact[place].row
+                    similarities[i * count + place] = exact[place].similarity
                 }
             }
         }
@@ -110,12 +115,13 @@ private struct UnitRows: Sendable {
         }
     }
 
-    func load(_ rows: Range<Int>, into target: UnsafeMutablePointer<Double>) {
+    /// Writes some rows, divided in double precision and then rounded where the target is of single precision.
+    func load<Value: BinaryFloatingPoint>(_ rows: Range<Int>, into target: UnsafeMutablePointer<Value>) {
         values.withUnsafeBufferPointer { values in
             guard let base = values.baseAddress else { return }
             for (place, row) in rows.enumerated() {
                 let (from, to, inverse) = (base + row * features, target + place * features, inverseLengths[row])
-                for i in 0..<features { to[i] = Double(from[i]) * inverse }
+                for i in 0..<features { to[i] = Value(Double(from[i]) * inverse) }
             }
         }
     }
@@ -124,18 +130,18 @@ private struct UnitRows: Sendable {
 /// Keeps the `count` largest of a stream of numbers, and all that are within `margin` of them.
 private struct Selection {
     private let count: Int
-    private let margin: Double
-    private var kept: [(value: Double, row: Int32)] = []
-    private var threshold = -Double.infinity
+    private let margin: Float
+    private var kept: [(value: Float, row: Int32)] = []
+    private var threshold = -Float.infinity
     private var limit: Int
 
-    init(count: Int, margin: Double) {
+    init(count: Int, margin: Float) {
         self.count = count
         self.margin = margin
         limit = 2 * count + 512
     }
 
-    mutating func offer(_ values: UnsafeBufferPointer<Double>, from start: Int) {
+    mutating func offer(_ values: UnsafeBufferPointer<Float>, from start: Int) {
         for i in values.indices where values[i] >= threshold {
             kept.append((values[i], Int32(start + i)))
             if kept.count >= limit { tidy() }
@@ -145,7 +151,7 @@ private struct Selection {
     private mutating func tidy() {
         guard kept.count > count, count > 0 else { return }
         kept.sort { $0.value > $1.value }
-        threshold = kept[count - 1].value - margin
+        threshold = (kept[count - 1].value - margin).nextDown
         kept.removeLast(kept.count - (kept.firstIndex { $0.value < threshold } ?? kept.count))
         // Where very many are equal, tidying must not be done at each one more.
         limit = 2 * kept.count + 512

@@ -29,30 +29,26 @@ struct ColumnMoments {
     let mean: [Double]
     let squares: [Double]
 
-    /// Of rows `values` [n, features], in two passes.
+    /// Of rows `values` [n, features], in one pass over their differences from the first row.
     init(_ values: [Float], features: Int) {
         let design = DesignMatrix(values, features: features)
-        let rows = design.rows
-        let mean = Parallel.sum(rows: rows, length: features) { slab, sum in
+        rows = design.rows
+        let origin = values.prefix(features).map(Double.init)
+        let sums = Parallel.sum(rows: rows, length: 2 * features) { slab, sum in
             design.forEachBlock(of: slab) { rows, block in
-                for row in 0..<rows.count {
-                    for i in 0..<features { sum[i] += block[row * features + i] }
-                }
-            }
-        }.map { $0 / Double(rows) }
-        squares = Parallel.sum(rows: rows, length: features) { slab, sum in
-            design.forEachBlock(of: slab) { rows, block in
-                mean.withUnsafeBufferPointer { mean in
+                origin.withUnsafeBufferPointer { origin in
                     for row in 0..<rows.count {
                         for i in 0..<features {
-                            let difference = block[row * features + i] - mean[i]
-                            sum[i] += difference * difference
+                            let difference = block[row * features + i] - origin[i]
+                            sum[i] += difference
+                            sum[features + i] += difference * difference
                         }
                     }
                 }
             }
         }
-        self.mean = mean
-        self.rows = rows
+        let count = Double(max(rows, 1))
+        mean = (0..<features).map { origin[$0] + sums[$0] / count }
+        squares = (0..<features).map { max(0, sums[features + $0] - sums[$0] * sums[$0] / count) }
     }
 }

@@ -21,7 +21,7 @@ public struct LinearProbe: Probe {
     /// Pictures a step, at most; a quarter of the training pictures where that is less.
     public var batchSize = 16384
     /// The base rates (for a batch of 256) among which one is chosen.
-    public var baseLearningRates = [0.1, 0.3, 1, 3, 10]
+    public var baseLearningRates = [0.1, 1, 10]
 
     /// The protocol with its usual settings.
     public init() {}
