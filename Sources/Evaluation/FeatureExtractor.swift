@@ -43,7 +43,8 @@ public struct FeatureExtractor {
         of source: any ImageSource, _ transform: EvaluationTransform, requiresLabels: Bool, loaderThreads: Int = 2
     ) throws -> FeatureTable {
         let batches = EvaluationLoader(
-            source: source, transform: transform, batchSize: 250, threads: loaderThreads, requiresLabels: requiresLabels)
+            source: source, transform: transform, batchSize: 250, threads: loaderThreads, requiresLabels: requiresLabels
+        )
         var values: [Float] = []
         var labels: [Int?] = []
         values.reserveCapacity(source.count * encoder.options.width)

@@ -18,7 +18,8 @@ public struct EncoderFile: Sendable {
     static func file(_ encoder: Encoder, _ parameters: ParameterStore, _ recipe: Recipe) -> SafetensorsFile {
         var file = SafetensorsFile(
             metadata: ["format": "pt", "palimpsest": palimpsestVersion, "recipe": recipe.encoded.text()])
-        for entry in encoder.parameterNames(in: parameters).compactMap({ parameters.id(named: $0) }).map(parameters.entry)
+        for entry in encoder.parameterNames(in: parameters).compactMap({ parameters.id(named: $0) }).map(
+            parameters.entry)
         {
             file[entry.name] = parameters[entry.name].map { StoredTensor($0.array, shape: Array(entry.shape)) }
         }
@@ -32,7 +33,8 @@ public struct EncoderFile: Sendable {
         let file = try orRunError { () throws(CheckpointError) in try Safetensors.read(path) }
         guard let text = file.metadata["recipe"] else {
             throw RunError(
-                .data, "\(path) carries no recipe, so its patch size, heads and normalisation are unknown; it was not written "
+                .data,
+                "\(path) carries no recipe, so its patch size, heads and normalisation are unknown; it was not written "
                     + "by pretrain")
         }
         do {

@@ -23,11 +23,13 @@ extension Trainer {
             throw RunError(.data, "\(place)/state.json lacks step, epoch sums or digests; it is of another version")
         }
         guard saved.recipe == state.recipe else {
-            throw RunError(.usage, "\(place) was made by another recipe than \(folder.path)/../recipe.json; restore that file")
+            throw RunError(
+                .usage, "\(place) was made by another recipe than \(folder.path)/../recipe.json; restore that file")
         }
         guard saved.data == state.data else {
             throw RunError(
-                .data, "the data are not those that \(place) was trained on (files were added, removed or changed); put them "
+                .data,
+                "the data are not those that \(place) was trained on (files were added, removed or changed); put them "
                     + "back, or start a new run")
         }
         try restore(found, from: place)
@@ -44,7 +46,9 @@ extension Trainer {
             guard let stored = file[entry.name] else { continue }
             guard stored.shape == Array(entry.shape) else {
                 throw RunError(
-                    .data, "\(path): \"\(entry.name)\" has the shape \(stored.shape); this recipe's model needs \(entry.shape)")
+                    .data,
+                    "\(path): \"\(entry.name)\" has the shape \(stored.shape); this recipe's model needs \(entry.shape)"
+                )
             }
             method.parameters.setValue(Tensor(stored.floats(), entry.shape), for: id)
             taken += 1

@@ -37,7 +37,8 @@ public struct RunFolder: Sendable {
         if manager.fileExists(atPath: path) {
             guard overwriting || !exists else {
                 throw RunError(
-                    .cannotCreate, "\(path) holds a run already: go on with --resume, replace it with --overwrite, or name "
+                    .cannotCreate,
+                    "\(path) holds a run already: go on with --resume, replace it with --overwrite, or name "
                         + "another folder with --run")
             }
         }

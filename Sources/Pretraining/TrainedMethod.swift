@@ -19,7 +19,8 @@ public struct TrainedMethod {
         let recipe = try folder.recipe()
         let checkpoints = folder.checkpoints
         guard let found = checkpoints.latest().checkpoint else {
-            throw RunError(.missing, "\(checkpoints.path) has no checkpoint that can be used; train on with pretrain resume")
+            throw RunError(
+                .missing, "\(checkpoints.path) has no checkpoint that can be used; train on with pretrain resume")
         }
         func loaded<Options: PretrainingOptions>(_ options: Options) throws -> any PretrainingMethod {
             var method = options.makeMethod(encoder: recipe.model, grid: recipe.grid, random: recipe.initialValues)
@@ -34,7 +35,8 @@ public struct TrainedMethod {
     /// Images and what the method makes of them under the run's masks.
     public func reconstruct(_ images: Tensor, engine: Engine) throws -> (mask: PatchMask, predicted: Tensor) {
         guard let method = method as? any PixelReconstructing else {
-            throw RunError(.usage, "method \"\(type(of: recipe.method).name)\" predicts no pixels, so there is nothing to show")
+            throw RunError(
+                .usage, "method \"\(type(of: recipe.method).name)\" predicts no pixels, so there is nothing to show")
         }
         let samples = Array(0..<images.shape[0])
         let plan = try recipe.mask.plan(

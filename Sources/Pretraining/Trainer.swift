@@ -68,7 +68,9 @@ struct Trainer<Method: PretrainingMethod>: ~Copyable {
             let result = try method.loss(batch, plan, asked, on: &tape)
             let share = 1 / Double(accumulate)
             report.loss += Double(result.loss.value.item) * share
-            if let constant = result.constantLoss { report.constantLoss = (report.constantLoss ?? 0) + constant * share }
+            if let constant = result.constantLoss {
+                report.constantLoss = (report.constantLoss ?? 0) + constant * share
+            }
             let cotangent = Tensor([Float(share)], [])
             if part == 0 {
                 tape.gradients(of: result.loss, cotangent: cotangent, replacing: &gradients)

@@ -77,7 +77,8 @@ public struct TrainingJob {
     ) throws -> Outcome {
         guard let lock = try RunLock(folder: folder.path) else {
             throw RunError(
-                .inUse, "\(folder.path) is in use by another process (\(folder.path)/lock has its number); wait for it or "
+                .inUse,
+                "\(folder.path) is in use by another process (\(folder.path)/lock has its number); wait for it or "
                     + "stop it")
         }
         defer { withExtendedLifetime(lock) {} }

@@ -29,7 +29,8 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
         let steps = source.count / train.batchSize / train.accumulate
         guard steps >= 1 else {
             throw RunError(
-                .data, "the source has \(source.count) pictures, fewer than one step of \(train.effectiveBatch) "
+                .data,
+                "the source has \(source.count) pictures, fewer than one step of \(train.effectiveBatch) "
                     + "(batch_size x accumulate); lower train.batch_size or train.accumulate")
         }
         var trainer = Trainer(method, job.recipe, stepsPerEpoch: steps, engine: job.engine)
@@ -65,7 +66,8 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
     private func explain(_ source: any ImageSource) {
         let train = job.recipe.train
         for warning in source.warnings { log.warning("\(warning)") }
-        log.info("\(source.count) images of \(job.recipe.grid) patches; \(trainer.method.parameterCount) trained parameters")
+        log.info(
+            "\(source.count) images of \(job.recipe.grid) patches; \(trainer.method.parameterCount) trained parameters")
         log.info(
             """
             effective batch \(train.effectiveBatch) = batch_size \(train.batchSize) x accumulate \(train.accumulate); \
@@ -147,7 +149,8 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
             lastCheckpoint.map { "the last good checkpoint is \(job.folder.checkpoints.folder(of: $0))" }
             ?? "there is no checkpoint yet"
         return RunError(
-            .diverged, "training diverged: the \(what) at step \(step); \(good). Lower the learning rate "
+            .diverged,
+            "training diverged: the \(what) at step \(step); \(good). Lower the learning rate "
                 + "(now \(report.learningRate)), lengthen the warm-up or set train.clip_norm")
     }
 

@@ -66,7 +66,8 @@ private func groupChecks(_ golden: GoldenCase, depth: Int) throws -> GoldenOutco
         let axes = axisCount(member.name)
         outcome.check("layer of \(member.name)", layers.layer(of: member.name) == member.value["layer"]?.int)
         outcome.check(
-            "scale of \(member.name)", error: abs(layers.scale(of: member.name) - (member.value["lr_scale"]?.double ?? 0)),
+            "scale of \(member.name)",
+            error: abs(layers.scale(of: member.name) - (member.value["lr_scale"]?.double ?? 0)),
             within: 1e-12)
         let isDecayed = DecayRule.fineTuning.decays(member.name, axes: axes)
         outcome.check(

@@ -23,7 +23,9 @@ let maskRoutines: [GoldenRoutine] = [
 private func maskOutcome(_ golden: GoldenCase, scores name: String, keepingHighest: Bool) throws -> GoldenOutcome {
     let scores = try golden.tensor(name)
     let patches = scores.shape.dropFirst().reduce(1, *)
-    let grid = scores.shape.count == 3 ? PatchGrid(rows: scores.shape[1], columns: scores.shape[2])
+    let grid =
+        scores.shape.count == 3
+        ? PatchGrid(rows: scores.shape[1], columns: scores.shape[2])
         : PatchGrid(rows: 1, columns: patches)
     let mask = PatchMask(
         grid: grid, scores: scores.floats(), keepingHighest: keepingHighest,

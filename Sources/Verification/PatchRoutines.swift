@@ -96,7 +96,9 @@ private func modelForInitialValues(_ laws: [JSONValue]) throws -> MAE {
         return law["shape"]?.array?.compactMap(\.int) ?? []
     }
     func depth(_ prefix: String) -> Int {
-        laws.count { ($0["param"]?.string ?? "").hasPrefix(prefix) && ($0["param"]?.string ?? "").hasSuffix("fc1.bias") }
+        laws.count {
+            ($0["param"]?.string ?? "").hasPrefix(prefix) && ($0["param"]?.string ?? "").hasSuffix("fc1.bias")
+        }
     }
     let embedding = try shape("patch_embed.proj.weight")
     let hidden = try shape("blocks.0.mlp.fc1.weight")

@@ -24,5 +24,6 @@ struct GoldenRoutine: Sendable {
 
 /// Every computation that is known.
 let goldenRoutines: [GoldenRoutine] =
-    encoderRoutines + maskRoutines + positionRoutines + patchRoutines + scheduleRoutines + pretrainingRoutines + fineTuningRoutines
+    encoderRoutines + maskRoutines + positionRoutines + patchRoutines + scheduleRoutines + pretrainingRoutines
+    + fineTuningRoutines
     + fileRoutines + dataRoutines + evaluationRoutines

@@ -68,7 +68,8 @@ public struct Encoder: Sendable {
         patchBias = store.add(
             "patch_embed.proj.bias", [width],
             Initializers.uniform(
-                count: width, bound: 1 / Double(patchNumbers).squareRoot(), random: random.child("patch_embed.proj.bias")))
+                count: width, bound: 1 / Double(patchNumbers).squareRoot(),
+                random: random.child("patch_embed.proj.bias")))
         blocks = (0..<options.depth).map { index in
             TransformerBlock(
                 "blocks.\(index)", width: width, heads: options.heads, hidden: options.hiddenWidth, adding: &store,

@@ -37,7 +37,8 @@ struct Bench: ParsableCommand {
             let names = StepConfiguration.all.map(\.name).joined(separator: ", ")
             throw ValidationError("--config is \(config), allowed are \(names)")
         }
-        for (name, value, least) in [("batch", batch, 1), ("steps", steps, 1), ("warmup", warmup, 0)] where value < least {
+        for (name, value, least) in [("batch", batch, 1), ("steps", steps, 1), ("warmup", warmup, 0)]
+        where value < least {
             throw ValidationError("--\(name) is \(value), allowed is an integer ≥ \(least)")
         }
     }

@@ -29,7 +29,9 @@ struct PeopleLog: LogHandler {
     /// A logger for a run: sentences to `console`, and to `path` where one is given.
     static func logger(console: FileHandle?, path: String? = nil) -> Logger {
         let file = path.flatMap { path -> FileHandle? in
-            if !FileManager.default.fileExists(atPath: path) { _ = FileManager.default.createFile(atPath: path, contents: nil) }
+            if !FileManager.default.fileExists(atPath: path) {
+                _ = FileManager.default.createFile(atPath: path, contents: nil)
+            }
             let handle = FileHandle(forWritingAtPath: path)
             _ = try? handle?.seekToEnd()
             return handle

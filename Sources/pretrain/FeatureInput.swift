@@ -46,7 +46,8 @@ struct FeatureInput: ParsableArguments {
         let path = isFolder.boolValue ? RunFolder(target).encoderFile : target
         guard FileManager.default.fileExists(atPath: path) else {
             throw RunError(
-                .missing, "\(target) has no encoder.safetensors yet: no checkpoint was written; train on with pretrain resume")
+                .missing,
+                "\(target) has no encoder.safetensors yet: no checkpoint was written; train on with pretrain resume")
         }
         var file = try EncoderFile(path: path)
         if let data { file.recipe.data.source = try SourceArgument.parse(data, keeping: file.recipe.data.source) }

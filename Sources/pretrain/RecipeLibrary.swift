@@ -34,7 +34,8 @@ enum RecipeLibrary {
         }
         let guess = nearest(to: name, among: shipped().map(\.name)).map { "; did you mean \($0)?" } ?? ""
         throw RunError(
-            .usage, "no recipe \(name)\(guess) Looked for \(tried.joined(separator: ", ")); "
+            .usage,
+            "no recipe \(name)\(guess) Looked for \(tried.joined(separator: ", ")); "
                 + "`pretrain recipes list` names those that are shipped")
     }
 

@@ -18,7 +18,8 @@ struct TrainCommand: ParsableCommand {
     @Option(name: .customLong("run"), help: "The run's folder. (default: runs/<name of the recipe>)")
     var runFolder: String?
 
-    @Option(help: "Other images: PATH, KIND:PATH or card=NAME:PATH, with KIND images, class_folders, shards, cifar or idx.")
+    @Option(
+        help: "Other images: PATH, KIND:PATH or card=NAME:PATH, with KIND images, class_folders, shards, cifar or idx.")
     var data: String?
 
     @Option(name: .customLong("set"), help: "Change a value of the recipe: KEY=VALUE, such as mask.ratio=0.6.")
@@ -60,7 +61,8 @@ struct TrainCommand: ParsableCommand {
             let changed = recipe.forbiddenChanges(from: try folder.recipe())
             guard changed.isEmpty else {
                 throw RunError(
-                    .usage, "\(folder.path) was made by another recipe: \(changed.joined(separator: ", ")) differ. Resume with "
+                    .usage,
+                    "\(folder.path) was made by another recipe: \(changed.joined(separator: ", ")) differ. Resume with "
                         + "the same recipe, or start a new run with --run or --overwrite")
             }
             start = .resumed
@@ -86,7 +88,9 @@ struct ResumeCommand: ParsableCommand {
     @OptionGroup var output: TrainingOutput
 
     func validate() throws {
-        if let untilEpoch, untilEpoch < 1 { throw ValidationError("--until-epoch is \(untilEpoch); the first epoch is 1") }
+        if let untilEpoch, untilEpoch < 1 {
+            throw ValidationError("--until-epoch is \(untilEpoch); the first epoch is 1")
+        }
     }
 
     mutating func run() throws {
@@ -152,7 +156,8 @@ struct TrainingOutput: ParsableArguments {
                 + "\(number("images_per_s", "%.0f")) images/s, \(spoken(seconds: row["seconds"]?.double ?? 0))"
         }
         let constant = row["constant_loss"] == nil ? "" : " (best constant \(number("constant_loss", "%.4f")))"
-        return "step \(row["step"]?.int ?? 0), epoch \(number("epoch", "%.2f")): loss \(number("loss", "%.4f"))\(constant), "
+        return
+            "step \(row["step"]?.int ?? 0), epoch \(number("epoch", "%.2f")): loss \(number("loss", "%.4f"))\(constant), "
             + "rate \(number("learning_rate", "%.2e")), gradient norm \(number("grad_norm", "%.3f")), "
             + "\(number("images_per_s", "%.0f")) images/s"
     }

@@ -42,6 +42,7 @@ struct VerifyCommand: ParsableCommand {
         let verdict = result.passed ? "pass" : "FAIL"
         if let error = result.error { return "\(verdict)  \(result.name): \(error)" }
         let worst = String(format: "%.3f", result.worst)
-        return "\(verdict)  \(result.name): \(worst) of the tolerance at \(result.worstTensor) (\(result.count) compared)"
+        return
+            "\(verdict)  \(result.name): \(worst) of the tolerance at \(result.worstTensor) (\(result.count) compared)"
     }
 }

@@ -48,7 +48,8 @@ struct RecipeTests {
                 "--set data.image_size: 16 x 18 is not a multiple of model.patch_size 4 in both directions"
             ])
         #expect(
-            faults("mask.ratio=0.99").first?.hasSuffix("ratio 0.99 leaves none of 16 patches visible; lower it") == true)
+            faults("mask.ratio=0.99").first?.hasSuffix("ratio 0.99 leaves none of 16 patches visible; lower it") == true
+        )
         #expect(faults("model.width=15").first?.contains("width 15 is not a multiple of heads 2") == true)
         #expect(faults("method.decoder_heads=3").first?.contains("decoder_width 8 is not a multiple") == true)
         #expect(faults("train.learning_rate=0.1").first?.contains("both base_learning_rate and learning_rate") == true)

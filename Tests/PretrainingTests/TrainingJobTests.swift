@@ -48,11 +48,13 @@ struct TrainingJobTests {
     @Test func divergenceNamesTheStepAndTheLastGoodCheckpoint() throws {
         let run = try TinyRun()
         let recipe = try TinyRun.recipe(
-            "train.learning_rate=1e20", "train.base_learning_rate=null", "train.warmup_epochs=0", "train.clip_norm=null")
+            "train.learning_rate=1e20", "train.base_learning_rate=null", "train.warmup_epochs=0", "train.clip_norm=null"
+        )
         #expect {
             try run.train(recipe)
         } throws: { error in
-            (error as? RunError)?.kind == .diverged && "\(error)".contains("the last good checkpoint is \(run.folder.path)")
+            (error as? RunError)?.kind == .diverged
+                && "\(error)".contains("the last good checkpoint is \(run.folder.path)")
                 && "\(error)".contains("at step ")
         }
         #expect(run.folder.checkpoints.latest().checkpoint != nil)

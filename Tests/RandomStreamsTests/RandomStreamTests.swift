@@ -1,7 +1,6 @@
 import Foundation
-import Testing
-
 import RandomStreams
+import Testing
 
 struct RandomStreamTests {
     @Test(arguments: [

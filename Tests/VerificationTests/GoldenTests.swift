@@ -10,7 +10,8 @@ import Verification
 struct GoldenTests {
     static let copied = Verifier.folders(below: SharedFiles.packageRoot.appendingPathComponent("Tests/Golden").path)
     /// The topics whose computations are all known here, and single cases of others.
-    static let shared: [String] = SharedFiles.isPresent
+    static let shared: [String] =
+        SharedFiles.isPresent
         ? [
             "mae", "colormae", "data", "interop/safetensors-files", "evaluation/fewshot-lsr-dual",
             "evaluation/fewshot-lsr-primal", "evaluation/finetune-layer-decay", "evaluation/knn-ties",
