@@ -174,9 +174,16 @@ public struct EvaluationTransform: ImageTransform {
             return
         }
         let place = CentreCrop(crop: (shape.height, shape.width)).geometry(height: image.height, width: image.width)
-        let resized = Resampling.resize(image, height: place.height, width: place.width, filter: filter)
+        // Only what the crop shows is computed: a long thin picture would become a huge one.
+        let top = max(0, place.top)
+        let left = max(0, place.left)
+        let window = CropRectangle(
+            top: top, left: left, height: min(place.height - top, shape.height),
+            width: min(place.width - left, shape.width))
+        let resized = Resampling.resize(
+            image, height: place.height, width: place.width, filter: filter, window: window)
         normalization.write(
-            resized, height: shape.height, width: shape.width, top: place.top, left: place.left, mirrored: mirrored,
-            into: target)
+            resized, height: shape.height, width: shape.width, top: min(0, place.top), left: min(0, place.left),
+            mirrored: mirrored, into: target)
     }
 }

@@ -1,5 +1,4 @@
 public import RandomStreams
-import Synchronization
 
 /// A picture that could not be read, and what was taken in its place.
 public struct UnreadablePicture: Sendable, Equatable {
@@ -43,7 +42,7 @@ public final class Loader: Sendable {
     private let plan: BatchPlan
     private let corruptLimit: Double
     private let prefetcher: Prefetcher<ImageBatch>
-    private let known = Mutex(Set<Int>())
+    private let known = Locked(Set<Int>())
 
     /// A loader whose first batch is that of `firstStep`.
     ///
@@ -118,7 +117,7 @@ struct BatchPlan: Sendable {
     let accumulate: Int
     let random: RandomStream
     /// The order of the epoch last asked for: a permutation of a million numbers takes a while.
-    private let orders = OrderCache()
+    private let orders = Locked<(epoch: Int, order: [Int])?>(nil)
 
     init(
         source: any ImageSource, transform: any ImageTransform, batchSize: Int, accumulate: Int, random: RandomStream
@@ -135,10 +134,7 @@ struct BatchPlan: Sendable {
     func batch(_ step: Int) throws(ImageError) -> ImageBatch {
         let epoch = step / stepsPerEpoch
         let first = step % stepsPerEpoch * batchSize
-        let order = orders.order(epoch) {
-            var stream = random.child("order").child(epoch)
-            return stream.permutation(source.count)
-        }
+        let order = order(of: epoch)
         let shape = transform.shape
         let size = shape.channels * shape.height * shape.width
         var batch = ImageBatch(
@@ -180,16 +176,13 @@ struct BatchPlan: Sendable {
         }
     }
 
-    private final class OrderCache: Sendable {
-        private let kept = Mutex<(epoch: Int, order: [Int])?>(nil)
-
-        func order(_ epoch: Int, _ make: () -> [Int]) -> [Int] {
-            kept.withLock { kept in
-                if let kept, kept.epoch == epoch { return kept.order }
-                let order = make()
-                kept = (epoch, order)
-                return order
-            }
+    private func order(of epoch: Int) -> [Int] {
+        orders.withLock { kept in
+            if let kept, kept.epoch == epoch { return kept.order }
+            var stream = random.child("order").child(epoch)
+            let order = stream.permutation(source.count)
+            kept = (epoch, order)
+            return order
         }
     }
 }

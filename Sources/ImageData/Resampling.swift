@@ -36,7 +36,7 @@ public enum ResamplingFilter: String, Sendable, CaseIterable {
 /// Pillow's algorithm: the kernel is widened where the axis shrinks (antialiasing), cut at the ends of the axis and
 /// renormalised there.
 struct ResamplingAxis {
-    /// Output samples.
+    /// Output samples that are computed.
     let count: Int
     /// First source sample of each output.
     private(set) var first: [Int] = []
@@ -47,18 +47,19 @@ struct ResamplingAxis {
     /// True where every output is the source sample at its own place.
     let isIdentity: Bool
 
-    /// The axis of `size` source samples whose interval `low`…`high` becomes `count` output samples.
-    init(size: Int, low: Double, high: Double, count: Int, filter: ResamplingFilter) {
-        self.count = count
-        isIdentity = count == size && low == 0 && high == Double(size)
-        let scale = (high - low) / Double(count)
+    /// The axis of `size` source samples whose interval `low`…`high` becomes `total` output samples, of which those in
+    /// `window` are computed.
+    init(size: Int, low: Double, high: Double, total: Int, window: Range<Int>, filter: ResamplingFilter) {
+        count = window.count
+        isIdentity = total == size && low == 0 && high == Double(size) && window == 0..<total
+        let scale = (high - low) / Double(total)
         let widening = max(scale, 1)
         let support = filter.radius * widening
         let inverse = 1 / widening
         first.reserveCapacity(count)
         start.reserveCapacity(count + 1)
         weights.reserveCapacity(count * (Int(2 * support) + 2))
-        for output in 0..<count {
+        for output in window {
             let centre = low + (Double(output) + 0.5) * scale
             let begin = max(0, Int(centre - support + 0.5))
             let end = min(size, Int(centre + support + 0.5))
@@ -99,26 +100,30 @@ public enum Resampling {
     ///   - rectangle: the pixels to use, as if the picture had been cropped to them first; nil for all.
     ///   - box: left, top, right, bottom of the source area that becomes the output, in pixels of the (cropped) picture;
     ///     unlike with a crop, pixels around it count too, as far as the kernel reaches. Nil for all.
+    ///   - window: the pixels of the output to compute, where not all are wanted: the result is cut to them.
     public static func resize(
         _ image: DecodedImage, height: Int, width: Int, filter: ResamplingFilter = .bicubic,
-        rectangle: CropRectangle? = nil, box: (left: Double, top: Double, right: Double, bottom: Double)? = nil
+        rectangle: CropRectangle? = nil, box: (left: Double, top: Double, right: Double, bottom: Double)? = nil,
+        window: CropRectangle? = nil
     ) -> DecodedImage {
         precondition(height >= 1 && width >= 1, "cannot resize to \(height) x \(width)")
         let rectangle = rectangle ?? CropRectangle(top: 0, left: 0, height: image.height, width: image.width)
         precondition(rectangle.fits(height: image.height, width: image.width), "\(rectangle) leaves the picture")
+        let window = window ?? CropRectangle(top: 0, left: 0, height: height, width: width)
+        precondition(window.fits(height: height, width: width), "\(window) leaves the output")
         let columns = ResamplingAxis(
-            size: rectangle.width, low: box?.left ?? 0, high: box?.right ?? Double(rectangle.width), count: width,
-            filter: filter)
+            size: rectangle.width, low: box?.left ?? 0, high: box?.right ?? Double(rectangle.width), total: width,
+            window: window.left..<(window.left + window.width), filter: filter)
         let rows = ResamplingAxis(
-            size: rectangle.height, low: box?.top ?? 0, high: box?.bottom ?? Double(rectangle.height), count: height,
-            filter: filter)
+            size: rectangle.height, low: box?.top ?? 0, high: box?.bottom ?? Double(rectangle.height), total: height,
+            window: window.top..<(window.top + window.height), filter: filter)
         let samples: DecodedImage.Samples
         switch image.samples {
         case .uint8(let values): samples = .uint8(resize(values, of: image, rectangle, rows, columns, integer))
         case .uint16, .float32:
             samples = .float32(resize(image.unitSamples(), of: image, rectangle, rows, columns, Float.init))
         }
-        return DecodedImage(height: height, width: width, channels: image.channels, samples: samples)
+        return DecodedImage(height: window.height, width: window.width, channels: image.channels, samples: samples)
     }
 
     /// A weight in units of 2⁻²², rounded half away from zero.

@@ -90,6 +90,19 @@ struct HostileFileTests {
         }
     }
 
+    @Test func aProgressiveFileWithHundredsOfScansIsRefused() throws {
+        let valid = try bytes("odd-images/progressive.jpg")
+        // The last scan is between the last start-of-scan marker and the end marker.
+        let start = try #require((0..<(valid.count - 1)).last { valid[$0] == 0xFF && valid[$0 + 1] == 0xDA })
+        let end = try #require((0..<(valid.count - 1)).last { valid[$0] == 0xFF && valid[$0 + 1] == 0xD9 })
+        func repeating(_ count: Int) -> [UInt8] {
+            valid[..<start] + (0..<count).flatMap { _ in valid[start..<end] } + valid[end...]
+        }
+        #expect(try ImageDecoder().decode(repeating(20), path: "twenty").image.width == 53)
+        let error = try #require(throws: ImageError.self) { try ImageDecoder().decode(repeating(200), path: "many") }
+        #expect(error.reason == .tooLarge && error.message.contains("100 scans"))
+    }
+
     @Test func hostileFilesTakeLittleTime() throws {
         let folder = SharedFiles.url("datasets/odd-images")
         for name in try FileManager.default.contentsOfDirectory(atPath: folder.path) {

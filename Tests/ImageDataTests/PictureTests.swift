@@ -116,4 +116,27 @@ import Testing
             }
         }
     }
+
+    @Test(arguments: [(30, 90), (90, 30), (5, 7), (40, 3), (24, 24), (64, 64)])
+    func evaluationIsResizeThenCrop(height: Int, width: Int) throws {
+        var random = RandomStream(seed: 11)
+        let bytes = (0..<(height * width * 3)).map { _ in UInt8(truncatingIfNeeded: random.next()) }
+        let image = DecodedImage(height: height, width: width, channels: 3, samples: .uint8(bytes))
+        let got = EvaluationTransform(shape: (3, 32, 24), normalization: .imageNet)(image, random: random)
+        let place = CentreCrop(crop: (32, 24)).geometry(height: height, width: width)
+        let resized = Resampling.resize(image, height: place.height, width: place.width)
+        #expect(
+            got == Normalization.imageNet.normalized(resized, height: 32, width: 24, top: place.top, left: place.left))
+    }
+
+    @Test func aLongThinPictureDoesNotBecomeAHugeOne() throws {
+        // Resized whole, it would have 256 x 16,768,000 pixels.
+        for (height, width) in [(1, 65_500), (65_500, 1)] {
+            let image = DecodedImage(
+                height: height, width: width, channels: 1, samples: .uint8([UInt8](repeating: 255, count: 65_500)))
+            let transform = EvaluationTransform(
+                shape: (1, 224, 224), normalization: Normalization(mean: [0], deviation: [1]))
+            #expect(transform(image, random: RandomStream(seed: 0))?.allSatisfy { $0 == 1 } == true)
+        }
+    }
 }

@@ -1,6 +1,5 @@
 import ContentDigests
 import RandomStreams
-import Synchronization
 
 /// The built-in pictures: ten kinds of objects, drawn anew for every number.
 ///
@@ -15,8 +14,8 @@ public struct ProceduralSource: ImageSource {
     private let size: Int
     private let seed: Int
     private let root: RandomStream
-    /// Nil where all pictures together would take too much memory.
-    private let drawn: DrawnPictures?
+    /// The pictures drawn so far, for later epochs; nil where all together would take too much memory.
+    private let drawn: Locked<[Int: [UInt8]]>?
 
     /// Most bytes of pictures that are kept: drawing takes longer than decoding a JPEG of the size.
     private static let mostKeptBytes = 64 << 20
@@ -29,7 +28,7 @@ public struct ProceduralSource: ImageSource {
         self.size = size
         self.seed = seed
         root = RandomStream(seed: UInt64(bitPattern: Int64(seed))).child("procedural").child(part.rawValue)
-        drawn = count * size * size * 3 <= Self.mostKeptBytes ? DrawnPictures() : nil
+        drawn = count * size * size * 3 <= Self.mostKeptBytes ? Locked([:]) : nil
     }
 
     /// What the pictures show, by label.
@@ -46,11 +45,11 @@ public struct ProceduralSource: ImageSource {
     /// Draws a picture, 8-bit RGB.
     public func image(_ index: Int) throws(ImageError) -> DecodedImage {
         let bytes: [UInt8]
-        if let kept = drawn?.picture(index) {
+        if let kept = drawn?.withLock({ $0[index] }) {
             bytes = kept
         } else {
             bytes = pixels(index)
-            drawn?.keep(bytes, index)
+            drawn?.withLock { $0[index] = bytes }
         }
         return DecodedImage(height: size, width: size, channels: 3, samples: .uint8(bytes))
     }
@@ -72,14 +71,6 @@ public struct ProceduralSource: ImageSource {
         drawing.addLight(&random)
         return drawing.bytes(noise: 0.01 + 0.035 * random.uniform(), &random)
     }
-}
-
-/// The pictures drawn so far, for later epochs.
-private final class DrawnPictures: Sendable {
-    private let pictures = Mutex<[Int: [UInt8]]>([:])
-
-    func picture(_ index: Int) -> [UInt8]? { pictures.withLock { $0[index] } }
-    func keep(_ bytes: [UInt8], _ index: Int) { pictures.withLock { $0[index] = bytes } }
 }
 
 /// A picture in the making.

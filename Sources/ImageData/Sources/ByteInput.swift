@@ -34,9 +34,13 @@ struct FileInput: ByteInput {
 }
 
 /// A gzip file inflated from its start; several members make one stream. An input that ends within a member is an error,
-/// as is a wrong checksum.
+/// as is a wrong checksum, or a size out of proportion.
 struct GzipInput: ByteInput {
     private static let piece = 256 << 10
+    /// Bytes that any file may inflate to.
+    private static let freeBytes = 32 << 20
+    /// Bytes that larger files may inflate to, for each of theirs: a thousand are possible, but only without content.
+    private static let mostInflation = 64
     let file: OpenFile
     private(set) var position = 0
     private let inflater: Inflater
@@ -104,6 +108,11 @@ struct GzipInput: ByteInput {
             used += taken
             memberEnded = ended != 0
             position += made
+            guard position <= Self.freeBytes + Self.mostInflation * file.size else {
+                throw ImageError(
+                    .tooLarge, path: file.path,
+                    "inflates to more than \(Self.mostInflation) times its \(file.size) bytes; decompress it first")
+            }
             guard status == PAL_OK else {
                 throw ImageError(
                     .corrupt, path: file.path, "not a gzip stream after \(position) inflated bytes, or damaged")

@@ -7,7 +7,7 @@ struct FolderWalk {
     /// Suffixes of pictures that other programs read and this one does not.
     static let unreadable = ["ppm", "bmp", "pgm", "tif", "tiff", "webp", "gif", "heic", "avif"]
 
-    /// A folder or file found.
+    /// A folder or file found; folders with what tells one from another.
     struct Entry {
         var name: String
         var isFolder: Bool
@@ -74,6 +74,11 @@ struct FolderWalk {
                 continue
             }
             if name.hasPrefix(".") { continue }
+            // Most file systems tell files apart here already, which saves a look at each of millions.
+            if Int(found.pointee.d_type) == Int(DT_REG) {
+                entries.append(Entry(name: name, isFolder: false, device: 0, inode: 0))
+                continue
+            }
             var status = stat()
             guard stat("\(folder)/\(name)", &status) == 0 else { continue }  // a dangling link
             let kind = status.st_mode & S_IFMT

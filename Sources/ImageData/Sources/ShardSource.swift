@@ -141,6 +141,10 @@ extension ShardSource {
     private static let pictureSuffixes = ["jpg", "jpeg", "png", "img"]
     /// Most bytes behind the end mark of a compressed archive that are inflated.
     private static let longestTail = 16 << 20
+    /// Bytes of pictures that any compressed shard may hold.
+    private static let freeBytes = 32 << 20
+    /// Bytes of pictures that larger ones may hold, for each of theirs.
+    private static let mostInflation = 8
     /// Most bytes of a label member.
     private static let longestLabel = 1 << 20
 
@@ -168,6 +172,8 @@ extension ShardSource {
     ) throws(ImageError) {
         let path = shard.path
         let inMemory = shard.memory != nil
+        // Pictures are compressed already: what gzip makes much smaller still is made up.
+        let room = min(memoryLeft, freeBytes + mostInflation * shard.size)
         var memory: [UInt8] = []
         var members: [Member] = []
         try reader.read(
@@ -180,10 +186,10 @@ extension ShardSource {
                     return true
                 }
                 guard inMemory, pictureSuffixes.contains(suffix) else { return false }
-                guard member.size <= memoryLeft - memory.count else {
+                guard member.size <= room - memory.count else {
                     throw ImageError(
                         .tooLarge, path: path, member: member.name,
-                        "compressed shards with more than \(mostMemory >> 20) MB of pictures; decompress them to plain .tar"
+                        "more than \(room >> 20) MB of pictures in a compressed shard; decompress it to plain .tar"
                     )
                 }
                 return true
