@@ -84,7 +84,9 @@ private struct ProbeRun {
     }
 
     mutating func step(_ batch: [Float], _ labels: [Int], _ rate: Double) throws {
-        guard batch.count == labels.count * head.features, labels.allSatisfy({ (0..<head.classes).contains($0) }) else {
+        guard !labels.isEmpty, batch.count == labels.count * head.features,
+            labels.allSatisfy({ (0..<head.classes).contains($0) })
+        else {
             throw GoldenError("features, labels and head do not fit together")
         }
         let step = head.tracedStep(batch, labels: labels, learningRate: rate)

@@ -33,9 +33,10 @@ private struct LabelledFeatures {
         classes =
             golden.json["options"]?["classes"]?.int ?? (trainLabels + testLabels).reduce(0) { max($0, $1 + 1) }
         let labels = trainLabels + testLabels
-        guard trainLabels.count * dimension == train.count, labels.allSatisfy({ (0..<classes).contains($0) }) else {
-            throw GoldenError("features and labels do not fit together")
-        }
+        guard !trainLabels.isEmpty, trainLabels.count * dimension == train.count, testCount * dimension == test.count,
+            testLabels.isEmpty || testLabels.count == testCount, (1...100_000).contains(classes),
+            labels.allSatisfy({ (0..<classes).contains($0) })
+        else { throw GoldenError("features, labels and classes do not fit together") }
     }
 
     /// Share of the test labels that the predictions hit.
@@ -59,7 +60,7 @@ private func numbers(_ golden: GoldenCase, _ path: String) throws -> [Double] {
 private func fewShot(_ golden: GoldenCase) throws -> GoldenOutcome {
     let data = try LabelledFeatures(golden)
     let selected = try golden.integers("in/selected")
-    guard selected.allSatisfy({ data.trainLabels.indices.contains($0) }) else {
+    guard !selected.isEmpty, selected.allSatisfy({ data.trainLabels.indices.contains($0) }) else {
         throw GoldenError("\"in/selected\" names rows that are not there")
     }
     let penalties = try numbers(golden, "options.l2")
@@ -92,9 +93,12 @@ private func fewShot(_ golden: GoldenCase) throws -> GoldenOutcome {
 
 private func nearestNeighbours(_ golden: GoldenCase) throws -> GoldenOutcome {
     let data = try LabelledFeatures(golden)
-    let counts = try numbers(golden, "options.k").map { Int($0) }
+    let option = try golden.value("options.k")
+    let counts = (option.array ?? [option]).compactMap(\.int)
     let temperature = try golden.number("options.temperature")
-    guard let most = counts.max(), counts.allSatisfy({ $0 >= 1 }) else { throw GoldenError("\"options.k\" is empty") }
+    guard let most = counts.max(), counts.allSatisfy({ $0 >= 1 }) else {
+        throw GoldenError("\"options.k\" holds no integers ≥ 1")
+    }
     let found = NearestNeighbours(of: data.test, among: data.train, features: data.dimension, count: most)
     let (m, classes) = (data.testCount, data.classes)
     var outcome = GoldenOutcome([

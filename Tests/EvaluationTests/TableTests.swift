@@ -61,9 +61,11 @@ import Testing
         ])
         #expect(
             report.text(random: RandomStream(seed: 1)) == """
-                protocol              pretrained  raw-pixels
-                dino-knn              70.0 ± 2.8  60.0 ± 3.0
+                protocol                pretrained  raw-pixels
+                dino-knn                70.0 ± 2.8  60.0 ± 3.0
                 fewshot-lsr, 5 a class  35.0 ± 3.0  30.0 ± 2.8
+                dino-knn: pretrained is better by 10.0 ± 1.8 points than raw-pixels
+                fewshot-lsr, 5 a class: pretrained is better by 5.0 points than raw-pixels
                 """)
         #expect(report.rows.count == 4)
     }
