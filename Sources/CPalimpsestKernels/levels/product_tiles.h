@@ -46,7 +46,7 @@ INLINE void take_panel(tile_job *t, const pal_product *p, const float *b, float 
 
 static void product_block(const pal_product *p, const pal_block *block, float *scratch) {
     const pal_epilogue *e = &p->epilogue;
-    bool finish = block->last && (e->bias || e->gelu || e->residual || e->factor);
+    bool finished = block->last && has_epilogue(e);
     size_t depth = block->depth;
     float *panel = scratch, *rows = scratch + TILE_COLUMNS * depth;
     for (size_t j = 0; j < block->columns; j += TILE_COLUMNS) {
@@ -75,9 +75,13 @@ static void product_block(const pal_product *p, const pal_block *block, float *s
                 t.b_after = block->packed ? t.b + TILE_COLUMNS * p->k : b + TILE_COLUMNS;
                 t.b_after_row = block->packed ? TILE_COLUMNS : p->b_row;
             }
+            size_t offset = (block->row + i) * p->c_row + column;
+            if (finished) fetch_tile(e, height, offset, p->c_row);
             tile(&t, height, columns);
-            for (size_t r = 0; finish && r < height; r++)
-                finish_row(e, columns, (block->row + i + r) * p->c_row + column, column, t.c + r * t.c_row);
+            if (finished && whole) finish_tile(e, TILE_ROWS, offset, column, t.c, t.c_row);
+            else
+                for (size_t r = 0; finished && r < height; r++)
+                    finish_row(e, columns, offset + r * p->c_row, column, t.c + r * t.c_row);
         }
     }
 }
