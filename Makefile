@@ -6,7 +6,7 @@ PRETRAIN := .build/release/pretrain
 # pkg-config name : Debian package
 LIBRARIES := openblas:libopenblas-dev libpng:libpng-dev libjpeg:libjpeg-dev zlib:zlib1g-dev
 
-.PHONY: setup demo test lint format bench golden sanitize clean
+.PHONY: setup demo test lint format bench golden sanitize examples clean
 
 # Installs the system libraries that pkg-config does not find; on systems without apt it says which, and stops.
 setup:
@@ -35,6 +35,10 @@ test: setup
 lint: setup
 	swift format lint --strict --recursive --parallel Sources Tests Package.swift
 	swift build $(FLAGS) --explicit-target-dependency-import-check error
+
+# Packages of their own that use this one as anybody else would.
+examples: setup
+	swift build --package-path Examples/MasksOnly
 
 format:
 	swift format --in-place --recursive --parallel Sources Tests Package.swift
