@@ -12,7 +12,7 @@ static void head_task(void *context, size_t task, size_t worker) {
     const task_job *it = context;
     const pal_kernels *kernels = pal_engine_kernels(it->engine);
     float *scratch =
-        pal_engine_scratch(it->engine, worker, kernels->attention_scratch(&it->job, it->backward));
+        pal_engine_scratch(it->engine, worker, kernels->attention_scratch(&it->job));
     size_t picture = task / it->job.shape.heads, head = task % it->job.shape.heads;
     if (it->backward) kernels->attention_backward(&it->job, picture, head, scratch);
     else kernels->attention_forward(&it->job, picture, head, scratch);

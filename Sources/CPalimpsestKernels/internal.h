@@ -50,7 +50,7 @@ typedef struct {
     size_t (*block_scratch)(const pal_product *p, size_t rows, size_t columns, size_t depth);
     void (*product_block)(const pal_product *p, const pal_block *block, float *scratch);
 
-    size_t (*attention_scratch)(const pal_attention_job *job, bool backward);
+    size_t (*attention_scratch)(const pal_attention_job *job);
     void (*attention_forward)(const pal_attention_job *job, size_t picture, size_t head, float *scratch);
     void (*attention_backward)(const pal_attention_job *job, size_t picture, size_t head, float *scratch);
 

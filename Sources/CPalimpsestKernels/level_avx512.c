@@ -4,6 +4,7 @@
 #define HAS_FMA
 #define TILE_ROWS 12
 #include "internal.h"
+#include <immintrin.h>
 #include <math.h>
 #include <string.h>
 #pragma clang attribute push(__attribute__((target("avx2,fma,avx512f,avx512vl,avx512dq"))), apply_to = function)

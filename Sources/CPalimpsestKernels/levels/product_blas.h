@@ -43,6 +43,17 @@ static void product_block(const pal_product *p, const pal_block *block, float *s
                    c + i * block->c_row);
 }
 
+INLINE size_t head_panels(size_t keys, size_t width) { return 0 * keys * width; }
+
+/* c[m, n] = a . b for attention. */
+static void head_product(size_t m, size_t n, size_t k, const float *a, size_t a_row, size_t a_col, const float *b,
+                         size_t b_row, size_t b_col, float *c, size_t c_row, float *panels) {
+    (void)panels;
+    operand left = as_operand(m, k, a, a_row, a_col, NULL), right = as_operand(k, n, b, b_row, b_col, NULL);
+    cblas_sgemm(CblasRowMajor, left.transposed, right.transposed, (int)m, (int)n, (int)k, 1.0f, left.at,
+                (int)left.stride, right.at, (int)right.stride, 0.0f, c, (int)c_row);
+}
+
 static void pack_panel(const pal_product *p, size_t panel, float *packed) { (void)p, (void)panel, (void)packed; }
 
 #define TILE_COLUMNS 0

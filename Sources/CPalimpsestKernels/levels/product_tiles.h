@@ -85,3 +85,27 @@ static void product_block(const pal_product *p, const pal_block *block, float *s
         }
     }
 }
+
+INLINE size_t head_panels(size_t keys, size_t width) {
+    (void)keys;
+    return TILE_COLUMNS * width;
+}
+
+/* c[m, n] = a . b for attention: rows of C have whole vectors, and so have those of B unless it is transposed. */
+static void head_product(size_t m, size_t n, size_t k, const float *a, size_t a_row, size_t a_col, const float *b,
+                         size_t b_row, size_t b_col, float *c, size_t c_row, float *panels) {
+    for (size_t j = 0; j < n; j += TILE_COLUMNS) {
+        size_t columns = pal_min(TILE_COLUMNS, n - j);
+        tile_job t = {.k = k, .a_row = a_row, .a_col = a_col, .b = b + j, .b_row = b_row, .c_row = c_row};
+        if (b_col != 1) {
+            pack_columns(k, columns, b + j * b_col, b_row, b_col, panels);
+            t.b = panels;
+            t.b_row = TILE_COLUMNS;
+        }
+        for (size_t i = 0; i < m; i += TILE_ROWS) {
+            t.a = a + i * a_row;
+            t.c = c + i * c_row + j;
+            plain_tiles[pal_min(TILE_ROWS, m - i) - 1][a_col == 1][columns > LANES](&t);
+        }
+    }
+}

@@ -19,8 +19,7 @@ static void layer_norm_forward(size_t rows, size_t columns, const float *x, cons
         for (size_t j = 0; j < columns; j += LANES) {
             size_t n = columns - j;
             vf centred = load_some(x + j, n) - splat(mean);
-            if (n < LANES)
-                for (size_t lane = n; lane < LANES; lane++) centred[lane] = 0;
+            if (n < LANES) centred = keep_first(centred, n, 0.0f);
             squares = fma_(centred, centred, squares);
         }
         float inverse = 1.0f / sqrtf(sum_lanes(squares) / (float)columns + epsilon);
@@ -66,54 +65,59 @@ static void layer_norm_backward(size_t rows, size_t columns, const float *x, con
     }
 }
 
-/* y = exp(x scale - max), returning the sum; x may be y. */
-INLINE float exp_row(size_t columns, const float *x, float *y, float most) {
+/* y = exp(x scale - shift) for x scale <= shift, and its sum. x may be y. */
+INLINE float exp_row(size_t n, const float *x, float scale, float shift, float *y) {
     vf sum = splat(0.0f);
-    for (size_t j = 0; j < columns; j += LANES) {
-        size_t n = columns - j;
-        vf e = exp_(load_some(x + j, n) - splat(most));
-        if (n < LANES)
-            for (size_t lane = n; lane < LANES; lane++) e[lane] = 0;
+    size_t j = 0;
+    for (; j + 4 * LANES <= n; j += 4 * LANES) {
+        vf e[4];
+#pragma clang loop unroll(full)
+        for (int i = 0; i < 4; i++)
+            e[i] = at_least(fma_(load(x + j + i * LANES), splat(scale), splat(-shift)), -87.3f);
+        exp_within(4, e);
+#pragma clang loop unroll(full)
+        for (int i = 0; i < 4; i++) {
+            sum += e[i];
+            store(y + j + i * LANES, e[i]);
+        }
+    }
+    for (; j < n; j += LANES) {
+        vf e = at_least(fma_(load_some(x + j, n - j), splat(scale), splat(-shift)), -87.3f);
+        exp_within(1, &e);
+        if (n - j < LANES) e = keep_first(e, n - j, 0.0f);
         sum += e;
-        store_some(y + j, e, n);
+        store_some(y + j, e, n - j);
     }
     return sum_lanes(sum);
 }
 
-INLINE float row_maximum(size_t columns, const float *x) {
-    float most = -INFINITY;
+INLINE float row_maximum(size_t n, const float *x) {
+    vf most = splat(-INFINITY);
     size_t j = 0;
-    if (columns >= LANES) {
-        vf v = load(x);
-        for (j = LANES; j + LANES <= columns; j += LANES) {
-            vf other = load(x + j);
-            v = v > other ? v : other;
-        }
-        most = max_lanes(v);
-    }
-    for (; j < columns; j++) most = most > x[j] ? most : x[j];
-    return most;
+    for (; j + LANES <= n; j += LANES) most = larger(load(x + j), most);
+    if (j < n) most = larger(keep_first(load_part(x + j, n - j), n - j, -INFINITY), most);
+    return max_lanes(most);
+}
+
+INLINE void scale_row(size_t n, float *x, float scale) {
+    for (size_t j = 0; j < n; j += LANES) store_some(x + j, load_some(x + j, n - j) * splat(scale), n - j);
 }
 
 static void softmax_forward(size_t rows, size_t columns, const float *x, float *y, bool logarithm) {
     for (size_t i = 0; i < rows; i++, x += columns, y += columns) {
         float most = row_maximum(columns, x);
         if (logarithm) {
+            /* x is read again below, so the exponentials must not be left in y, which may be x. */
             vf sum = splat(0.0f);
             for (size_t j = 0; j < columns; j += LANES) {
-                size_t n = columns - j;
-                vf e = exp_(load_some(x + j, n) - splat(most));
-                if (n < LANES)
-                    for (size_t lane = n; lane < LANES; lane++) e[lane] = 0;
-                sum += e;
+                vf e = exp_(load_some(x + j, columns - j) - splat(most));
+                sum += columns - j < LANES ? keep_first(e, columns - j, 0.0f) : e;
             }
             vf shift = splat(logf(sum_lanes(sum)));
             for (size_t j = 0; j < columns; j += LANES)
                 store_some(y + j, load_some(x + j, columns - j) - splat(most) - shift, columns - j);
         } else {
-            vf scale = splat(1.0f / exp_row(columns, x, y, most));
-            for (size_t j = 0; j < columns; j += LANES)
-                store_some(y + j, load_some(y + j, columns - j) * scale, columns - j);
+            scale_row(columns, y, 1.0f / exp_row(columns, x, 1.0f, most, y));
         }
     }
 }

@@ -17,16 +17,35 @@ INLINE vf load(const float *p) { return ((const unaligned *)p)->v; }
 INLINE void store(float *p, vf x) { ((unaligned *)p)->v = x; }
 INLINE vf splat(float x) { return (vf)x; }
 
-/* The first n < LANES elements; the others are 0, and not read. */
+/* All bits set in the lanes below n. */
+INLINE vi first_lanes(size_t n) {
+    vi lanes;
+#pragma clang loop unroll(full)
+    for (int i = 0; i < LANES; i++) lanes[i] = i;
+    return lanes < (vi)(int)n;
+}
+INLINE vf keep_first(vf x, size_t n, float others) { return first_lanes(n) ? x : splat(others); }
+
+/* The first n < LANES elements; the others read as 0 and are not touched in memory. */
 INLINE vf load_part(const float *p, size_t n) {
-    float lanes[LANES] = {0};
-    for (size_t i = 0; i < n; i++) lanes[i] = p[i];
-    return load(lanes);
+#if LANES == 16
+    return (vf)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p);
+#elif LANES == 8
+    return (vf)_mm256_maskload_ps(p, (__m256i)first_lanes(n));
+#else
+    vf x = splat(0.0f);
+    for (size_t i = 0; i < n; i++) x[i] = p[i];
+    return x;
+#endif
 }
 INLINE void store_part(float *p, vf x, size_t n) {
-    float lanes[LANES];
-    store(lanes, x);
-    for (size_t i = 0; i < n; i++) p[i] = lanes[i];
+#if LANES == 16
+    _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)x);
+#elif LANES == 8
+    _mm256_maskstore_ps(p, (__m256i)first_lanes(n), (__m256)x);
+#else
+    for (size_t i = 0; i < n; i++) p[i] = x[i];
+#endif
 }
 INLINE vf load_some(const float *p, size_t n) { return n >= LANES ? load(p) : load_part(p, n); }
 INLINE void store_some(float *p, vf x, size_t n) {
@@ -51,6 +70,7 @@ INLINE float sum_lanes(vf x) {
         for (int i = 0; i < half; i++) lanes[i] += lanes[i + half];
     return lanes[0];
 }
+INLINE vf larger(vf a, vf b) { return a > b ? a : b; }
 INLINE float max_lanes(vf x) {
     float lanes[LANES];
     store(lanes, x);
