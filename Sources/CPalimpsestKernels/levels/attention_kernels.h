@@ -64,63 +64,104 @@ INLINE void store_row(float *to, size_t n, const float *from, size_t space) {
     }
 }
 
+enum { rows_at_once = 4 };
+
+/* x = softmax(x scale) of `count` rows of n elements, which stand in whole vectors. Rows are short: the waits of one
+   hide behind the work of the others. */
+INLINE void softmax_rows(const int count, size_t n, float *x, size_t row, float scale) {
+    vf most[rows_at_once], sum[rows_at_once], e[rows_at_once];
+    size_t tail = n % LANES, end = whole_vectors(n);
+    EACH most[i] = splat(-INFINITY);
+    if (tail) {
+        /* What is beyond the last key gets a weight of 1e-38, which no sum notices. */
+        EACH store(x + i * row + end - LANES, keep_first(load(x + i * row + end - LANES), tail, -INFINITY));
+    }
+    for (size_t j = 0; j < end; j += LANES) {
+        EACH most[i] = larger(load(x + i * row + j), most[i]);
+    }
+    EACH most[i] = largest_lane(most[i]) * splat(scale);
+    EACH sum[i] = splat(0.0f);
+    for (size_t j = 0; j < end; j += LANES) {
+        EACH e[i] = at_least(fma_(load(x + i * row + j), splat(scale), -most[i]), -87.3f);
+        exp_within(count, e);
+        EACH sum[i] += e[i];
+        EACH store(x + i * row + j, e[i]);
+    }
+    EACH sum[i] = splat(1.0f) / sum_of_lanes(sum[i]);
+    for (size_t j = 0; j < end; j += LANES) {
+        EACH store(x + i * row + j, load(x + i * row + j) * sum[i]);
+    }
+}
+
+/* dP becomes dS scale, where dS = P (dP - sum(P dP)); P is dense. */
+INLINE void softmax_gradients(const int count, size_t n, const float *p, float *x, size_t row, float scale) {
+    vf total[rows_at_once];
+    EACH total[i] = splat(0.0f);
+    for (size_t j = 0; j < n; j += LANES) {
+        EACH total[i] = fma_(load_some(p + i * n + j, n - j), load_some(x + i * row + j, n - j), total[i]);
+    }
+    EACH total[i] = sum_of_lanes(total[i]);
+    for (size_t j = 0; j < n; j += LANES) {
+        EACH {
+            vf gradient = load_some(p + i * n + j, n - j) * (load(x + i * row + j) - total[i]);
+            store(x + i * row + j, gradient * splat(scale));
+        }
+    }
+}
+
 static void attention_forward(const pal_attention_job *job, size_t picture, size_t head, float *scratch) {
     const pal_attention_shape *s = &job->shape;
     head_space h = space_for(s, scratch);
-    size_t q_at = picture * s->q_tokens * s->q_row + head * s->head_width;
-    size_t kv_at = picture * s->k_tokens * s->kv_row + head * s->head_width, n = s->k_tokens, dense = s->q_tokens * n;
-    matrix q = operand_of(&h, s->q_tokens, job->q + q_at, s->q_row);
+    size_t q_at = picture * s->q_tokens * s->q_row + head * s->head_width, m = s->q_tokens;
+    size_t kv_at = picture * s->k_tokens * s->kv_row + head * s->head_width, n = s->k_tokens;
+    matrix q = operand_of(&h, m, job->q + q_at, s->q_row);
     matrix k = operand_of(&h, n, job->k + kv_at, s->kv_row), v = operand_of(&h, n, job->v + kv_at, s->kv_row);
-    head_product(s->q_tokens, n, s->head_width, q.at, q.row, 1, k.at, 1, k.row, h.scores, h.padded_keys, h.panels);
+    head_product(m, n, s->head_width, q.at, q.row, 1, k.at, 1, k.row, h.scores, h.padded_keys, h.panels);
     float scale = 1.0f / sqrtf((float)s->head_width);
-    for (size_t i = 0; i < s->q_tokens; i++) {
-        float *row = h.scores + i * h.padded_keys, row_scale = scale;
-        if (job->bias) {
-            scale_add(n, row, scale, job->bias + head * dense + i * n, 1.0f, row);
-            row_scale = 1.0f;
-        }
-        /* Beyond the last key: weights of 1e-38, which no sum notices. */
-        for (size_t j = n; j < h.padded_keys; j++) row[j] = -INFINITY;
-        float most = row_maximum(h.padded_keys, row) * row_scale;
-        scale_row(h.padded_keys, row, 1.0f / exp_row(h.padded_keys, row, row_scale, most, row));
-        if (job->probabilities) {
-            float *to = job->probabilities + (picture * s->heads + head) * dense + i * n;
-            store_row(to, n, row, dense - i * n);
-        }
+    if (job->bias) {
+        for (size_t i = 0; i < m; i++)
+            scale_add(n, h.scores + i * h.padded_keys, scale, job->bias + (head * m + i) * n, 1.0f,
+                      h.scores + i * h.padded_keys);
+        scale = 1.0f;
     }
-    product_into(&h, s->q_tokens, n, h.scores, h.padded_keys, 1, v,
-                 job->out + picture * s->q_tokens * s->out_row + head * s->head_width, s->out_row);
-}
-
-/* dS = P (dP - sum(P dP)) of one row, in place of dP; `dense` gets dS, the row itself dS scale. */
-INLINE void softmax_gradient(size_t n, const float *p, float *row, float scale, float *dense) {
-    vf sum = splat(0.0f);
-    for (size_t j = 0; j < n; j += LANES) sum = fma_(load_some(p + j, n - j), load_some(row + j, n - j), sum);
-    vf total = splat(sum_lanes(sum));
-    for (size_t j = 0; j < n; j += LANES) {
-        vf x = load_some(p + j, n - j) * (load(row + j) - total);
-        if (dense) store_some(dense + j, x, n - j);
-        store(row + j, x * splat(scale));
+    size_t i = 0;
+    for (; i + rows_at_once <= m; i += rows_at_once)
+        softmax_rows(rows_at_once, n, h.scores + i * h.padded_keys, h.padded_keys, scale);
+    for (; i < m; i++) softmax_rows(1, n, h.scores + i * h.padded_keys, h.padded_keys, scale);
+    if (job->probabilities) {
+        float *to = job->probabilities + (picture * s->heads + head) * m * n;
+        for (i = 0; i < m; i++) store_row(to + i * n, n, h.scores + i * h.padded_keys, (m - i) * n);
     }
+    product_into(&h, m, n, h.scores, h.padded_keys, 1, v, job->out + picture * m * s->out_row + head * s->head_width,
+                 s->out_row);
 }
 
 /* dV = P' dO; dP = dO V'; dQ = dS K scale; dK = dS' Q scale. */
 static void attention_backward(const pal_attention_job *job, size_t picture, size_t head, float *scratch) {
     const pal_attention_shape *s = &job->shape;
     head_space h = space_for(s, scratch);
-    size_t q_at = picture * s->q_tokens * s->q_row + head * s->head_width;
+    size_t q_at = picture * s->q_tokens * s->q_row + head * s->head_width, m = s->q_tokens;
     size_t kv_at = picture * s->k_tokens * s->kv_row + head * s->head_width, n = s->k_tokens;
-    size_t dense = (picture * s->heads + head) * s->q_tokens * n;
+    size_t dense = (picture * s->heads + head) * m * n;
     const float *p = job->probabilities + dense;
-    const float *d_out = job->d_out + picture * s->q_tokens * s->out_row + head * s->head_width;
-    matrix q = operand_of(&h, s->q_tokens, job->q + q_at, s->q_row), g = operand_of(&h, s->q_tokens, d_out, s->out_row);
-    matrix k = operand_of(&h, n, job->k + kv_at, s->kv_row), v = operand_of(&h, n, job->v + kv_at, s->kv_row);
-    product_into(&h, n, s->q_tokens, p, 1, n, g, job->d_v + kv_at, s->kv_row);
-    head_product(s->q_tokens, n, s->head_width, g.at, g.row, 1, v.at, 1, v.row, h.scores, h.padded_keys, h.panels);
-    float scale = 1.0f / sqrtf((float)s->head_width);
-    for (size_t i = 0; i < s->q_tokens; i++)
-        softmax_gradient(n, p + i * n, h.scores + i * h.padded_keys, scale,
-                         job->d_scores ? job->d_scores + dense + i * n : NULL);
-    product_into(&h, s->q_tokens, n, h.scores, h.padded_keys, 1, k, job->d_q + q_at, s->q_row);
-    product_into(&h, n, s->q_tokens, h.scores, 1, h.padded_keys, q, job->d_k + kv_at, s->kv_row);
+    matrix q = operand_of(&h, m, job->q + q_at, s->q_row), k = operand_of(&h, n, job->k + kv_at, s->kv_row);
+    matrix v = operand_of(&h, n, job->v + kv_at, s->kv_row);
+    matrix d_out = operand_of(&h, m, job->d_out + picture * m * s->out_row + head * s->head_width, s->out_row);
+    product_into(&h, n, m, p, 1, n, d_out, job->d_v + kv_at, s->kv_row);
+    head_product(m, n, s->head_width, d_out.at, d_out.row, 1, v.at, 1, v.row, h.scores, h.padded_keys, h.panels);
+    float scale = 1.0f / sqrtf((float)s->head_width), inner = job->d_scores ? 1.0f : scale;
+    size_t i = 0;
+    for (; i + rows_at_once <= m; i += rows_at_once)
+        softmax_gradients(rows_at_once, n, p + i * n, h.scores + i * h.padded_keys, h.padded_keys, inner);
+    for (; i < m; i++) softmax_gradients(1, n, p + i * n, h.scores + i * h.padded_keys, h.padded_keys, inner);
+    if (job->d_scores) {
+        /* The gradient of a bias is that of the scores before their scale. */
+        for (i = 0; i < m; i++) {
+            float *row = h.scores + i * h.padded_keys;
+            memcpy(job->d_scores + dense + i * n, row, n * sizeof(float));
+            scale_add(n, row, scale, NULL, 0.0f, row);
+        }
+    }
+    product_into(&h, m, n, h.scores, h.padded_keys, 1, k, job->d_q + q_at, s->q_row);
+    product_into(&h, n, m, h.scores, 1, h.padded_keys, q, job->d_k + kv_at, s->kv_row);
 }

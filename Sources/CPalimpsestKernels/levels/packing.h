@@ -19,21 +19,21 @@ INLINE void transpose4(const float *from, size_t from_row, float *to, size_t to_
 
 /* to[k * TILE_COLUMNS + j] = b[k * row + j * col] for j < columns, 0 in the columns that are missing. */
 static void pack_columns(size_t k, size_t columns, const float *b, size_t row, size_t col, float *to) {
-    if (col == 1 && columns == TILE_COLUMNS) {
+    if (columns < TILE_COLUMNS)
+        for (size_t i = 0; i < k * TILE_COLUMNS; i += LANES) store(to + i, splat(0.0f));
+    if (col == 1) {
         for (size_t i = 0; i < k; i++)
-            for (size_t j = 0; j < TILE_VECTORS; j++)
-                store(to + i * TILE_COLUMNS + j * LANES, load(b + i * row + j * LANES));
+            for (size_t j = 0; j < columns; j += LANES)
+                store_some(to + i * TILE_COLUMNS + j, load_some(b + i * row + j, columns - j), columns - j);
         return;
     }
     size_t square_k = row == 1 ? k / 4 * 4 : 0, square_columns = columns / 4 * 4;
-    for (size_t j = 0; j < square_columns && square_k; j += 4)
-        for (size_t i = 0; i < square_k; i += 4)
+    for (size_t i = 0; i < square_k; i += 4)
+        for (size_t j = 0; j < square_columns; j += 4)
             transpose4(b + i + j * col, col, to + i * TILE_COLUMNS + j, TILE_COLUMNS);
-    for (size_t i = 0; i < k; i++) {
-        size_t j = i < square_k ? square_columns : 0;
-        for (; j < columns; j++) to[i * TILE_COLUMNS + j] = b[i * row + j * col];
-        for (; j < TILE_COLUMNS; j++) to[i * TILE_COLUMNS + j] = 0;
-    }
+    for (size_t j = 0; j < columns; j++)
+        for (size_t i = j < square_columns ? square_k : 0; i < k; i++)
+            to[i * TILE_COLUMNS + j] = b[i * row + j * col];
 }
 
 /* to[k * rows + i] = a[i * row + k * col]. */

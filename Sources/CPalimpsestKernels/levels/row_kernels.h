@@ -14,25 +14,26 @@ static void layer_norm_forward(size_t rows, size_t columns, const float *x, cons
     for (size_t i = 0; i < rows; i++, x += columns, y += columns) {
         vf sum = splat(0.0f);
         for (size_t j = 0; j < columns; j += LANES) sum += load_some(x + j, columns - j);
-        float mean = sum_lanes(sum) / (float)columns;
+        vf mean = sum_of_lanes(sum) / splat((float)columns);
         vf squares = splat(0.0f);
         for (size_t j = 0; j < columns; j += LANES) {
             size_t n = columns - j;
-            vf centred = load_some(x + j, n) - splat(mean);
+            vf centred = load_some(x + j, n) - mean;
             if (n < LANES) centred = keep_first(centred, n, 0.0f);
             squares = fma_(centred, centred, squares);
         }
-        float inverse = 1.0f / sqrtf(sum_lanes(squares) / (float)columns + epsilon);
+        vf variance = sum_of_lanes(squares) / splat((float)columns);
+        vf inverse = splat(1.0f) / __builtin_elementwise_sqrt(variance + splat(epsilon));
         for (size_t j = 0; j < columns; j += LANES) {
             size_t n = columns - j;
-            vf value = (load_some(x + j, n) - splat(mean)) * splat(inverse);
+            vf value = (load_some(x + j, n) - mean) * inverse;
             if (gamma) value *= load_some(gamma + j, n);
             if (beta) value += load_some(beta + j, n);
             store_some(y + j, value, n);
         }
         if (statistics) {
-            statistics[2 * i] = mean;
-            statistics[2 * i + 1] = inverse;
+            statistics[2 * i] = mean[0];
+            statistics[2 * i + 1] = inverse[0];
         }
     }
 }
@@ -53,7 +54,7 @@ static void layer_norm_backward(size_t rows, size_t columns, const float *x, con
             sum += gradient;
             product = fma_(gradient, normal, product);
         }
-        vf mean_g = splat(sum_lanes(sum) / (float)columns), mean_gx = splat(sum_lanes(product) / (float)columns);
+        vf count = splat((float)columns), mean_g = sum_of_lanes(sum) / count, mean_gx = sum_of_lanes(product) / count;
         for (size_t j = 0; j < columns; j += LANES) {
             size_t n = columns - j;
             vf gradient = load_some(dy + j, n), normal = (load_some(x + j, n) - mean) * inverse;
@@ -65,59 +66,38 @@ static void layer_norm_backward(size_t rows, size_t columns, const float *x, con
     }
 }
 
-/* y = exp(x scale - shift) for x scale <= shift, and its sum. x may be y. */
-INLINE float exp_row(size_t n, const float *x, float scale, float shift, float *y) {
-    vf sum = splat(0.0f);
-    size_t j = 0;
-    for (; j + 4 * LANES <= n; j += 4 * LANES) {
-        vf e[4];
-#pragma clang loop unroll(full)
-        for (int i = 0; i < 4; i++)
-            e[i] = at_least(fma_(load(x + j + i * LANES), splat(scale), splat(-shift)), -87.3f);
-        exp_within(4, e);
-#pragma clang loop unroll(full)
-        for (int i = 0; i < 4; i++) {
-            sum += e[i];
-            store(y + j + i * LANES, e[i]);
-        }
-    }
-    for (; j < n; j += LANES) {
-        vf e = at_least(fma_(load_some(x + j, n - j), splat(scale), splat(-shift)), -87.3f);
-        exp_within(1, &e);
-        if (n - j < LANES) e = keep_first(e, n - j, 0.0f);
-        sum += e;
-        store_some(y + j, e, n - j);
-    }
-    return sum_lanes(sum);
-}
-
-INLINE float row_maximum(size_t n, const float *x) {
+INLINE vf row_maximum(size_t n, const float *x) {
     vf most = splat(-INFINITY);
-    size_t j = 0;
-    for (; j + LANES <= n; j += LANES) most = larger(load(x + j), most);
-    if (j < n) most = larger(keep_first(load_part(x + j, n - j), n - j, -INFINITY), most);
-    return max_lanes(most);
+    for (size_t j = 0; j < n; j += LANES) {
+        vf v = load_some(x + j, n - j);
+        most = larger(n - j < LANES ? keep_first(v, n - j, -INFINITY) : v, most);
+    }
+    return largest_lane(most);
 }
 
-INLINE void scale_row(size_t n, float *x, float scale) {
-    for (size_t j = 0; j < n; j += LANES) store_some(x + j, load_some(x + j, n - j) * splat(scale), n - j);
+/* y = exp(x - most), and its sum; y may be x, or NULL. */
+INLINE vf exp_row(size_t n, const float *x, vf most, float *y) {
+    vf sum = splat(0.0f);
+    for (size_t j = 0; j < n; j += LANES) {
+        vf e = exp_(load_some(x + j, n - j) - most);
+        if (n - j < LANES) e = keep_first(e, n - j, 0.0f);
+        if (y) store_some(y + j, e, n - j);
+        sum += e;
+    }
+    return sum_of_lanes(sum);
 }
 
 static void softmax_forward(size_t rows, size_t columns, const float *x, float *y, bool logarithm) {
     for (size_t i = 0; i < rows; i++, x += columns, y += columns) {
-        float most = row_maximum(columns, x);
+        vf most = row_maximum(columns, x);
         if (logarithm) {
-            /* x is read again below, so the exponentials must not be left in y, which may be x. */
-            vf sum = splat(0.0f);
-            for (size_t j = 0; j < columns; j += LANES) {
-                vf e = exp_(load_some(x + j, columns - j) - splat(most));
-                sum += columns - j < LANES ? keep_first(e, columns - j, 0.0f) : e;
-            }
-            vf shift = splat(logf(sum_lanes(sum)));
+            vf shift = splat(logf(exp_row(columns, x, most, NULL)[0]));
             for (size_t j = 0; j < columns; j += LANES)
-                store_some(y + j, load_some(x + j, columns - j) - splat(most) - shift, columns - j);
+                store_some(y + j, load_some(x + j, columns - j) - most - shift, columns - j);
         } else {
-            scale_row(columns, y, 1.0f / exp_row(columns, x, 1.0f, most, y));
+            vf scale = splat(1.0f) / exp_row(columns, x, most, y);
+            for (size_t j = 0; j < columns; j += LANES)
+                store_some(y + j, load_some(y + j, columns - j) * scale, columns - j);
         }
     }
 }
@@ -131,7 +111,7 @@ static void softmax_backward(size_t rows, size_t columns, const float *y, const 
             vf gradient = load_some(dy + j, n);
             sum = logarithm ? sum + gradient : fma_(load_some(y + j, n), gradient, sum);
         }
-        vf total = splat(sum_lanes(sum));
+        vf total = sum_of_lanes(sum);
         for (size_t j = 0; j < columns; j += LANES) {
             size_t n = columns - j;
             vf value = load_some(y + j, n), gradient = load_some(dy + j, n);

@@ -63,19 +63,37 @@ INLINE vf fma_(vf a, vf b, vf c) { return a * b + c; }
 INLINE vf at_most(vf x, float limit) { return splat(limit) < x ? splat(limit) : x; }
 INLINE vf at_least(vf x, float limit) { return splat(limit) > x ? splat(limit) : x; }
 
-INLINE float sum_lanes(vf x) {
-    float lanes[LANES];
-    store(lanes, x);
-    for (int half = LANES / 2; half > 0; half /= 2)
-        for (int i = 0; i < half; i++) lanes[i] += lanes[i + half];
-    return lanes[0];
+/* Lanes exchanged with those `distance` away. */
+#if LANES == 16
+#define LANE_ORDER(d)                                                                                                  \
+    0 ^ d, 1 ^ d, 2 ^ d, 3 ^ d, 4 ^ d, 5 ^ d, 6 ^ d, 7 ^ d, 8 ^ d, 9 ^ d, 10 ^ d, 11 ^ d, 12 ^ d, 13 ^ d, 14 ^ d, 15 ^ d
+#elif LANES == 8
+#define LANE_ORDER(d) 0 ^ d, 1 ^ d, 2 ^ d, 3 ^ d, 4 ^ d, 5 ^ d, 6 ^ d, 7 ^ d
+#else
+#define LANE_ORDER(d) 0 ^ d, 1 ^ d, 2 ^ d, 3 ^ d
+#endif
+#define EXCHANGED(x, d) __builtin_shufflevector(x, x, LANE_ORDER(d))
+
+/* The sum, or the largest, of all lanes, in every lane. */
+INLINE vf sum_of_lanes(vf x) {
+#if LANES > 8
+    x += EXCHANGED(x, 8);
+#endif
+#if LANES > 4
+    x += EXCHANGED(x, 4);
+#endif
+    x += EXCHANGED(x, 2);
+    return x + EXCHANGED(x, 1);
 }
 INLINE vf larger(vf a, vf b) { return a > b ? a : b; }
-INLINE float max_lanes(vf x) {
-    float lanes[LANES];
-    store(lanes, x);
-    float most = lanes[0];
-    for (int i = 1; i < LANES; i++) most = most > lanes[i] ? most : lanes[i];
-    return most;
+INLINE vf largest_lane(vf x) {
+#if LANES > 8
+    x = larger(x, EXCHANGED(x, 8));
+#endif
+#if LANES > 4
+    x = larger(x, EXCHANGED(x, 4));
+#endif
+    x = larger(x, EXCHANGED(x, 2));
+    return larger(x, EXCHANGED(x, 1));
 }
 INLINE vf absolute(vf x) { return (vf)((vi)x & 0x7fffffff); }
