@@ -10,25 +10,31 @@ INLINE size_t whole_vectors(size_t n) { return (n + LANES - 1) / LANES * LANES; 
 
 /* What a head needs: its matrices, and copies of operands whose width is not one of whole vectors. */
 typedef struct {
-    size_t q_tokens, k_tokens, width, padded_width, padded_keys;
+    size_t width, padded_width, padded_keys;
     float *scores, *operands, *result, *panels;
 } head_space;
 
-static head_space space_for(const pal_attention_shape *s, float *scratch) {
-    head_space h = {.q_tokens = s->q_tokens, .k_tokens = s->k_tokens, .width = s->head_width,
-                    .padded_width = whole_vectors(s->head_width), .padded_keys = whole_vectors(s->k_tokens)};
-    size_t copies = h.width == h.padded_width ? 0 : h.padded_width;
-    h.scores = scratch;
-    h.operands = h.scores + h.q_tokens * h.padded_keys;
-    h.result = h.operands + 2 * (h.q_tokens + h.k_tokens) * copies;
-    h.panels = h.result + (h.q_tokens + h.k_tokens) * copies;
-    return h;
+/* Floats a token for one copied operand. */
+INLINE size_t copied_width(const pal_attention_shape *s) {
+    size_t padded = whole_vectors(s->head_width);
+    return padded == s->head_width ? 0 : padded;
 }
 
 static size_t attention_scratch(const pal_attention_job *job) {
-    float none[1];
-    head_space h = space_for(&job->shape, none);
-    return (size_t)(h.panels - h.scores) + head_panels(h.k_tokens, h.width);
+    const pal_attention_shape *s = &job->shape;
+    size_t tokens = s->q_tokens + s->k_tokens;
+    return s->q_tokens * whole_vectors(s->k_tokens) + 3 * tokens * copied_width(s) + head_panels(s->head_width);
+}
+
+static head_space space_for(const pal_attention_shape *s, float *scratch) {
+    size_t tokens = s->q_tokens + s->k_tokens, copied = copied_width(s);
+    head_space h = {.width = s->head_width, .padded_width = whole_vectors(s->head_width),
+                    .padded_keys = whole_vectors(s->k_tokens)};
+    h.scores = scratch;
+    h.operands = h.scores + s->q_tokens * h.padded_keys; /* two for queries, two for keys */
+    h.result = h.operands + 2 * tokens * copied;
+    h.panels = h.result + tokens * copied;
+    return h;
 }
 
 /* A head's columns of `tokens` rows: in place, or copied with zeros up to whole vectors. */

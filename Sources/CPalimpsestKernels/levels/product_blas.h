@@ -43,7 +43,7 @@ static void product_block(const pal_product *p, const pal_block *block, float *s
                    c + i * block->c_row);
 }
 
-INLINE size_t head_panels(size_t keys, size_t width) { return 0 * keys * width; }
+INLINE size_t head_panels(size_t width) { return 0 * width; }
 
 /* c[m, n] = a . b for attention. */
 static void head_product(size_t m, size_t n, size_t k, const float *a, size_t a_row, size_t a_col, const float *b,

@@ -86,10 +86,7 @@ static void product_block(const pal_product *p, const pal_block *block, float *s
     }
 }
 
-INLINE size_t head_panels(size_t keys, size_t width) {
-    (void)keys;
-    return TILE_COLUMNS * width;
-}
+INLINE size_t head_panels(size_t width) { return TILE_COLUMNS * width; }
 
 /* c[m, n] = a . b for attention: rows of C have whole vectors, and so have those of B unless it is transposed. */
 static void head_product(size_t m, size_t n, size_t k, const float *a, size_t a_row, size_t a_col, const float *b,
