@@ -24,9 +24,13 @@ static void finish_row(const pal_epilogue *e, size_t columns, size_t offset, siz
 INLINE void fetch_tile(const pal_epilogue *e, size_t rows, size_t offset, size_t row) {
     if (!e->residual && !e->factor && !e->derivative) return;
     for (size_t i = 0; i < rows; i++) {
-        if (e->residual) __builtin_prefetch(e->residual + offset + i * row);
-        if (e->factor) __builtin_prefetch(e->factor + offset + i * row);
-        if (e->derivative) __builtin_prefetch(e->derivative + offset + i * row, 1);
+#pragma clang loop unroll(full)
+        for (size_t j = 0; j < 2 * LANES; j += cache_line) {
+            size_t at = offset + i * row + j;
+            if (e->residual) __builtin_prefetch(e->residual + at);
+            if (e->factor) __builtin_prefetch(e->factor + at);
+            if (e->derivative) __builtin_prefetch(e->derivative + at, 1);
+        }
     }
 }
 

@@ -20,7 +20,6 @@ typedef struct {
 
 /* What a tile does for those after it, hidden behind the arithmetic. */
 enum { COPY_A = 1, COPY_B = 2, FETCH_B = 4 };
-enum { cache_line = 16 }; /* floats */
 
 /* Where a tile stands in its operands. */
 typedef struct {
@@ -54,7 +53,8 @@ INLINE void tile_step(const size_t rows, const size_t vectors, const bool row_ma
         at->b_copy += vectors * LANES;
     }
     if (extras & FETCH_B) {
-        __builtin_prefetch(at->b_after, 0, 2);
+#pragma clang loop unroll(full)
+        for (size_t j = 0; j < vectors * LANES; j += cache_line) __builtin_prefetch(at->b_after + j, 0, 2);
         at->b_after += t->b_after_row;
     }
     at->a += row_major ? 1 : t->a_col;
@@ -69,7 +69,8 @@ INLINE void tile_of(const size_t rows, const size_t vectors, const bool row_majo
     float *c = t->c;
 #pragma clang loop unroll(full)
     for (size_t i = 0; i < rows; i++) {
-        __builtin_prefetch(c + i * t->c_row, 1);
+#pragma clang loop unroll(full)
+        for (size_t j = 0; j < vectors * LANES; j += cache_line) __builtin_prefetch(c + i * t->c_row + j, 1);
 #pragma clang loop unroll(full)
         for (size_t j = 0; j < vectors; j++) sums[i][j] = splat(0.0f);
     }

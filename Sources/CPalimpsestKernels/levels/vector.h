@@ -6,6 +6,8 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
+enum { cache_line = 16 }; /* floats */
+
 typedef float vf __attribute__((ext_vector_type(LANES)));
 typedef int32_t vi __attribute__((ext_vector_type(LANES)));
 typedef double vd __attribute__((ext_vector_type(LANES)));
