@@ -7,7 +7,7 @@ typedef enum {
     PAL_GELU, PAL_RELU, PAL_SIGMOID, PAL_TANH, PAL_EXP, PAL_LOG, PAL_SQRT, PAL_SQUARE
 } pal_function;
 
-/* y = f(x); the derivative f'(x) is stored where given. */
+/* y = f(x); the derivative f'(x) is stored where given. PAL_EXP takes x for -87.3 below and for 88.3 above these. */
 void pal_apply(pal_engine *engine, pal_function f, size_t count, const float *x, float *y,
                float *_Nullable derivative);
 

@@ -84,7 +84,8 @@ INLINE void norm_backward(const int count, size_t columns, const float *x, const
         vf scale = gamma ? load_some(gamma + j, n) : one;
         vf to_gamma = load_some(d_gamma + j, n), to_beta = load_some(d_beta + j, n);
         EACH {
-            vf g = load_some(dy + i * columns + j, n), normal = (load_some(x + i * columns + j, n) - mean[i]) * inverse[i];
+            vf g = load_some(dy + i * columns + j, n);
+            vf normal = (load_some(x + i * columns + j, n) - mean[i]) * inverse[i];
             to_gamma = fma_(g, normal, to_gamma);
             to_beta += g;
             g *= scale;
