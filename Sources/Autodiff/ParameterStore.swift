@@ -51,6 +51,9 @@ public struct ParameterStore: Sendable {
     /// All parameters in order.
     public var ids: [ParameterID] { entries.indices.map(ParameterID.init(index:)) }
 
+    /// Numbers in all parameters, gaps left out.
+    public var parameterCount: Int { entries.reduce(0) { $0 + $1.shape.elementCount } }
+
     /// Name, shape and place of a parameter.
     public func entry(_ id: ParameterID) -> ParameterEntry { entries[id.index] }
 

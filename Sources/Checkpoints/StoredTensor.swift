@@ -26,14 +26,6 @@ public struct StoredTensor: Sendable, Equatable {
             case .float64, .int64, .uint64: 8
             }
         }
-
-        /// True for the integers and truth values, which `integers()` gives exactly.
-        public var isInteger: Bool {
-            switch self {
-            case .float16, .bfloat16, .float32, .float64: false
-            default: true
-            }
-        }
     }
 
     /// The type of the elements.

@@ -3,7 +3,7 @@ import Checkpoints
 import Foundation
 import ImageData
 import Logging
-public import PretrainingMethods
+import PretrainingMethods
 import RandomStreams
 import RecipeSchema
 import VisionTransformers
@@ -67,7 +67,8 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
         let train = job.recipe.train
         for warning in source.warnings { log.warning("\(warning)") }
         log.info(
-            "\(source.count) images of \(job.recipe.grid) patches; \(trainer.method.parameterCount) trained parameters")
+            "\(source.count) images of \(job.recipe.grid) patches; \(trainer.method.parameters.parameterCount) trained parameters"
+        )
         log.info(
             """
             effective batch \(train.effectiveBatch) = batch_size \(train.batchSize) x accumulate \(train.accumulate); \
@@ -203,9 +204,4 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
             ("seconds", JSONValue(clock.seconds)), ("unreadable", JSONValue(loader.unreadableCount)),
         ])
     }
-}
-
-extension PretrainingMethod {
-    /// Trained numbers.
-    public var parameterCount: Int { parameters.entries.reduce(0) { $0 + $1.shape.elementCount } }
 }

@@ -82,7 +82,7 @@ struct StepBench {
         self.features = features
     }
 
-    var parameterCount: Int { method.parameters.entries.reduce(0) { $0 + $1.shape.elementCount } }
+    var parameterCount: Int { method.parameters.parameterCount }
 
     /// Takes a step; the milliseconds it took.
     mutating func milliseconds() -> Double {

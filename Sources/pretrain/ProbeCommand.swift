@@ -1,5 +1,6 @@
 public import ArgumentParser
 import Autodiff
+import Checkpoints
 public import Evaluation
 import Foundation
 public import ImageData
@@ -52,7 +53,10 @@ struct ProbeCommand: ParsableCommand {
         }
         if !json { print(ProbeReport(columns).text(random: random.child("report"))) }
         let folder = RunFolder(target)
-        if folder.exists { try write(JSONValue(rows).text(pretty: true) + "\n", to: folder.probesFile) }
+        if folder.exists {
+            let text = JSONValue(rows).text(pretty: true) + "\n"
+            _ = try AtomicFile.write(Array(text.utf8), to: folder.probesFile)
+        }
     }
 
     /// The row of a score, with what its features are.
@@ -97,12 +101,4 @@ private func orUsage<Result>(_ body: () throws -> Result) throws -> Result {
 
 private func orData<Result>(_ body: () throws -> Result) throws -> Result {
     do { return try body() } catch let error as EvaluationError { throw RunError(.data, "\(error)") }
-}
-
-func write(_ text: String, to path: String) throws {
-    do {
-        try Data(text.utf8).write(to: URL(fileURLWithPath: path), options: .atomic)
-    } catch {
-        throw RunError(.cannotCreate, "cannot write \(path): \(error.localizedDescription)")
-    }
 }

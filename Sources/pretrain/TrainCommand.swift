@@ -67,6 +67,7 @@ struct TrainCommand: ParsableCommand {
             }
             start = .resumed
         } else {
+            if resume { FileHandle.standardError.write(Data("no run in \(folder.path) yet: starting one\n".utf8)) }
             try folder.create(overwriting: overwrite)
         }
         try output.train(recipe, in: folder, start: start)

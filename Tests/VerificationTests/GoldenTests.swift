@@ -25,6 +25,9 @@ struct GoldenTests {
 
     @Test func someCasesAreCopied() { #expect(Self.copied.count >= 12) }
 
+    @Test(.enabled(if: SharedFiles.isPresent))
+    func theSharedCasesAreFound() { #expect(Self.shared.count >= 44) }
+
     @Test(arguments: copied)
     func copiedCasePasses(folder: String) throws {
         let result = try run(folder)

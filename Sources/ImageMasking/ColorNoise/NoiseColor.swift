@@ -16,7 +16,7 @@ public enum NoiseColor: String, RecipeEnum {
 
 /// Which widths a colour has when a recipe names none.
 public enum NoisePreset: String, RecipeEnum {
-    /// Fitted to the masks that the authors show (`methods` page of the field: sharper than one pass).
+    /// Fitted to the masks that the authors show (sharper than one pass).
     case figure
     /// The formulas as printed, applied once.
     case single
