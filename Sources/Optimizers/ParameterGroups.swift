@@ -1,3 +1,15 @@
+public import Autodiff
+
+/// What the optimiser does with a parameter.
+public enum ParameterTreatment: Sendable, Equatable {
+    /// Trained, with weight decay.
+    case decayed
+    /// Trained, without weight decay.
+    case undecayed
+    /// Left as it is: the loss never reaches it.
+    case idle
+}
+
 /// Which parameters weight decay acts on.
 public enum DecayRule: Sendable {
     /// All but those with one axis and biases: class token and mask token are decayed (official MAE).
@@ -10,11 +22,17 @@ public enum DecayRule: Sendable {
     /// Whether a parameter of that name and number of axes is decayed.
     public func decays(_ name: String, axes: Int) -> Bool {
         if axes <= 1 || name.hasSuffix(".bias") { return false }
+        let last = name.split(separator: ".").last.map { String($0) } ?? name
         switch self {
         case .matrices: return true
-        case .matricesButTokens: return !["cls_token", "mask_token", "pos_embed"].contains(name)
-        case .fineTuning: return !["cls_token", "pos_embed"].contains(name)
+        case .matricesButTokens: return !["cls_token", "mask_token", "pos_embed"].contains(last)
+        case .fineTuning: return !["cls_token", "pos_embed"].contains(last)
         }
+    }
+
+    /// What this rule means for the optimiser.
+    public func treatment(of parameter: ParameterEntry) -> ParameterTreatment {
+        decays(parameter.name, axes: parameter.shape.rank) ? .decayed : .undecayed
     }
 }
 

@@ -50,6 +50,12 @@ public struct Recipe: RecipeSection {
         Field("log", \.log, "Logging and checkpoints."),
     ]
 
+    /// What the method is built for.
+    var methodContext: MethodContext {
+        MethodContext(
+            encoder: model, grid: grid, mean: data.mean ?? [0], deviation: data.deviation ?? [1], random: initialValues)
+    }
+
     /// The patch grid of the images.
     public var grid: PatchGrid { model.grid(height: data.imageSize.height, width: data.imageSize.width) }
 }
@@ -69,6 +75,11 @@ extension Recipe {
             for key in ["palimpsest", "name"] where json[key] == nil {
                 problems.append(Problem(line: json.line, path: "$.\(key)", message: "the key is missing"))
             }
+        }
+        if let name = json["method"]?["name"]?.string,
+            let method = pretrainingMethods.first(where: { $0.name == name })
+        {
+            for (path, value) in method.recipeDefaults { json.setDefault(value, at: path) }
         }
         let recipe = Recipe.decode(json, at: "$", &problems)
         if let recipe { problems += recipe.faults(in: json) }

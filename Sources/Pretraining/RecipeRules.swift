@@ -19,6 +19,7 @@ extension Recipe {
                 "\(size.height) x \(size.width) is not a multiple of model.patch_size \(patch) in both directions")
         } else {
             for reason in mask.faults(on: grid) { fault("mask", reason) }
+            for reason in method.faults(encoder: model, grid: grid) { fault("method", reason) }
         }
         let method = type(of: method)
         let strategy = type(of: mask)

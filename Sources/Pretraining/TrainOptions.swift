@@ -6,6 +6,10 @@ public enum ScheduleKind: String, RecipeEnum {
     case cosine
     /// Linear warm-up, then the peak.
     case constant
+    /// MFM's: a linear warm-up in front of a cosine over the whole run.
+    case mfmCosine = "mfm_cosine"
+    /// I-JEPA's: a linear warm-up, then half a cosine, counted in steps; stretched by `ipe_scale`.
+    case warmupCosine = "warmup_cosine"
 }
 
 /// Optimisation: the section `train` of a recipe.
@@ -28,8 +32,12 @@ public struct TrainOptions: RecipeSection {
     public var warmupLearningRate = 0.0
     /// How the rate goes.
     public var schedule = ScheduleKind.cosine
+    /// What stretches the schedules of `warmup_cosine` and moving averages beyond the end of training.
+    public var ipeScale = 1.0
     /// Decoupled weight decay.
     public var weightDecay = 0.05
+    /// Where the weight decay ends, under `warmup_cosine`.
+    public var finalWeightDecay: Double?
     /// Whether class token and mask token are decayed.
     public var decayTokens = true
     /// Decay rates of the two moments.
@@ -55,7 +63,13 @@ public struct TrainOptions: RecipeSection {
         Field("warmup_epochs", \.warmupEpochs, in: .atLeast(0), "Epochs of linear warm-up; may be a fraction."),
         Field("warmup_learning_rate", \.warmupLearningRate, in: .atLeast(0), "Rate where the warm-up starts."),
         Field("schedule", \.schedule, "How the rate goes after the warm-up."),
+        Field(
+            "ipe_scale", \.ipeScale, in: .atLeast(1),
+            "Stretches the schedules of warmup_cosine and of moving averages beyond the end of training."),
         Field("weight_decay", \.weightDecay, in: .atLeast(0), "Decoupled weight decay of matrices."),
+        Field(
+            "final_weight_decay", \.finalWeightDecay, in: .atLeast(0),
+            "Weight decay at the end, under the schedule warmup_cosine; null: constant."),
         Field("decay_tokens", \.decayTokens, "Whether class token and mask token are decayed."),
         Field(
             "betas", \.betas,
@@ -77,6 +91,11 @@ public struct TrainOptions: RecipeSection {
         }
         if minLearningRate > peakLearningRate {
             faults.append("min_learning_rate \(minLearningRate) is above the peak \(peakLearningRate)")
+        }
+        if finalWeightDecay != nil && schedule != .warmupCosine {
+            faults.append(
+                "final_weight_decay needs the schedule \"warmup_cosine\"; under \"\(schedule.rawValue)\" the decay is "
+                    + "constant")
         }
         return faults
     }

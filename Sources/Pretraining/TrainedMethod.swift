@@ -23,8 +23,10 @@ public struct TrainedMethod {
                 .missing, "\(checkpoints.path) has no checkpoint that can be used; train on with pretrain resume")
         }
         func loaded<Options: PretrainingOptions>(_ options: Options) throws -> any PretrainingMethod {
-            var method = options.makeMethod(encoder: recipe.model, grid: recipe.grid, random: recipe.initialValues)
-            try method.parameters.load(found.model, from: checkpoints.folder(of: found.step))
+            var method = try options.makeMethod(recipe.methodContext)
+            let place = checkpoints.folder(of: found.step)
+            try method.parameters.load(found.model, from: place)
+            try method.loadState(found.model, from: place)
             return method
         }
         self.recipe = recipe
@@ -34,7 +36,7 @@ public struct TrainedMethod {
 
     /// Images and what the method makes of them under the run's masks.
     public func reconstruct(_ images: Tensor, engine: Engine) throws -> (mask: PatchMask, predicted: Tensor) {
-        guard let method = method as? any PixelReconstructing else {
+        guard var method = method as? any PixelReconstructing else {
             throw RunError(
                 .usage, "method \"\(type(of: recipe.method).name)\" predicts no pixels, so there is nothing to show")
         }

@@ -16,7 +16,8 @@ struct Trainer<Method: PretrainingMethod>: ~Copyable {
     var optimizer: AdamW
     private let recipe: Recipe
     private let engine: Engine
-    private let schedule: LearningRateSchedule
+    private let rates: any StepSchedule
+    private let decays: any StepSchedule
     private let stepsPerEpoch: Int
     private let maskStream: RandomStream
     private let modelStream: RandomStream
@@ -27,6 +28,7 @@ struct Trainer<Method: PretrainingMethod>: ~Copyable {
         var loss: Double
         var constantLoss: Double?
         var learningRate: Double
+        var weightDecay: Double
         var gradientNorm: Double
         var unreadable: [UnreadablePicture] = []
     }
@@ -40,10 +42,16 @@ struct Trainer<Method: PretrainingMethod>: ~Copyable {
         self.stepsPerEpoch = stepsPerEpoch
         maskStream = random.child("mask")
         modelStream = random.child("model_draws")
-        schedule = train.learningRateSchedule
+        rates = train.learningRates(stepsPerEpoch: stepsPerEpoch)
+        decays = train.weightDecays(stepsPerEpoch: stepsPerEpoch)
         optimizer = AdamW(
             for: method.parameters, beta1: train.betas[0], beta2: train.betas[1], epsilon: train.eps,
-            weightDecay: train.weightDecay, rule: train.decayTokens ? .matrices : .matricesButTokens)
+            weightDecay: train.weightDecay,
+            treatment: { parameter in
+                let treatment = method.treatment(of: parameter)
+                guard treatment == .decayed, !train.decayTokens else { return treatment }
+                return DecayRule.matricesButTokens.treatment(of: parameter)
+            })
         gradients = Gradients(for: method.parameters)
     }
 
@@ -54,7 +62,7 @@ struct Trainer<Method: PretrainingMethod>: ~Copyable {
     mutating func takeStep(_ loader: Loader, isLogged: Bool) throws -> Report {
         let accumulate = recipe.train.accumulate
         var report = Report(
-            loss: 0, learningRate: schedule.rate(at: Double(step) / Double(stepsPerEpoch)), gradientNorm: 0)
+            loss: 0, learningRate: rates.value(at: step), weightDecay: decays.value(at: step), gradientNorm: 0)
         for part in 0..<accumulate {
             let loaded = try loader.next()
             report.unreadable += loaded.unreadable
@@ -81,17 +89,45 @@ struct Trainer<Method: PretrainingMethod>: ~Copyable {
         report.gradientNorm = gradients.norm(on: engine)
         guard report.loss.isFinite && report.gradientNorm.isFinite else { return report }
         let scale = recipe.train.clipNorm.map { clippingFactor(norm: report.gradientNorm, limit: $0) } ?? 1
+        optimizer.weightDecay = report.weightDecay
         optimizer.update(
             &method.parameters, gradients, learningRate: report.learningRate, gradientScale: scale, on: engine)
+        let train = recipe.train
+        method.finishStep(
+            TrainingProgress(
+                step: step - 1, stepsPerEpoch: stepsPerEpoch, epochs: train.epochs, accumulate: accumulate,
+                scheduleScale: train.ipeScale),
+            engine: engine)
         return report
     }
 }
 
 extension TrainOptions {
     /// The learning rate over the run.
-    var learningRateSchedule: LearningRateSchedule {
-        LearningRateSchedule(
-            peak: peakLearningRate, minimum: minLearningRate, epochs: Double(epochs), warmupEpochs: warmupEpochs,
-            warmupStart: warmupLearningRate, falls: schedule == .cosine)
+    func learningRates(stepsPerEpoch: Int) -> any StepSchedule {
+        let warmupSteps = Int(warmupEpochs * Double(stepsPerEpoch))
+        switch schedule {
+        case .cosine, .constant:
+            let rate = LearningRateSchedule(
+                peak: peakLearningRate, minimum: minLearningRate, epochs: Double(epochs), warmupEpochs: warmupEpochs,
+                warmupStart: warmupLearningRate, falls: schedule == .cosine)
+            return EpochSchedule(rate, stepsPerEpoch: stepsPerEpoch)
+        case .mfmCosine:
+            return WholeRunCosine(
+                peak: peakLearningRate, minimum: minLearningRate, warmupStart: warmupLearningRate,
+                warmupSteps: warmupSteps, steps: epochs * stepsPerEpoch)
+        case .warmupCosine:
+            return WarmupCosine(
+                peak: peakLearningRate, end: minLearningRate, start: warmupLearningRate, warmupSteps: warmupSteps,
+                steps: stretchedSteps(stepsPerEpoch))
+        }
     }
+
+    /// The weight decay over the run.
+    func weightDecays(stepsPerEpoch: Int) -> any StepSchedule {
+        guard let finalWeightDecay else { return ConstantSchedule(weightDecay) }
+        return CosineDecay(start: weightDecay, end: finalWeightDecay, steps: stretchedSteps(stepsPerEpoch))
+    }
+
+    private func stretchedSteps(_ stepsPerEpoch: Int) -> Int { Int(ipeScale * Double(epochs * stepsPerEpoch)) }
 }

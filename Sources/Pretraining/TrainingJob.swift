@@ -93,7 +93,7 @@ public struct TrainingJob {
         _ options: Options, _ source: any ImageSource, _ transform: any ImageTransform, _ stop: StopSignal?,
         _ log: Logger, _ onRow: (JSONValue) -> Void, _ onProgress: (Progress) -> Void
     ) throws -> Outcome {
-        let method = options.makeMethod(encoder: recipe.model, grid: recipe.grid, random: recipe.initialValues)
+        let method = try options.makeMethod(recipe.methodContext)
         var loop = try TrainingLoop(self, method, source: source, transform: transform, log: log)
         return try loop.run(stop: stop, onRow: onRow, onProgress: onProgress)
     }

@@ -164,7 +164,8 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
     private mutating func save() throws(RunError) {
         guard lastCheckpoint != state.step else { return }
         let checkpoint = trainer.checkpoint(state, job.recipe)
-        let encoder = EncoderFile.file(trainer.method.encoder, trainer.method.parameters, job.recipe)
+        let encoder = EncoderFile.file(
+            trainer.method.encoder, trainer.method.encoderParameters, job.recipe)
         try orRunError { () throws(CheckpointError) in
             try job.folder.checkpoints.write(checkpoint, keep: job.recipe.log.keep)
             try Safetensors.write(encoder, to: job.folder.encoderFile)
@@ -186,7 +187,7 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
             ("kind", JSONValue("step")), ("step", JSONValue(state.step)),
             ("epoch", JSONValue(Double(state.step) / Double(stepsPerEpoch))), ("loss", JSONValue(report.loss)),
             ("learning_rate", JSONValue(report.learningRate)),
-            ("weight_decay", JSONValue(job.recipe.train.weightDecay)), ("grad_norm", JSONValue(report.gradientNorm)),
+            ("weight_decay", JSONValue(report.weightDecay)), ("grad_norm", JSONValue(report.gradientNorm)),
             ("images_per_s", JSONValue(clock.imagesPerSecond)),
             ("wait_share", JSONValue(clock.waitShare(waited: loader.waitedSeconds))),
         ]

@@ -45,6 +45,9 @@ extension Trainer {
         let metadata = ["format": "pt", "palimpsest": palimpsestVersion, "recipe": recipe.encoded.text()]
         var model = SafetensorsFile(metadata: metadata)
         var moments = SafetensorsFile(metadata: metadata)
+        for (name, tensor) in method.state {
+            model[name] = StoredTensor(tensor.array, shape: Array(tensor.shape))
+        }
         for entry in method.parameters.entries {
             let shape = Array(entry.shape)
             model[entry.name] = method.parameters[entry.name].map { StoredTensor($0.array, shape: shape) }
@@ -61,13 +64,14 @@ extension Trainer {
     /// Goes back to a checkpoint; throws where it does not hold what this method needs.
     mutating func restore(_ checkpoint: Checkpoint, from place: String) throws(RunError) {
         try method.parameters.load(checkpoint.model, from: place)
+        try method.loadState(checkpoint.model, from: place)
         var first = [Float](repeating: 0, count: method.parameters.flatCount)
         var second = first
         for entry in method.parameters.entries {
             first.replaceSubrange(
-                entry.range, with: try floats(checkpoint.optimizer, "first_moment/\(entry.name)", entry, place))
+                entry.range, with: try floats(checkpoint.optimizer, "first_moment/\(entry.name)", entry.shape, place))
             second.replaceSubrange(
-                entry.range, with: try floats(checkpoint.optimizer, "second_moment/\(entry.name)", entry, place))
+                entry.range, with: try floats(checkpoint.optimizer, "second_moment/\(entry.name)", entry.shape, place))
         }
         let shape: Shape = [first.count]
         optimizer.restore(
@@ -76,14 +80,25 @@ extension Trainer {
 }
 
 private func floats(
-    _ file: SafetensorsFile, _ name: String, _ entry: ParameterEntry, _ place: String
+    _ file: SafetensorsFile, _ name: String, _ shape: Shape, _ place: String
 ) throws(RunError) -> [Float] {
     guard let stored = file[name] else { throw RunError(.data, "\(place) has no tensor \"\(name)\"") }
-    guard stored.shape == Array(entry.shape) else {
+    guard stored.shape == Array(shape) else {
         throw RunError(
-            .data, "\(place): \"\(name)\" has the shape \(stored.shape); this recipe's model needs \(entry.shape)")
+            .data, "\(place): \"\(name)\" has the shape \(stored.shape); this recipe's model needs \(shape)")
     }
     return stored.floats()
+}
+
+extension PretrainingMethod {
+    /// Takes what the method keeps besides parameters from a file.
+    mutating func loadState(_ file: SafetensorsFile, from place: String) throws(RunError) {
+        var restored: [String: Tensor] = [:]
+        for (name, tensor) in state {
+            restored[name] = Tensor(try floats(file, name, tensor.shape, place), tensor.shape)
+        }
+        state = restored
+    }
 }
 
 extension ParameterStore {
@@ -91,7 +106,7 @@ extension ParameterStore {
     mutating func load(_ file: SafetensorsFile, from place: String) throws(RunError) {
         for id in ids {
             let entry = entry(id)
-            setValue(Tensor(try floats(file, entry.name, entry, place), entry.shape), for: id)
+            setValue(Tensor(try floats(file, entry.name, entry.shape, place), entry.shape), for: id)
         }
     }
 }

@@ -1,6 +1,6 @@
 public import Autodiff
 public import ImageMasking
-public import RandomStreams
+import RandomStreams
 public import RecipeSchema
 public import VisionTransformers
 
@@ -35,9 +35,7 @@ public struct MAEOptions: PretrainingOptions {
     public func check() -> [String] { widthFaults(decoderWidth, heads: decoderHeads, of: "decoder_") }
 
     /// An encoder and a decoder with the official initial values.
-    public func makeMethod(encoder: EncoderOptions, grid: PatchGrid, random: RandomStream) -> MAE {
-        MAE(self, encoder: encoder, grid: grid, random: random)
-    }
+    public func makeMethod(_ context: MethodContext) -> MAE { MAE(self, context) }
 }
 
 /// The masked autoencoder: predict the pixels of hidden patches from the visible ones.
@@ -53,18 +51,18 @@ public struct MAE: PretrainingMethod {
     let options: MAEOptions
     let patch: PatchSize
 
-    init(_ options: MAEOptions, encoder encoderOptions: EncoderOptions, grid: PatchGrid, random: RandomStream) {
+    init(_ options: MAEOptions, _ context: MethodContext) {
         var store = ParameterStore()
-        encoder = Encoder(encoderOptions, grid: grid, adding: &store, random: random)
+        encoder = Encoder(context.encoder, grid: context.grid, adding: &store, random: context.random)
+        let side = context.encoder.patchSize
         let size = Decoder.Size(
             width: options.decoderWidth, depth: options.decoderDepth, heads: options.decoderHeads)
         decoder = Decoder(
             size, behind: encoder,
-            outputs: encoderOptions.channels * encoderOptions.patchSize * encoderOptions.patchSize, adding: &store,
-            random: random)
+            outputs: context.encoder.channels * side * side, adding: &store, random: context.random)
         parameters = store
         self.options = options
-        patch = PatchSize(encoderOptions.patchSize)
+        patch = PatchSize(side)
     }
 
     /// The reconstruction loss of a batch.

@@ -1,5 +1,6 @@
 public import Autodiff
 public import ImageMasking
+public import Optimizers
 public import RandomStreams
 public import RecipeSchema
 public import VisionTransformers
@@ -41,6 +42,59 @@ public struct StepResult {
     }
 }
 
+/// What a method is built for: the parts of a recipe outside its own section that it may need.
+public struct MethodContext: Sendable {
+    /// The encoder.
+    public var encoder: EncoderOptions
+    /// The patch grid of the images.
+    public var grid: PatchGrid
+    /// Mean of each channel that images were normalised with; one number for all, or one a channel.
+    public var mean: [Double]
+    /// Deviation of each channel, like the mean.
+    public var deviation: [Double]
+    /// The stream of initial values.
+    public var random: RandomStream
+
+    /// A context; images that were not normalised have mean 0 and deviation 1.
+    public init(
+        encoder: EncoderOptions, grid: PatchGrid, mean: [Double] = [0], deviation: [Double] = [1], random: RandomStream
+    ) {
+        self.encoder = encoder
+        self.grid = grid
+        self.mean = mean
+        self.deviation = deviation
+        self.random = random
+    }
+
+    /// Height and width of the images, in pixels.
+    public var imageSize: (height: Int, width: Int) {
+        (grid.rows * encoder.patchSize, grid.columns * encoder.patchSize)
+    }
+}
+
+/// Where training stands after an optimiser step, for moving averages.
+public struct TrainingProgress: Sendable {
+    /// The number of the step just taken, from 0.
+    public var step: Int
+    /// Steps of an epoch.
+    public var stepsPerEpoch: Int
+    /// Epochs of the recipe.
+    public var epochs: Int
+    /// Batches of a step.
+    public var accumulate: Int
+    /// What stretches the schedules beyond the end of training; 1 for none.
+    public var scheduleScale: Double
+
+    /// A position in a run.
+    public init(step: Int, stepsPerEpoch: Int, epochs: Int, accumulate: Int = 1, scheduleScale: Double = 1) {
+        self.step = step
+        self.stepsPerEpoch = stepsPerEpoch
+        self.epochs = epochs
+        self.accumulate = accumulate
+        self.scheduleScale = scheduleScale
+    }
+}
+
 /// How a method is asked to run a forward pass.
 public struct StepRequest {
     /// The run's stream for draws inside the model.
@@ -64,23 +118,61 @@ public protocol PretrainingOptions: NamedSection {
     associatedtype Method: PretrainingMethod
     /// The kinds of mask plan that it can use.
     static var masks: Set<MaskPlan.Kind> { get }
-    /// A method with initial weights drawn from `random`.
-    func makeMethod(encoder: EncoderOptions, grid: PatchGrid, random: RandomStream) -> Method
+    /// The values that other sections of a recipe take for this method where the recipe does not say, such as
+    /// `("model.class_token", false)`.
+    static var recipeDefaults: [(path: String, value: JSONValue)] { get }
+    /// Why the method cannot work with an encoder on a grid, a sentence each; checked before any image is read.
+    func faults(encoder: EncoderOptions, grid: PatchGrid) -> [String]
+    /// A method with initial weights; throws where a file that it needs cannot be used.
+    func makeMethod(_ context: MethodContext) throws -> Method
+}
+
+extension PretrainingOptions {
+    /// The defaults of the sections themselves.
+    public static var recipeDefaults: [(path: String, value: JSONValue)] { [] }
+    /// No fault.
+    public func faults(encoder: EncoderOptions, grid: PatchGrid) -> [String] { [] }
 }
 
 /// The training side of a method: owned by one trainer, never shared.
 public protocol PretrainingMethod: Sendable {
     /// What the optimiser may change, in checkpoint order.
     var parameters: ParameterStore { get set }
-    /// The encoder that is kept after pretraining; its parameters are in `parameters`.
+    /// The encoder that is kept after pretraining.
     var encoder: Encoder { get }
-    /// Records the forward pass of a batch; returns its loss.
-    func loss(_ batch: Batch, _ plan: MaskPlan, _ request: StepRequest, on tape: inout Tape) throws -> StepResult
+    /// What the kept encoder runs on: the trained parameters, or a moving average of them.
+    var encoderParameters: ParameterStore { get }
+    /// What else must survive a restart, by checkpoint name: moving averages, running statistics.
+    var state: [String: Tensor] { get set }
+    /// What the optimiser does with a parameter.
+    func treatment(of parameter: ParameterEntry) -> ParameterTreatment
+    /// Records the forward pass of a batch; returns its loss. Running statistics may change, parameters do not.
+    mutating func loss(
+        _ batch: Batch, _ plan: MaskPlan, _ request: StepRequest, on tape: inout Tape
+    ) throws -> StepResult
+    /// After each optimiser step: moving averages take the new parameters in.
+    mutating func finishStep(_ progress: TrainingProgress, engine: Engine)
+}
+
+extension PretrainingMethod {
+    /// The trained parameters.
+    public var encoderParameters: ParameterStore { parameters }
+    /// Nothing but parameters.
+    public var state: [String: Tensor] {
+        get { [:] }
+        set { precondition(newValue.isEmpty, "\(Self.self) keeps no state, got \(newValue.keys.sorted())") }
+    }
+    /// Decay of matrices.
+    public func treatment(of parameter: ParameterEntry) -> ParameterTreatment {
+        DecayRule.matrices.treatment(of: parameter)
+    }
+    /// Nothing to follow.
+    public mutating func finishStep(_ progress: TrainingProgress, engine: Engine) {}
 }
 
 /// A method that predicts pixels, so that its predictions can be looked at.
 public protocol PixelReconstructing: PretrainingMethod {
     /// The images as predicted, `[B, C, H, W]`, normalised as the input. Where the target is normalised per patch, mean and
     /// deviation of the true patch are put back: the picture then shows more than the model knows.
-    func reconstructed(_ batch: Batch, _ plan: MaskPlan, engine: Engine) throws -> Tensor
+    mutating func reconstructed(_ batch: Batch, _ plan: MaskPlan, engine: Engine) throws -> Tensor
 }

@@ -19,6 +19,23 @@ extension JSONValue {
         try set(value.marked(), at: path[...], of: path)
     }
 
+    /// Adds a value at a dotted path where nothing is there yet; a path through something that is no object is left alone.
+    public mutating func setDefault(_ value: JSONValue, at path: String) {
+        let names = path.split(separator: ".").map(String.init)
+        var place = self
+        for name in names {
+            guard case .object = place.kind else { return }
+            guard let inner = place[name] else {
+                var value = value
+                value.line = line
+                // Every part before this one is an object, so setting cannot fail.
+                try? set(value, at: names[...], of: names)
+                return
+            }
+            place = inner
+        }
+    }
+
     private mutating func set(_ value: JSONValue, at rest: ArraySlice<String>, of path: [String]) throws(Problem) {
         guard let name = rest.first else {
             self = value

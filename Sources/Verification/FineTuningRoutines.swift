@@ -131,7 +131,8 @@ private func fineTuneStep(_ golden: GoldenCase, _ engine: Engine) throws -> Gold
     let betas = try golden.value("recipe.evaluator.betas").array?.compactMap(\.double) ?? [0.9, 0.999]
     var optimizer = AdamW(
         for: model.parameters, beta1: betas[0], beta2: betas[1], epsilon: 1e-8,
-        weightDecay: try golden.number("recipe.evaluator.weight_decay"), rule: .fineTuning,
+        weightDecay: try golden.number("recipe.evaluator.weight_decay"),
+        treatment: DecayRule.fineTuning.treatment(of:),
         scale: { layers.scale(of: $0) })
 
     var outcome = try groupChecks(golden, depth: options.depth)

@@ -114,5 +114,5 @@ private func modelForInitialValues(_ laws: [JSONValue]) throws -> MAE {
     options.decoderDepth = depth("decoder_blocks.")
     options.decoderHeads = 1
     return options.makeMethod(
-        encoder: encoder, grid: .init(rows: 8, columns: 8), random: RandomStream(seed: 12))
+        MethodContext(encoder: encoder, grid: .init(rows: 8, columns: 8), random: RandomStream(seed: 12)))
 }

@@ -17,7 +17,7 @@ private func maskedAutoencoder(_ golden: GoldenCase, _ engine: Engine) throws ->
     let encoder = try golden.section("recipe.model", as: EncoderOptions.self)
     let options = try golden.section("recipe.method", as: MAEOptions.self, without: ["name"])
     let grid = encoder.grid(height: images.shape[2], width: images.shape[3])
-    var method = options.makeMethod(encoder: encoder, grid: grid, random: RandomStream(seed: 0))
+    var method = options.makeMethod(MethodContext(encoder: encoder, grid: grid, random: RandomStream(seed: 0)))
     try load("w/", of: golden, into: &method.parameters)
 
     let visible = grid.visibleCount(ratio: try golden.number("recipe.mask.ratio"))
@@ -75,7 +75,7 @@ private func decayRule(_ golden: GoldenCase) -> DecayRule {
 /// The first micro-batch gives the traced points, the loss and the gradients.
 func trainingTrace<Method: PretrainingMethod>(
     _ golden: GoldenCase, _ method: inout Method, _ engine: Engine,
-    loss: (Method, Int, ForwardTrace?, inout Tape) throws -> Variable
+    loss: (inout Method, Int, ForwardTrace?, inout Tape) throws -> Variable
 ) throws -> GoldenOutcome {
     let train = "recipe.train."
     let accumulate = Int(golden.number(train + "accumulate", default: 1))
@@ -83,10 +83,15 @@ func trainingTrace<Method: PretrainingMethod>(
     let betas = (try? golden.value(train + "betas"))?.array?.compactMap(\.double) ?? [0.9, 0.95]
     let clip = try? golden.number(train + "clip_norm")
     let rate = try rates(golden, accumulate)
+    let initial = method
     var optimizer = AdamW(
         for: method.parameters, beta1: betas[0], beta2: betas[1],
         epsilon: golden.number(train + "eps", default: 1e-8),
-        weightDecay: golden.number(train + "weight_decay", default: 0), rule: decayRule(golden))
+        weightDecay: golden.number(train + "weight_decay", default: 0),
+        treatment: { parameter in
+            let treatment = initial.treatment(of: parameter)
+            return treatment == .decayed ? decayRule(golden).treatment(of: parameter) : treatment
+        })
     var outcome = GoldenOutcome()
     var losses: [Float] = []
     var norms: [Double] = []
@@ -96,7 +101,7 @@ func trainingTrace<Method: PretrainingMethod>(
         for part in 0..<accumulate {
             let trace = step == 0 && part == 0 ? ForwardTrace() : nil
             var tape = Tape(engine: engine)
-            let value = try loss(method, step * accumulate + part, trace, &tape)
+            let value = try loss(&method, step * accumulate + part, trace, &tape)
             losses.append(value.value.item)
             if let trace {
                 // The gradient of the first micro-batch's own loss, neither divided nor clipped.
@@ -114,14 +119,25 @@ func trainingTrace<Method: PretrainingMethod>(
         optimizer.update(
             &method.parameters, gradients, learningRate: learningRates[step],
             gradientScale: clip.map { clippingFactor(norm: norm, limit: $0) } ?? 1, on: engine)
+        method.finishStep(progress(golden, step, accumulate), engine: engine)
     }
     outcome.values["trace/loss"] = GoldenValue(losses, [losses.count])
     outcome.values["trace/grad_norm"] = GoldenValue(norms, [steps])
     outcome.values["trace/learning_rate"] = GoldenValue(learningRates, [steps])
+    for (name, tensor) in method.state { outcome.values["after/\(name)"] = GoldenValue(tensor) }
     for entry in method.parameters.entries {
         outcome.values["after/\(entry.name)"] = method.parameters[entry.name].map { GoldenValue($0) }
     }
     return outcome
+}
+
+/// Where a case's training stands after a step.
+private func progress(_ golden: GoldenCase, _ step: Int, _ accumulate: Int) -> TrainingProgress {
+    let train = "recipe.train."
+    return TrainingProgress(
+        step: step, stepsPerEpoch: Int(golden.number(train + "iterations_per_epoch", default: 1)),
+        epochs: Int(golden.number(train + "epochs", default: 1)), accumulate: accumulate,
+        scheduleScale: golden.number(train + "ipe_scale", default: 1))
 }
 
 /// The learning rate of an optimiser step: constant, or the schedule at its first micro-batch.

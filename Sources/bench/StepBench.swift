@@ -71,9 +71,10 @@ struct StepBench {
         options.decoderHeads = configuration.decoderHeads
         let side = configuration.image
         grid = encoder.grid(height: side, width: side)
-        method = options.makeMethod(encoder: encoder, grid: grid, random: RandomStream(seed: 0))
+        method = options.makeMethod(MethodContext(encoder: encoder, grid: grid, random: RandomStream(seed: 0)))
         optimizer = AdamW(
-            for: method.parameters, beta1: 0.9, beta2: 0.95, epsilon: 1e-8, weightDecay: 0.05, rule: .matrices)
+            for: method.parameters, beta1: 0.9, beta2: 0.95, epsilon: 1e-8, weightDecay: 0.05,
+            treatment: method.treatment(of:))
         gradients = Gradients(for: method.parameters)
         var stream = RandomStream(seed: 1)
         let count = batch * 3 * side * side

@@ -69,7 +69,8 @@ private struct AdamWTwin {
         var store = makeStore()
         let scale = { (name: String) in name == "head.weight" ? 0.25 : 1 }
         var optimizer = AdamW(
-            for: store, beta1: 0.9, beta2: 0.95, epsilon: 1e-8, weightDecay: 0.05, rule: rule, scale: scale)
+            for: store, beta1: 0.9, beta2: 0.95, epsilon: 1e-8, weightDecay: 0.05, treatment: rule.treatment(of:),
+            scale: scale)
         var twins = store.ids.map { AdamWTwin(store[$0].array) }
         for step in 0..<6 {
             let gradients = gradients(store, step: step)
@@ -98,7 +99,9 @@ private struct AdamWTwin {
     @Test func aRestoredOptimiserGoesOnWithTheSameBits() throws {
         let engine = try Engine(threads: 2)
         func make(_ store: ParameterStore) -> AdamW {
-            AdamW(for: store, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.1, rule: .matrices)
+            AdamW(
+                for: store, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.1,
+                treatment: DecayRule.matrices.treatment(of:))
         }
         var store = makeStore()
         var optimizer = make(store)
@@ -121,7 +124,9 @@ private struct AdamWTwin {
         let engine = try Engine(threads: 2)
         var store = makeStore()
         let before = store.flat.withUnsafeBuffer { $0.baseAddress }
-        var optimizer = AdamW(for: store, beta1: 0.9, beta2: 0.95, epsilon: 1e-8, weightDecay: 0.05, rule: .matrices)
+        var optimizer = AdamW(
+            for: store, beta1: 0.9, beta2: 0.95, epsilon: 1e-8, weightDecay: 0.05,
+            treatment: DecayRule.matrices.treatment(of:))
         optimizer.update(&store, gradients(store, step: 0), learningRate: 0.01, on: engine)
         #expect(store.flat.withUnsafeBuffer { $0.baseAddress } == before)
         let used = Set(store.entries.map(\.range).joined())

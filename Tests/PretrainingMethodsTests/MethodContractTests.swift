@@ -9,6 +9,7 @@ import VisionTransformers
 /// What every method of the catalogue promises.
 struct MethodContractTests {
     static let grid = PatchGrid(rows: 3, columns: 4)
+    static let context = MethodContext(encoder: encoder, grid: grid, random: RandomStream(seed: 4))
     static let encoder: EncoderOptions = {
         var options = EncoderOptions()
         options.patchSize = 2
@@ -34,8 +35,7 @@ struct MethodContractTests {
     private func step<Options: PretrainingOptions>(
         _ options: Options, threads: Int
     ) throws -> (loss: Float, constant: Double?, gradients: Gradients) {
-        let method = options.makeMethod(
-            encoder: Self.encoder, grid: Self.grid, random: RandomStream(seed: 4))
+        var method = try options.makeMethod(Self.context)
         var tape = Tape(engine: try Engine(threads: threads))
         let request = StepRequest(random: RandomStream(seed: 7), wantsConstantLoss: true)
         let result = try method.loss(batch(), try plan(Options.masks), request, on: &tape)
@@ -79,7 +79,7 @@ struct MethodContractTests {
         // The decoder's bias alone predicts: with plain pixels every reconstructed pixel is then the bias.
         var options = MAEOptions()
         options.normPixLoss = false
-        var method = options.makeMethod(encoder: Self.encoder, grid: Self.grid, random: RandomStream(seed: 4))
+        var method = options.makeMethod(Self.context)
         let weight = try #require(method.parameters.id(named: "decoder_pred.weight"))
         let bias = try #require(method.parameters.id(named: "decoder_pred.bias"))
         method.parameters.setValue(Tensor(zeros: method.parameters[weight].shape), for: weight)
@@ -89,7 +89,7 @@ struct MethodContractTests {
         #expect(images[48 + 8] == 7)
         // With normalised targets the same prediction has the true patch's mean and deviation.
         options.normPixLoss = true
-        let normalised = options.makeMethod(encoder: Self.encoder, grid: Self.grid, random: RandomStream(seed: 4))
+        let normalised = options.makeMethod(Self.context)
         let shown = try normalised.reconstructed(batch(), try plan([.patches]), engine: try Engine(threads: 1))
         #expect(shown.array.allSatisfy(\.isFinite) && shown.shape == batch().images.shape)
     }
