@@ -12,6 +12,15 @@ public protocol Probe: NamedSection {
     func scores(train: FeatureTable, test: FeatureTable, random: RandomStream) throws -> [ProbeScore]
 }
 
+extension Probe {
+    /// The same scores, computed by at most so many threads.
+    public func scores(
+        train: FeatureTable, test: FeatureTable, random: RandomStream, threads: Int?
+    ) throws -> [ProbeScore] {
+        try Parallel.$threads.withValue(threads) { try scores(train: train, test: test, random: random) }
+    }
+}
+
 /// How well one probe did.
 public struct ProbeScore: Sendable, Equatable {
     /// The name of the protocol.

@@ -71,6 +71,8 @@ public struct DataOptions: RecipeSection {
     public var deviation: [Double]?
     /// Share of unreadable pictures above which a run stops.
     public var corruptLimit = 0.01
+    /// Decodes large JPEGs at a fraction of their size for training crops.
+    public var scaledDecoding = false
     /// Turns pictures as their EXIF orientation says.
     public var exifOrientation = false
 
@@ -97,6 +99,10 @@ public struct DataOptions: RecipeSection {
         Field(
             "corrupt_limit", \.corruptLimit, in: .closed(0...1),
             "Share of unreadable pictures above which the run stops; below it they are replaced and listed."),
+        Field(
+            "scaled_decoding", \.scaledDecoding,
+            "Decode JPEGs at 1/2, 1/4 or 1/8 for training where the crop stays larger than image_size: faster, by about "
+                + "half a gray level other pixels."),
         Field("exif_orientation", \.exifOrientation, "Turn pictures as their EXIF orientation says."),
     ]
 
@@ -142,10 +148,12 @@ public struct DataOptions: RecipeSection {
 
     /// The transform of pretraining.
     public func trainingTransform(channels: Int, normalization: Normalization) -> TrainingTransform {
-        TrainingTransform(
+        var transform = TrainingTransform(
             shape: (channels, imageSize.height, imageSize.width),
             crop: cropScale.map { RandomResizedCrop(scale: $0[0]...$0[1], ratio: cropRatio[0]...cropRatio[1]) },
             flip: flip, normalization: normalization)
+        transform.decodesSmall = scaledDecoding
+        return transform
     }
 
     /// The transform of evaluation.

@@ -27,6 +27,8 @@ public struct DecodedImage: Sendable, Equatable {
     public let channels: Int
     /// The samples, `height · width · channels` of them.
     public let samples: Samples
+    /// How a picture that was decoded small came about; nil for one in its own size.
+    public var reduction: ImageReduction?
 
     /// A picture of given samples; their number must be `height · width · channels`, each of these at least 1.
     public init(height: Int, width: Int, channels: Int, samples: Samples) {
@@ -123,8 +125,33 @@ public struct DecodedImage: Sendable, Equatable {
             case .uint16(let values): .uint16(words(values))
             case .float32(let values): .float32(floats(values))
             }
-        return DecodedImage(
+        var image = DecodedImage(
             height: height ?? self.height, width: width ?? self.width, channels: channels, samples: changed)
+        // A change of channels keeps every pixel in its place; any other leaves nothing to compare with the full size.
+        if height == nil && width == nil { image.reduction = reduction }
+        return image
+    }
+}
+
+/// A picture decoded at a fraction of its size.
+public struct ImageReduction: Sendable, Equatable {
+    /// Rows of the whole picture.
+    public var height: Int
+    /// Columns of the whole picture.
+    public var width: Int
+    /// The picture has ceil(height / factor) rows and ceil(width / factor) columns: 2, 4 or 8.
+    public var factor: Int
+
+    /// The rectangle of the small picture that shows about the same as one of the whole.
+    func reduced(_ rectangle: CropRectangle) -> CropRectangle {
+        func span(_ start: Int, _ length: Int, of whole: Int) -> (start: Int, length: Int) {
+            let size = (whole + factor - 1) / factor
+            let first = min(start / factor, size - 1)
+            return (first, min(max(1, (length + factor / 2) / factor), size - first))
+        }
+        let (top, rows) = span(rectangle.top, rectangle.height, of: height)
+        let (left, columns) = span(rectangle.left, rectangle.width, of: width)
+        return CropRectangle(top: top, left: left, height: rows, width: columns)
     }
 }
 

@@ -42,44 +42,55 @@ public struct ImageDecoder: Sendable {
     public var mostFileBytes = 256 << 20
     /// Turns pictures as their EXIF orientation says. Off by default, as in torchvision.
     public var appliesOrientation = false
-    /// 1, 2, 4 or 8: decodes a JPEG at that fraction of its size (rounded up), by a cheaper inverse transform.
-    public var jpegReduction = 1
+
+    /// Chooses, from the height and width of a JPEG, at which fraction of its size it is decoded: 1, 2, 4 or 8. The
+    /// inverse transform is cheaper the smaller the result; its size is rounded up.
+    public typealias Reduction = (_ height: Int, _ width: Int) -> Int
 
     /// A decoder with the usual limits.
     public init() {}
 
     /// Reads and decodes a file.
-    public func decode(file path: String) throws(ImageError) -> DecodedFile {
-        try decode(try readFile(path, limit: mostFileBytes), path: path)
+    public func decode(file path: String, reduction: Reduction? = nil) throws(ImageError) -> DecodedFile {
+        try decode(try readFile(path, limit: mostFileBytes), path: path, reduction: reduction)
     }
 
     /// Decodes the bytes of a file; `path` and `member` only name it in errors.
-    public func decode(_ bytes: [UInt8], path: String, member: String? = nil) throws(ImageError) -> DecodedFile {
-        try decode(bytes[...], path: path, member: member)
+    public func decode(
+        _ bytes: [UInt8], path: String, member: String? = nil, reduction: Reduction? = nil
+    ) throws(ImageError) -> DecodedFile {
+        try decode(bytes[...], path: path, member: member, reduction: reduction)
     }
 
     /// Decodes the bytes of a file; `path` and `member` only name it in errors.
-    public func decode(_ bytes: ArraySlice<UInt8>, path: String, member: String? = nil) throws(ImageError)
-        -> DecodedFile
-    {
+    public func decode(
+        _ bytes: ArraySlice<UInt8>, path: String, member: String? = nil, reduction: Reduction? = nil
+    ) throws(ImageError) -> DecodedFile {
         let result = bytes.withUnsafeBytes { (bytes) -> Result<DecodedFile, ImageError> in
-            Result { () throws(ImageError) in try decode(bytes, path, member) }
+            Result { () throws(ImageError) in try decode(bytes, path, member, reduction) }
         }
         return try result.get()
     }
 
-    private func decode(_ bytes: UnsafeRawBufferPointer, _ path: String, _ member: String?) throws(ImageError)
-        -> DecodedFile
-    {
+    private func decode(
+        _ bytes: UnsafeRawBufferPointer, _ path: String, _ member: String?, _ reduction: Reduction?
+    ) throws(ImageError) -> DecodedFile {
         let format = try Self.format(of: bytes, path, member)
         guard let start = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self) else {
             throw ImageError(.notAnImage, path: path, member: member, "the file is empty")
+        }
+        let orientation = format == .jpeg ? ImageOrientation(jpeg: bytes) : .upright
+        let turns = appliesOrientation && orientation != .upright
+        var whole: ImageReduction?
+        if format == .jpeg, !turns, let reduction, let size = JPEGHeader.size(of: bytes) {
+            let factor = reduction(size.height, size.width)
+            if factor > 1 { whole = ImageReduction(height: size.height, width: size.width, factor: factor) }
         }
         var limits = limits
         var decoded = pal_image()
         let status =
             switch format {
-            case .jpeg: pal_decode_jpeg(start, bytes.count, &limits, UInt32(jpegReduction), &decoded)
+            case .jpeg: pal_decode_jpeg(start, bytes.count, &limits, UInt32(whole?.factor ?? 1), &decoded)
             case .png: pal_decode_png(start, bytes.count, &limits, &decoded)
             }
         defer { pal_free(decoded.samples) }
@@ -92,8 +103,8 @@ public struct ImageDecoder: Sendable {
             height: Int(decoded.height), width: Int(decoded.width), channels: Int(decoded.channels),
             samples: decoded.bits == 16
                 ? .uint16([UInt16](pixels.bindMemory(to: UInt16.self))) : .uint8([UInt8](pixels)))
-        let orientation = format == .jpeg ? ImageOrientation(jpeg: bytes) : .upright
-        if appliesOrientation { image = image.turned(orientation) }
+        image.reduction = whole
+        if turns { image = image.turned(orientation) }
         return DecodedFile(
             image: image, format: format, bitDepth: Int(decoded.stored_bits), orientation: orientation,
             warningCount: Int(decoded.warnings),

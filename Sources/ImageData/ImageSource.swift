@@ -13,6 +13,8 @@ public protocol ImageSource: Sendable {
     var warnings: [String] { get }
     /// Picture number `index`, decoded, in its own size and channels.
     func image(_ index: Int) throws(ImageError) -> DecodedImage
+    /// The same, where a JPEG may be decoded at a fraction of its size.
+    func image(_ index: Int, reduction: @escaping ImageDecoder.Reduction) throws(ImageError) -> DecodedImage
     /// The label of a picture; nil where it has none.
     func label(_ index: Int) -> Int?
     /// What identifies a picture to a person: a path, a member's key, a record number.
@@ -22,4 +24,8 @@ public protocol ImageSource: Sendable {
 extension ImageSource {
     /// Nothing was passed over.
     public var warnings: [String] { [] }
+    /// In its own size.
+    public func image(_ index: Int, reduction: @escaping ImageDecoder.Reduction) throws(ImageError) -> DecodedImage {
+        try image(index)
+    }
 }

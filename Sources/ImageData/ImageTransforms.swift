@@ -79,11 +79,17 @@ public protocol ImageTransform: Sendable {
     /// The size of the result, and its channels: pictures are converted between gray and RGB where they differ.
     var shape: (channels: Int, height: Int, width: Int) { get }
 
+    /// At which fraction of its size a JPEG of `height` by `width` pixels may be decoded for this transform and stream.
+    func reduction(height: Int, width: Int, random: RandomStream) -> Int
+
     /// Writes the numbers of `image`, which has `shape.channels` channels. Draws come from `random` alone.
     func write(_ image: DecodedImage, random: RandomStream, into target: UnsafeMutableBufferPointer<Float>)
 }
 
 extension ImageTransform {
+    /// At its own size.
+    public func reduction(height: Int, width: Int, random: RandomStream) -> Int { 1 }
+
     /// The numbers of a picture [channels, height, width]; nil where its channels cannot be converted.
     public func callAsFunction(_ image: DecodedImage, random: RandomStream) -> [Float]? {
         guard let image = image.converted(toChannels: shape.channels) else { return nil }
@@ -109,6 +115,8 @@ public struct TrainingTransform: ImageTransform {
     public var normalization: Normalization
     /// The kernel of resizing.
     public var filter = ResamplingFilter.bicubic
+    /// Decodes large JPEGs at a fraction of their size where the crop stays at least as large as the result.
+    public var decodesSmall = false
 
     /// A training transform with bicubic resizing.
     public init(
@@ -121,23 +129,38 @@ public struct TrainingTransform: ImageTransform {
         self.normalization = normalization
     }
 
+    /// The largest of 8, 4, 2 and 1 that leaves the crop at least as large as the result on both sides.
+    public func reduction(height: Int, width: Int, random: RandomStream) -> Int {
+        guard decodesSmall, let rectangle = rectangle(height: height, width: width, random) else { return 1 }
+        return [8, 4, 2].first { rectangle.height >= $0 * shape.height && rectangle.width >= $0 * shape.width } ?? 1
+    }
+
+    /// The crop of a picture, drawn from a stream of its own; nil where nothing is cropped.
+    private func rectangle(height: Int, width: Int, _ random: RandomStream) -> CropRectangle? {
+        var stream = random.child("crop")
+        return crop?.rectangle(height: height, width: width) { _ in
+            let area = stream.uniformDouble()
+            let aspect = stream.uniformDouble()
+            let top = stream.uniformDouble()
+            return (area, aspect, top, stream.uniformDouble())
+        }.rectangle
+    }
+
     /// Crops first and resizes the crop alone (uint8, as Pillow), mirrors, normalises.
     public func write(_ image: DecodedImage, random: RandomStream, into target: UnsafeMutableBufferPointer<Float>) {
         // Separate streams: the mirror does not depend on the number of tries that the crop took.
         var mirrorStream = random.child("flip")
         let mirrored = flip && mirrorStream.uniform() < 0.5
-        guard let crop else {
+        let whole = image.reduction
+        guard
+            let drawn = rectangle(
+                height: whole?.height ?? image.height, width: whole?.width ?? image.width, random)
+        else {
             EvaluationTransform(shape: shape, normalization: normalization, filter: filter)
                 .write(image, mirrored: mirrored, into: target)
             return
         }
-        var stream = random.child("crop")
-        let (rectangle, _) = crop.rectangle(height: image.height, width: image.width) { _ in
-            let area = stream.uniformDouble()
-            let aspect = stream.uniformDouble()
-            let top = stream.uniformDouble()
-            return (area, aspect, top, stream.uniformDouble())
-        }
+        let rectangle = whole?.reduced(drawn) ?? drawn
         let resized = Resampling.resize(
             image, height: shape.height, width: shape.width, filter: filter, rectangle: rectangle)
         normalization.write(resized, mirrored: mirrored, into: target)

@@ -143,7 +143,8 @@ struct BatchPlan: Sendable {
             unreadable: [])
         let augment = random.child("augment").child(epoch)
         for row in 0..<batchSize {
-            let (sample, image, failed) = try picture(order[first + row], epoch: epoch, position: first + row)
+            let (sample, image, failed) = try picture(
+                order[first + row], epoch: epoch, position: first + row, augment: augment)
             batch.samples.append(sample)
             batch.unreadable += failed
             batch.images.withUnsafeMutableBufferPointer { images in
@@ -157,14 +158,16 @@ struct BatchPlan: Sendable {
 
     /// The picture of a place in an epoch, or the one that replaces it.
     private func picture(
-        _ wanted: Int, epoch: Int, position: Int
+        _ wanted: Int, epoch: Int, position: Int, augment: RandomStream
     ) throws(ImageError) -> (sample: Int, image: DecodedImage, failed: [UnreadablePicture]) {
         var sample = wanted
         var failed: [UnreadablePicture] = []
         var stream = random.child("replacement").child(epoch).child(position)
         while true {
             do throws(ImageError) {
-                let image = try source.image(sample, channels: transform.shape.channels)
+                let image = try source.image(sample, channels: transform.shape.channels) { height, width in
+                    transform.reduction(height: height, width: width, random: augment.child(sample))
+                }
                 for i in failed.indices { failed[i].replacement = sample }
                 return (sample, image, failed)
             } catch {
@@ -189,8 +192,10 @@ struct BatchPlan: Sendable {
 
 extension ImageSource {
     /// A picture with the channels that a model wants.
-    public func image(_ index: Int, channels: Int) throws(ImageError) -> DecodedImage {
-        let image = try image(index)
+    public func image(
+        _ index: Int, channels: Int, reduction: @escaping ImageDecoder.Reduction = { _, _ in 1 }
+    ) throws(ImageError) -> DecodedImage {
+        let image = try image(index, reduction: reduction)
         if let converted = image.converted(toChannels: channels) { return converted }
         throw ImageError(
             .unsupported, path: "", member: key(index),

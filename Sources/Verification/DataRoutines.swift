@@ -227,9 +227,8 @@ private func reducedJPEG(_ golden: GoldenCase) throws -> GoldenOutcome {
         for reduction in [1, 2, 4, 8] {
             let name = "out/\(entry.index)/" + (reduction == 1 ? "full" : "scaled\(reduction)")
             guard golden.expectations.contains(where: { $0.tensor == name }) else { continue }
-            var decoder = ImageDecoder()
-            decoder.jpegReduction = reduction
-            outcome.values[name] = GoldenValue(try decoder.decode(file, path: "in/\(entry.index)/jpeg").image)
+            let decoded = try ImageDecoder().decode(file, path: "in/\(entry.index)/jpeg") { _, _ in reduction }
+            outcome.values[name] = GoldenValue(decoded.image)
         }
     }
     return outcome

@@ -42,7 +42,10 @@ struct ProbeCommand: ParsableCommand {
             log.info("features: \(kind.title)")
             let (train, test) = try input.tables(of: kind, subject)
             let scores = try probes.flatMap { probe in
-                try orData { try probe.scores(train: train, test: test, random: random.child(type(of: probe).name)) }
+                let stream = random.child(type(of: probe).name)
+                return try orData {
+                    try probe.scores(train: train, test: test, random: stream, threads: input.threads)
+                }
             }
             columns.append(.init(features: kind.rawValue, scores: scores))
             for score in scores {

@@ -144,9 +144,7 @@ struct GoldenResamplingTests {
             for (reduction, name, tolerance) in [
                 (1, "full", 1.0), (2, "scaled2", 2), (4, "scaled4", 2), (8, "scaled8", 2),
             ] {
-                var decoder = ImageDecoder()
-                decoder.jpegReduction = reduction
-                let picture = try decoder.decode(file, path: "case \(index)").image
+                let picture = try ImageDecoder().decode(file, path: "case \(index)") { _, _ in reduction }.image
                 #expect(try [picture.height, picture.width, 3] == tensors.shape("out/\(index)/\(name)"))
                 let want = try tensors.numbers("out/\(index)/\(name)")
                 #expect(largest(picture.bytes().map(Double.init), want) <= tolerance, "case \(index), \(name)")

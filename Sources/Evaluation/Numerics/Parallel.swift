@@ -1,18 +1,32 @@
 import Dispatch
+import Synchronization
 
 /// Loops shared between the processor's cores so that results do not depend on how many there are: the pieces and the
 /// order in which their sums are added follow from the size of the problem.
 enum Parallel {
+    /// Threads that a loop may use; nil for one a processor.
+    @TaskLocal static var threads: Int?
+
     /// Calls `body` for 0..<count, in any order; each call writes to a place of its own.
     static func forEach(_ count: Int, _ body: (Int) -> Void) {
         BLAS.useCallingThreadOnly()
-        if count == 1 {
-            body(0)
+        if count == 1 || threads == 1 {
+            for index in 0..<count { body(index) }
         } else if count > 1 {
             withoutActuallyEscaping(body) { body in
                 // Safe: all calls end before this one does, and each writes to its own place.
                 nonisolated(unsafe) let body = body
-                DispatchQueue.concurrentPerform(iterations: count) { body($0) }
+                guard let threads, threads < count else {
+                    return DispatchQueue.concurrentPerform(iterations: count) { body($0) }
+                }
+                let next = Atomic(0)
+                DispatchQueue.concurrentPerform(iterations: threads) { _ in
+                    while true {
+                        let index = next.add(1, ordering: .relaxed).oldValue
+                        guard index < count else { return }
+                        body(index)
+                    }
+                }
             }
         }
     }

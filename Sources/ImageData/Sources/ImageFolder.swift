@@ -108,6 +108,11 @@ public struct ImageFolder: ImageSource {
         try decoder.decode(file: "\(root)/\(files[index])").image
     }
 
+    /// Reads and decodes a file, a JPEG perhaps at a fraction of its size.
+    public func image(_ index: Int, reduction: @escaping ImageDecoder.Reduction) throws(ImageError) -> DecodedImage {
+        try decoder.decode(file: "\(root)/\(files[index])", reduction: reduction).image
+    }
+
     /// The class of a picture; nil in the flat form.
     public func label(_ index: Int) -> Int? { labels.isEmpty ? nil : Int(labels[index]) }
 

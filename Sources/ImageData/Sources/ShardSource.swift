@@ -105,12 +105,20 @@ public struct ShardSource: ImageSource {
     }
 
     /// Reads and decodes a picture from its shard.
-    public func image(_ index: Int) throws(ImageError) -> DecodedImage {
+    public func image(_ index: Int) throws(ImageError) -> DecodedImage { try decoded(index, nil) }
+
+    /// Reads and decodes a picture, a JPEG perhaps at a fraction of its size.
+    public func image(_ index: Int, reduction: @escaping ImageDecoder.Reduction) throws(ImageError) -> DecodedImage {
+        try decoded(index, reduction)
+    }
+
+    private func decoded(_ index: Int, _ reduction: ImageDecoder.Reduction?) throws(ImageError) -> DecodedImage {
         let sample = samples[index]
         let shard = shards[sample.shard]
         if let memory = shard.memory {
             return try decoder.decode(
-                memory[sample.offset..<(sample.offset + sample.size)], path: shard.path, member: sample.key
+                memory[sample.offset..<(sample.offset + sample.size)], path: shard.path, member: sample.key,
+                reduction: reduction
             ).image
         }
         let file = try OpenFile(shard.path)
@@ -127,7 +135,7 @@ public struct ShardSource: ImageSource {
         guard try file.read(into: &bytes, at: sample.offset) == sample.size else {
             throw ImageError(.truncated, path: shard.path, member: sample.key, "the shard ends inside this member")
         }
-        return try decoder.decode(bytes, path: shard.path, member: sample.key).image
+        return try decoder.decode(bytes, path: shard.path, member: sample.key, reduction: reduction).image
     }
 
     /// The label of a sample; nil where it has none.
