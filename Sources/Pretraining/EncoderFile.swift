@@ -1,6 +1,7 @@
 public import Autodiff
 import Checkpoints
 import ImageMasking
+import PretrainingMethods
 import RandomStreams
 import RecipeSchema
 public import VisionTransformers
@@ -15,16 +16,15 @@ public struct EncoderFile: Sendable {
     public var parameters: ParameterStore
 
     /// The file of an encoder: its parameters, and its position table, which timm's models keep as a parameter.
+    ///
+    /// `not_timm` in the metadata says why timm cannot read it, where it cannot.
     static func file(_ encoder: Encoder, _ parameters: ParameterStore, _ recipe: Recipe) -> SafetensorsFile {
         var file = SafetensorsFile(
             metadata: ["format": "pt", "palimpsest": palimpsestVersion, "recipe": recipe.encoded.text()])
-        for entry in encoder.parameterNames(in: parameters).compactMap({ parameters.id(named: $0) }).map(
-            parameters.entry)
-        {
-            file[entry.name] = parameters[entry.name].map { StoredTensor($0.array, shape: Array(entry.shape)) }
+        if let reason = encoder.timmObstacle { file.metadata["not_timm"] = reason }
+        for (name, value) in encoder.exported(from: parameters) {
+            file[name] = StoredTensor(value.array, shape: Array(value.shape))
         }
-        let table = encoder.positionTable(parameters)
-        file["pos_embed"] = StoredTensor(table.array, shape: [1] + Array(table.shape))
         return file
     }
 
@@ -43,14 +43,26 @@ public struct EncoderFile: Sendable {
             throw RunError(.data, "\(path): the recipe in its metadata cannot be used: \(error)")
         }
         (encoder, parameters) = EncoderFile.randomEncoder(recipe)
-        try parameters.load(file, from: path)
+        for id in parameters.ids {
+            let entry = parameters.entry(id)
+            let found = encoder.imported(entry.name) { name in file[name].map { Tensor($0.floats(), Shape($0.shape)) } }
+            guard let found else { throw RunError(.data, "\(path) has no tensor for \"\(entry.name)\"") }
+            guard found.shape == entry.shape else {
+                throw RunError(
+                    .data,
+                    "\(path): the tensor for \"\(entry.name)\" has the shape \(found.shape); its recipe needs "
+                        + "\(entry.shape)")
+            }
+            parameters.setValue(found, for: id)
+        }
     }
 
     /// The encoder of a recipe with the initial values of its seed: the baseline of every probe.
     public static func randomEncoder(_ recipe: Recipe) -> (Encoder, ParameterStore) {
         var store = ParameterStore()
         let encoder = Encoder(
-            recipe.model, grid: recipe.grid, adding: &store, random: recipe.initialValues)
+            recipe.model, grid: recipe.grid, traits: recipe.method.encoderTraits, adding: &store,
+            random: recipe.initialValues)
         return (encoder, store)
     }
 }

@@ -29,6 +29,13 @@ extension Recipe {
                 "mask.strategy",
                 "method \"\(method.name)\" cannot use \"\(strategy.name)\"; it takes \(right.joined(separator: ", "))")
         }
+        if method.sharesWidthEvenly, let reason = model.headsFault { fault("model", reason) }
+        if model.relativePositionBias != .none && strategy.kind == .patches {
+            fault(
+                "model.relative_position_bias",
+                "\"\(model.relativePositionBias.rawValue)\" is a term for pairs of all patches; mask strategy "
+                    + "\"\(strategy.name)\" hides some of them, so set it to \"none\"")
+        }
         for (key, values) in [("mean", data.mean), ("std", data.deviation)] {
             if let values, values.count != model.channels {
                 fault("data.\(key)", "\(values.count) numbers for model.channels \(model.channels)")

@@ -3,6 +3,7 @@ import Checkpoints
 import Logging
 import PretrainingMethods
 import RecipeSchema
+import VisionTransformers
 
 extension Trainer {
     /// Goes back to the last good checkpoint of a run; returns its step, nil where there is none and training starts anew.
@@ -43,14 +44,15 @@ extension Trainer {
         var taken = 0
         for id in method.parameters.ids {
             let entry = method.parameters.entry(id)
-            guard let stored = file[entry.name] else { continue }
-            guard stored.shape == Array(entry.shape) else {
+            func tensor(_ name: String) -> Tensor? { file[name].map { Tensor($0.floats(), Shape($0.shape)) } }
+            guard let stored = tensor(entry.name) ?? method.encoder.imported(entry.name, from: tensor) else { continue }
+            guard stored.shape == entry.shape else {
                 throw RunError(
                     .data,
                     "\(path): \"\(entry.name)\" has the shape \(stored.shape); this recipe's model needs \(entry.shape)"
                 )
             }
-            method.parameters.setValue(Tensor(stored.floats(), entry.shape), for: id)
+            method.parameters.setValue(stored, for: id)
             taken += 1
         }
         guard taken > 0 else { throw RunError(.data, "\(path) has none of this model's parameters") }

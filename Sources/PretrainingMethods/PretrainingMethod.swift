@@ -121,6 +121,10 @@ public protocol PretrainingOptions: NamedSection {
     /// The values that other sections of a recipe take for this method where the recipe does not say, such as
     /// `("model.class_token", false)`.
     static var recipeDefaults: [(path: String, value: JSONValue)] { get }
+    /// Names, initial values and other traits of the encoder that it trains.
+    var encoderTraits: EncoderTraits { get }
+    /// Whether the encoder's heads must share its width evenly.
+    static var sharesWidthEvenly: Bool { get }
     /// Why the method cannot work with an encoder on a grid, a sentence each; checked before any image is read.
     func faults(encoder: EncoderOptions, grid: PatchGrid) -> [String]
     /// A method with initial weights; throws where a file that it needs cannot be used.
@@ -132,6 +136,10 @@ extension PretrainingOptions {
     public static var recipeDefaults: [(path: String, value: JSONValue)] { [] }
     /// No fault.
     public func faults(encoder: EncoderOptions, grid: PatchGrid) -> [String] { [] }
+    /// The official MAE's.
+    public var encoderTraits: EncoderTraits { EncoderTraits() }
+    /// They must.
+    public static var sharesWidthEvenly: Bool { true }
 }
 
 /// The training side of a method: owned by one trainer, never shared.

@@ -11,7 +11,7 @@ public struct Decoder: Sendable {
     private let embed: LinearParameters
     private let maskToken: ParameterID
     private let positions: Tensor
-    private let blocks: [TransformerBlock]
+    private let blocks: TransformerStack
     private let norm: NormParameters
     private let prediction: LinearParameters
 
@@ -33,27 +33,31 @@ public struct Decoder: Sendable {
     }
 
     /// A decoder behind an encoder, predicting `outputs` numbers a patch, added to `store`.
+    ///
+    /// Its blocks have the encoder's biases, perceptron ratio and initial values, but no layer scale.
     public init(
         _ size: Size, behind encoder: Encoder, outputs: Int, adding store: inout ParameterStore, random: RandomStream
     ) {
         width = size.width
         prefix = encoder.prefix
-        embed = LinearParameters("decoder_embed", encoder.options.width, size.width, &store, random)
-        let values = Initializers.normal(
-            count: size.width, standardDeviation: 0.02, random: random.child("mask_token"))
+        let initialization = encoder.traits.initialization
+        embed = LinearParameters(
+            "decoder_embed", encoder.options.width, size.width, weight: initialization.linear, &store, random)
+        let values = initialization.tokens.values(
+            size.width, inputs: 1, outputs: size.width, random.child("mask_token"))
         maskToken = store.add("mask_token", [1, 1, size.width], values)
         positions = Tensor(
             PositionTable.sincos(
                 grid: encoder.grid, width: size.width, order: encoder.options.positionOrder, prefix: encoder.prefix),
             [encoder.prefix + encoder.grid.count, size.width])
-        let hidden = Int(Double(size.width) * encoder.options.mlpRatio)
-        blocks = (0..<size.depth).map { index in
-            TransformerBlock(
-                "decoder_blocks.\(index)", width: size.width, heads: size.heads, hidden: hidden, adding: &store,
-                random: random)
-        }
+        var options = encoder.options.blocks(width: size.width, heads: size.heads)
+        options.layerScale = nil
+        blocks = TransformerStack(
+            "decoder_blocks", depth: size.depth, options, initialization: initialization, adding: &store,
+            random: random)
         norm = NormParameters("decoder_norm", size.width, &store)
-        prediction = LinearParameters("decoder_pred", size.width, outputs, &store, random)
+        prediction = LinearParameters(
+            "decoder_pred", size.width, outputs, weight: initialization.linear, &store, random)
     }
 
     /// Predictions for all patches in raster order, `[B, L, outputs]`, from encoded tokens `[B, prefix + K, D]`.
@@ -66,11 +70,11 @@ public struct Decoder: Sendable {
         let embedded = embed(tokens, store, &tape)
         let fill = tape.parameter(maskToken, of: store).reshaped([width])
         let table = tape.constant(positions)
-        var y = tape.restoreRows(embedded, fill: fill, restore: restore, prefix: prefix, position: table)
+        let y = tape.restoreRows(embedded, fill: fill, restore: restore, prefix: prefix, position: table)
         trace?.record("act/decoder_pos_embed", positions)
         trace?.record("act/decoder_input", y.value)
-        for block in blocks { y = block(y, store, on: &tape) }
-        let patches = tape.sliceRows(norm(y, store, &tape), prefix..<prefix + restore.count)
+        let decoded = blocks(y, store, on: &tape).tokens
+        let patches = tape.sliceRows(norm(decoded, store, &tape), prefix..<prefix + restore.count)
         let predicted = prediction(patches, store, &tape)
         trace?.record("act/pred", predicted.value)
         return predicted

@@ -5,20 +5,25 @@ public import RandomStreams
 /// A vision transformer encoder: patch embedding, positions, blocks, final norm.
 ///
 /// It holds the numbers of its parameters, not the parameters: the same encoder runs on the trained store, on a teacher's or
-/// on one read from a file. Names and layouts are timm's.
+/// on one read from a file. Names and layouts are timm's, below the owner's prefix; where a recipe asks for more than timm's
+/// plain models have, BEiT's.
 public struct Encoder: Sendable {
     /// Its options.
     public let options: EncoderOptions
+    /// What its method decided.
+    public let traits: EncoderTraits
     /// The grid of the images it was made for.
     public let grid: PatchGrid
-    /// Tokens in front of the patches: 1 with a class token, else 0.
+    /// Tokens in front of the patches: class token and registers.
     public let prefix: Int
 
     private let patchWeight: ParameterID
-    private let patchBias: ParameterID
+    private let patchBias: ParameterID?
     private let classToken: ParameterID?
+    private let registers: ParameterID?
     private let positions: Positions
-    private let blocks: [TransformerBlock]
+    private let inputNorm: NormParameters?
+    private let blocks: TransformerStack
     private let norm: NormParameters?
 
     private enum Positions: Sendable {
@@ -32,105 +37,128 @@ public struct Encoder: Sendable {
         public var beforeNorm: Variable
         /// After the final norm; the same as before it for an encoder without one.
         public var normed: Variable
+        /// The outputs of all blocks, if they were asked for.
+        public var layers: [Variable] = []
+        /// The attention probabilities of the last block, `[B, heads, T, T]`, if they were asked for; without gradient.
+        public var lastAttention: Tensor?
     }
 
-    /// An encoder for images of a grid, initialised as the official MAE and added to `store`.
-    ///
-    /// Patch embedding: Xavier uniform as a D × (C·p·p) matrix, bias uniform in ±1/√(C·p·p). Class token and learned positions:
-    /// normal, deviation 0.02. Fine-tuned encoders have no final norm: their head brings its own.
+    /// An encoder for images of a grid, added to `store` with initial values drawn as its traits say.
     public init(
-        _ options: EncoderOptions, grid: PatchGrid, hasFinalNorm: Bool = true, adding store: inout ParameterStore,
-        random: RandomStream
+        _ options: EncoderOptions, grid: PatchGrid, traits: EncoderTraits = EncoderTraits(),
+        adding store: inout ParameterStore, random: RandomStream
     ) {
         self.options = options
+        self.traits = traits
         self.grid = grid
-        prefix = options.classToken ? 1 : 0
         let width = options.width
-        let patchNumbers = options.channels * options.patchSize * options.patchSize
-        func normal(_ name: String, _ shape: Shape) -> ParameterID {
-            let values = Initializers.normal(
-                count: shape.elementCount, standardDeviation: 0.02, random: random.child(name))
-            return store.add(name, shape, values)
+        let owner = traits.owner
+        let initialization = traits.initialization
+        func token(_ name: String, _ rows: Int) -> ParameterID {
+            let values = initialization.tokens.values(
+                rows * width, inputs: 1, outputs: width, random.child(owner + name))
+            return store.add(owner + name, [1, rows, width], values)
         }
-        classToken = options.classToken ? normal("cls_token", [1, 1, width]) : nil
+        let classRows = options.classToken ? 1 : 0
+        prefix = classRows + traits.registers
+        classToken = options.classToken ? token("cls_token", 1) : nil
+        registers = traits.registers > 0 ? token("reg_token", traits.registers) : nil
         switch options.position {
-        case .learned: positions = .learned(normal("pos_embed", [1, prefix + grid.count, width]))
+        case .learned: positions = .learned(token("pos_embed", classRows + grid.count))
         case .sincos:
             let table = PositionTable.sincos(
-                grid: grid, width: width, order: options.positionOrder, prefix: prefix)
-            positions = .fixed(Tensor(table, [prefix + grid.count, width]))
+                grid: grid, width: width, order: options.positionOrder, prefix: classRows)
+            positions = .fixed(Tensor(table, [classRows + grid.count, width]))
         }
+        let numbers = options.channels * options.patchSize * options.patchSize
+        func patchValues(_ law: InitialLaw, _ name: String, _ count: Int) -> [Float] {
+            law.values(count, inputs: numbers, outputs: width, random.child(name))
+        }
+        let embedding = owner + "patch_embed.proj"
         patchWeight = store.add(
-            "patch_embed.proj.weight", [width, options.channels, options.patchSize, options.patchSize],
-            Initializers.xavierUniform(
-                count: width * patchNumbers, fanIn: patchNumbers, fanOut: width,
-                random: random.child("patch_embed.proj.weight")))
-        patchBias = store.add(
-            "patch_embed.proj.bias", [width],
-            Initializers.uniform(
-                count: width, bound: 1 / Double(patchNumbers).squareRoot(),
-                random: random.child("patch_embed.proj.bias")))
-        blocks = (0..<options.depth).map { index in
-            TransformerBlock(
-                "blocks.\(index)", width: width, heads: options.heads, hidden: options.hiddenWidth, adding: &store,
-                random: random)
-        }
-        norm = hasFinalNorm ? NormParameters("norm", width, &store) : nil
+            "\(embedding).weight", [width, options.channels, options.patchSize, options.patchSize],
+            patchValues(initialization.patchWeight, "\(embedding).weight", width * numbers))
+        patchBias =
+            traits.hasPatchBias
+            ? store.add(
+                "\(embedding).bias", [width], patchValues(initialization.patchBias, "\(embedding).bias", width)) : nil
+        inputNorm =
+            traits.hasInputNorm ? NormParameters("\(owner)norm_pre", width, epsilon: traits.epsilon, &store) : nil
+        var blockOptions = options.blocks
+        blockOptions.activation = traits.activation
+        blockOptions.epsilon = traits.epsilon
+        blocks = TransformerStack(
+            of: owner, depth: options.depth, blockOptions,
+            relativePositions: RelativePositions(
+                options.relativePositionBias, grid: grid, hasClassToken: options.classToken),
+            initialization: initialization, adding: &store, random: random)
+        norm = traits.hasFinalNorm ? NormParameters("\(owner)norm", width, epsilon: traits.epsilon, &store) : nil
     }
 
-    /// The position table, `[prefix + grid.count, D]`.
+    /// Rows of the position table in front of those of the patches.
+    private var classRows: Int { options.classToken ? 1 : 0 }
+
+    /// The position table, `[1 + grid.count, D]`; without the first row where there is no class token.
     public func positionTable(_ store: ParameterStore) -> Tensor {
         switch positions {
         case .fixed(let table): table
-        case .learned(let id): store[id].reshaped([prefix + grid.count, options.width])
+        case .learned(let id): store[id].reshaped([classRows + grid.count, options.width])
         }
     }
 
     /// Encodes images `[B, C, H, W]`: all patches in raster order, or those of `visible` in its order.
     ///
-    /// `layer` stops after that many blocks; the final norm follows all the same.
+    /// `layer` stops after that many blocks; the final norm follows all the same. A relative position bias wants all patches.
     public func callAsFunction(
         _ images: Tensor, visible: RowIndices? = nil, _ store: ParameterStore, drop: [BranchFactors]? = nil,
-        layer: Int? = nil, on tape: inout Tape, trace: ForwardTrace? = nil
+        layer: Int? = nil, keeping: TransformerStack.Kept = [], on tape: inout Tape, trace: ForwardTrace? = nil
     ) -> Output {
-        var x = embedded(images, visible, store, &tape)
+        precondition(
+            options.relativePositionBias == .none || visible == nil,
+            "a relative position bias of all patches on some of them")
+        let x = embedded(images, visible, store, &tape)
+        let run = blocks(
+            x, store, drop: drop, layers: layer, keeping: trace == nil ? keeping : keeping.union(.layers), on: &tape)
+        let normed = norm?(run.tokens, store, &tape) ?? run.tokens
         if let trace {
             trace.record("act/pos_embed", positionTable(store))
             trace.record("act/patch_embed", patchEmbedding(of: images, store, engine: tape.engine))
             trace.record("act/encoder_input", x.value)
+            for (index, tokens) in run.layers.enumerated() { trace.record("act/block_\(index)", tokens.value) }
+            trace.record("act/encoder_output", normed.value)
         }
-        for (index, block) in blocks.prefix(layer ?? blocks.count).enumerated() {
-            x = block(x, store, drop: drop?[index], on: &tape)
-            trace?.record("act/block_\(index)", x.value)
-        }
-        let normed = norm?(x, store, &tape) ?? x
-        trace?.record("act/encoder_output", normed.value)
-        return Output(beforeNorm: x, normed: normed)
+        return Output(
+            beforeNorm: run.tokens, normed: normed, layers: run.layers, lastAttention: run.lastAttention)
     }
 
-    /// Patch embeddings with their positions, behind the class token.
+    /// Patch embeddings with their positions, behind class token and registers.
     private func embedded(
         _ images: Tensor, _ visible: RowIndices?, _ store: ParameterStore, _ tape: inout Tape
     ) -> Variable {
         let width = options.width
         let table: Variable
         switch positions {
-        case .fixed(let fixed): table = tape.constant(fixed.reshaped([1, prefix + grid.count, width]))
+        case .fixed(let fixed): table = tape.constant(fixed.reshaped([1, classRows + grid.count, width]))
         case .learned(let id): table = tape.parameter(id, of: store)
         }
-        let patchPositions = tape.sliceRows(table, prefix..<prefix + grid.count).reshaped([grid.count, width])
+        let patchPositions = tape.sliceRows(table, classRows..<classRows + grid.count).reshaped([grid.count, width])
         // Only the patches that are seen are embedded; their positions are added as the product's residual.
         let patches = tape.patchify(
             tape.constant(images), patch: PatchSize(options.patchSize), order: .channelsFirst, of: visible)
         let seen = visible ?? allPatches(images.shape[0])
         let located = tape.gatherRows(patchPositions, seen)
         let weight = tape.parameter(patchWeight, of: store)
-        let bias = tape.parameter(patchBias, of: store)
-        let x = tape.linear(patches, weight: weight, bias: bias, then: .residual(located))
-        guard let classToken else { return x }
-        let first = tape.sliceRows(table, 0..<1)
-        let token = tape.add(tape.parameter(classToken, of: store), first)
-        return tape.prependRows(x, rows: token.reshaped([1, width]))
+        let bias = patchBias.map { tape.parameter($0, of: store) }
+        var x = tape.linear(patches, weight: weight, bias: bias, then: .residual(located))
+        if let registers {
+            x = tape.prependRows(x, rows: tape.parameter(registers, of: store).reshaped([traits.registers, width]))
+        }
+        if let classToken {
+            let first = tape.sliceRows(table, 0..<1)
+            let token = tape.add(tape.parameter(classToken, of: store), first)
+            x = tape.prependRows(x, rows: token.reshaped([1, width]))
+        }
+        return inputNorm?(x, store, &tape) ?? x
     }
 
     /// Every patch of every image, in raster order.
@@ -144,17 +172,7 @@ public struct Encoder: Sendable {
         let patches = tape.patchify(
             tape.constant(images), patch: PatchSize(options.patchSize), order: .channelsFirst)
         let weight = tape.parameter(patchWeight, of: store)
-        let bias = tape.parameter(patchBias, of: store)
+        let bias = patchBias.map { tape.parameter($0, of: store) }
         return tape.linear(patches, weight: weight, bias: bias).value
-    }
-}
-
-extension Encoder {
-    /// The names of the encoder's own parameters in a store that may hold a decoder too, in the store's order.
-    public func parameterNames(in store: ParameterStore) -> [String] {
-        store.entries.map(\.name).filter { name in
-            ["cls_token", "pos_embed"].contains(name)
-                || ["patch_embed.", "blocks.", "norm."].contains { name.hasPrefix($0) }
-        }
     }
 }

@@ -37,6 +37,12 @@ public struct EncoderOptions: RecipeSection {
     public var positionOrder = PositionOrder.columnFirst
     /// Whether a class token stands in front of the patches.
     public var classToken = true
+    /// Biases of queries, keys and values, in the encoder and in the method's other blocks.
+    public var qkvBias = QKVBias.all
+    /// The initial factor of both branches of a block; nil: no factors.
+    public var layerScale: Double?
+    /// Whether attention scores get a learnt term for each offset between two patches.
+    public var relativePositionBias = RelativePositionKind.none
     /// Chance that a residual branch is dropped for an image, rising linearly from 0 in the first block.
     public var dropPath = 0.0
 
@@ -47,22 +53,32 @@ public struct EncoderOptions: RecipeSection {
     public static let fields: [Field<Self>] = [
         Field("patch_size", \.patchSize, in: .atLeast(1), "Side of a patch, in pixels."),
         Field("channels", \.channels, in: .closed(1...64), "Channels of the images."),
-        Field("width", \.width, in: .atLeast(4), "Token width; a multiple of heads and of 4."),
+        Field("width", \.width, in: .atLeast(4), "Token width; a multiple of 4, and of heads in most methods."),
         Field("depth", \.depth, in: .closed(1...128), "Transformer blocks."),
         Field("heads", \.heads, in: .atLeast(1), "Attention heads."),
         Field("mlp_ratio", \.mlpRatio, in: .above(0), "Hidden width of a block's perceptron, in token widths."),
         Field("position", \.position, "Where token positions come from."),
         Field("position_order", \.positionOrder, "The coordinate that fills the first half of a sincos table."),
         Field("class_token", \.classToken, "Whether a class token stands in front of the patches."),
+        Field("qkv_bias", \.qkvBias, "Biases of queries, keys and values."),
+        Field("layer_scale", \.layerScale, in: .above(0), "Initial factor of both branches of a block; null: none."),
+        Field(
+            "relative_position_bias", \.relativePositionBias,
+            "Whether attention scores get a learnt term for each offset between patches."),
         Field("drop_path", \.dropPath, in: .range(0..<1), "Chance of dropping a residual branch, linear over depth."),
     ]
 
-    /// Heads and sines must divide the width.
+    /// Every head needs a number, and sines must divide the width.
     public func check() -> [String] {
-        var faults = widthFaults(width, heads: heads, of: "")
+        var faults: [String] = []
+        if heads > width { faults.append("heads \(heads) is above width \(width)") }
+        if let fault = sineFault(width, of: "") { faults.append(fault) }
         if hiddenWidth < 1 { faults.append("mlp_ratio \(mlpRatio) of width \(width) leaves no hidden unit") }
         return faults
     }
+
+    /// Why the heads do not share the width evenly, as all methods but CAE ask.
+    public var headsFault: String? { VisionTransformers.headsFault(width, heads: heads, of: "") }
 
     /// Hidden width of a block's perceptron.
     public var hiddenWidth: Int { Int(Double(width) * mlpRatio) }
@@ -71,12 +87,30 @@ public struct EncoderOptions: RecipeSection {
     public func grid(height: Int, width: Int) -> PatchGrid {
         PatchGrid(rows: height / patchSize, columns: width / patchSize)
     }
+
+    /// The encoder's blocks.
+    public var blocks: BlockOptions { blocks(width: width, heads: heads) }
+
+    /// Blocks of another width and number of heads that are otherwise like the encoder's.
+    public func blocks(width: Int, heads: Int) -> BlockOptions {
+        var blocks = BlockOptions(width: width, heads: heads, hidden: Int(Double(width) * mlpRatio))
+        blocks.qkvBias = qkvBias
+        blocks.layerScale = layerScale
+        return blocks
+    }
 }
 
 /// Why a width cannot be split over heads and sines; `part` prefixes the keys, such as `"decoder_"`.
 public func widthFaults(_ width: Int, heads: Int, of part: String) -> [String] {
-    var faults: [String] = []
-    if width % heads != 0 { faults.append("\(part)width \(width) is not a multiple of \(part)heads \(heads)") }
-    if width % 4 != 0 { faults.append("\(part)width \(width) is not a multiple of 4, as position tables need") }
-    return faults
+    [headsFault(width, heads: heads, of: part), sineFault(width, of: part)].compactMap { $0 }
+}
+
+/// Why heads do not share a width evenly.
+public func headsFault(_ width: Int, heads: Int, of part: String) -> String? {
+    width % heads == 0 ? nil : "\(part)width \(width) is not a multiple of \(part)heads \(heads)"
+}
+
+/// Why a width has no table of sines and cosines.
+public func sineFault(_ width: Int, of part: String) -> String? {
+    width % 4 == 0 ? nil : "\(part)width \(width) is not a multiple of 4, as position tables need"
 }

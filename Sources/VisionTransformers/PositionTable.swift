@@ -34,8 +34,8 @@ public enum PositionTable {
         precondition(
             table.count == (prefix + old.count) * width,
             "a table of \(table.count) numbers for \(prefix) + \(old) tokens of width \(width)")
-        let rows = taps(from: old.rows, to: new.rows)
-        let columns = taps(from: old.columns, to: new.columns)
+        let rows = ResizeMatrix.taps(from: old.rows, to: new.rows)
+        let columns = ResizeMatrix.taps(from: old.columns, to: new.columns)
         var result = Array(table.prefix(prefix * width))
         for row in rows {
             for column in columns {
@@ -52,21 +52,5 @@ public enum PositionTable {
             }
         }
         return result
-    }
-
-    /// The four source indices of each new index on one axis, with their weights.
-    private static func taps(from old: Int, to new: Int) -> [[(Int, Double)]] {
-        let a = -0.75
-        func weight(_ distance: Double) -> Double {
-            let t = abs(distance)
-            if t <= 1 { return ((a + 2) * t - (a + 3)) * t * t + 1 }
-            if t < 2 { return a * (((t - 5) * t + 8) * t - 4) }
-            return 0
-        }
-        return (0..<new).map { index in
-            let centre = (Double(index) + 0.5) * Double(old) / Double(new) - 0.5
-            let first = Int(centre.rounded(.down)) - 1
-            return (first..<first + 4).map { (min(max($0, 0), old - 1), weight(centre - Double($0))) }
-        }
     }
 }

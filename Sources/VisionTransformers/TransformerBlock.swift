@@ -1,89 +1,87 @@
 public import Autodiff
 public import RandomStreams
 
-/// A pre-norm transformer block: x + proj(attention(norm1 x)), then x + fc2(gelu(fc1(norm2 x))).
+/// A pre-norm transformer block: x + γ₁∘proj(attention(norm1 x)), then x + γ₂∘fc2(activation(fc1(norm2 x))).
 ///
-/// Parameters have timm's names below `prefix` (`blocks.0.attn.qkv.weight` …). Layer norms have ε = 1e-6.
+/// Parameters have timm's names below `prefix` (`blocks.0.attn.qkv.weight` …), the factors γ, if any, BEiT's (`gamma_1`).
 public struct TransformerBlock: Sendable {
-    private let heads: Int
+    private let activation: Activation
+    private let scales: (attention: ParameterID, perceptron: ParameterID)?
     private let norm1: NormParameters
     private let norm2: NormParameters
-    private let qkv: LinearParameters
-    private let projection: LinearParameters
+    private let attention: SelfAttentionParameters
     private let fc1: LinearParameters
     private let fc2: LinearParameters
 
-    /// A block with Xavier-uniform weights (qkv as one matrix) and zero biases, added to `store`.
+    /// Block number `block` of a stack, added to `store`.
     public init(
-        _ prefix: String, width: Int, heads: Int, hidden: Int, adding store: inout ParameterStore, random: RandomStream
+        _ prefix: String, _ options: BlockOptions, relativePositions: RelativePositions? = nil, block: Int = 0,
+        initialization: Initialization = .mae, adding store: inout ParameterStore, random: RandomStream
     ) {
-        self.heads = heads
-        norm1 = NormParameters("\(prefix).norm1", width, &store)
-        qkv = LinearParameters("\(prefix).attn.qkv", width, 3 * width, &store, random)
-        projection = LinearParameters("\(prefix).attn.proj", width, width, &store, random)
-        norm2 = NormParameters("\(prefix).norm2", width, &store)
-        fc1 = LinearParameters("\(prefix).mlp.fc1", width, hidden, &store, random)
-        fc2 = LinearParameters("\(prefix).mlp.fc2", hidden, width, &store, random)
+        let width = options.width
+        activation = options.activation
+        scales = options.layerScale.map { value in
+            let values = [Float](repeating: Float(value), count: width)
+            return (store.add("\(prefix).gamma_1", [width], values), store.add("\(prefix).gamma_2", [width], values))
+        }
+        norm1 = NormParameters("\(prefix).norm1", width, epsilon: options.epsilon, &store)
+        attention = SelfAttentionParameters(
+            "\(prefix).attn", options, relativePositions: relativePositions, block: block, initialization,
+            adding: &store, random: random)
+        norm2 = NormParameters("\(prefix).norm2", width, epsilon: options.epsilon, &store)
+        fc1 = LinearParameters(
+            "\(prefix).mlp.fc1", width, options.hidden, weight: initialization.linear, &store, random)
+        fc2 = LinearParameters(
+            "\(prefix).mlp.fc2", options.hidden, width, weight: initialization.linear,
+            dividedBy: initialization.branchDivisor(block), &store, random)
     }
 
-    /// The block's output, `[B, T, D]` as its input; `drop` holds the factor of each image for the two branches.
+    /// The block's output, `[B, T, W]` as its input; `drop` holds the factor of each image for the two branches.
+    ///
+    /// `shared` `[heads, T, T]` is the relative position bias that all blocks of a stack share.
     public func callAsFunction(
-        _ x: Variable, _ store: ParameterStore, drop: BranchFactors? = nil, on tape: inout Tape
+        _ x: Variable, _ store: ParameterStore, drop: BranchFactors? = nil, shared: Variable? = nil,
+        on tape: inout Tape
     ) -> Variable {
-        let mixed = tape.attention(qkv: qkv(norm1(x, store, &tape), store, &tape), heads: heads)
-        let attended = branch(mixed, projection, residual: x, drop?.attention, store, &tape)
-        let hidden = fc1(norm2(attended, store, &tape), store, then: .gelu, &tape)
-        return branch(hidden, fc2, residual: attended, drop?.perceptron, store, &tape)
+        run(x, store, drop: drop, shared: shared, wantsProbabilities: false, on: &tape).output
     }
 
-    /// residual + factors · linear(x): in one operation where nothing is dropped.
-    private func branch(
-        _ x: Variable, _ linear: LinearParameters, residual: Variable, _ factors: Tensor?, _ store: ParameterStore,
+    /// The output, and the attention's probabilities `[B, heads, T, T]` where wanted.
+    func run(
+        _ x: Variable, _ store: ParameterStore, drop: BranchFactors?, shared: Variable?, wantsProbabilities: Bool,
+        on tape: inout Tape
+    ) -> (output: Variable, probabilities: Tensor?) {
+        // With nothing between the last product of a branch and the sum, both are one operation.
+        let isPlain = scales == nil && drop == nil
+        let (mixed, probabilities) = attention(
+            norm1(x, store, &tape), store, shared: shared, wantsProbabilities: wantsProbabilities,
+            then: isPlain ? .residual(x) : .none, &tape)
+        let attended =
+            isPlain ? mixed : sum(x, mixed, scale: scales?.attention, factors: drop?.attention, store, &tape)
+        let hidden = activated(norm2(attended, store, &tape), store, &tape)
+        let changed = fc2(hidden, store, then: isPlain ? .residual(attended) : .none, &tape)
+        guard !isPlain else { return (changed, probabilities) }
+        let output = sum(attended, changed, scale: scales?.perceptron, factors: drop?.perceptron, store, &tape)
+        return (output, probabilities)
+    }
+
+    private func activated(_ x: Variable, _ store: ParameterStore, _ tape: inout Tape) -> Variable {
+        switch activation {
+        case .gelu: return fc1(x, store, then: .gelu, &tape)
+        case .quickGELU:
+            let y = fc1(x, store, &tape)
+            return tape.multiply(y, tape.sigmoid(tape.scale(y, by: 1.702)))
+        }
+    }
+
+    /// residual + factors · γ∘branch.
+    private func sum(
+        _ residual: Variable, _ branch: Variable, scale: ParameterID?, factors: Tensor?, _ store: ParameterStore,
         _ tape: inout Tape
     ) -> Variable {
-        guard let factors else { return linear(x, store, then: .residual(residual), &tape) }
-        let dropped = tape.dropPath(linear(x, store, &tape), factors: factors)
-        return tape.add(residual, dropped)
-    }
-}
-
-/// What drop path multiplies the two branches of one block with, a factor an image: 0, or 1/(1 − rate).
-public struct BranchFactors: Sendable {
-    /// For the attention branch, `[B]`.
-    public var attention: Tensor
-    /// For the perceptron branch, `[B]`.
-    public var perceptron: Tensor
-}
-
-/// Drop path (stochastic depth): the rate rises linearly from 0 in the first block to `rate` in the last.
-public enum DropPath {
-    /// Factors from uniform numbers: a branch is kept when ⌊(1 − p) + u⌋ = 1 and is then divided by 1 − p.
-    ///
-    /// `uniform(block, branch, image)` gives the draws; branch 0 is attention, 1 the perceptron.
-    public static func factors(
-        rate: Double, depth: Int, images: Int, uniform: (Int, Int, Int) -> Float
-    ) -> [BranchFactors] {
-        (0..<depth).map { block in
-            let p = depth > 1 ? rate * Double(block) / Double(depth - 1) : 0
-            let kept = Float(1 - p)
-            func factors(_ branch: Int) -> Tensor {
-                Tensor(
-                    (0..<images).map { (kept + uniform(block, branch, $0)).rounded(.down) >= 1 ? 1 / kept : 0 },
-                    [images])
-            }
-            return BranchFactors(attention: factors(0), perceptron: factors(1))
-        }
-    }
-
-    /// Factors drawn for the images of a batch, each from its own stream; nil when the rate is 0.
-    public static func drawn(
-        rate: Double, depth: Int, streams: [RandomStream]
-    ) -> [BranchFactors]? {
-        guard rate > 0 else { return nil }
-        let draws = streams.map { stream -> [Float] in
-            var stream = stream
-            return (0..<2 * depth).map { _ in stream.uniform() }
-        }
-        return factors(rate: rate, depth: depth, images: streams.count) { draws[$2][2 * $0 + $1] }
+        var branch = branch
+        if let scale { branch = tape.layerScale(branch, tape.parameter(scale, of: store)) }
+        if let factors { branch = tape.dropPath(branch, factors: factors) }
+        return tape.add(residual, branch)
     }
 }

@@ -63,6 +63,26 @@ struct MethodContractTests {
         }
     }
 
+    /// A seed means the same initial values in every version of this software.
+    @Test func initialValuesOfAMAEAreThoseOfEarlierVersions() {
+        for (position, expected) in [
+            (PositionKind.sincos, 17_035_678_066_190_420_756), (.learned, 16_454_406_725_943_564_635),
+        ] as [(PositionKind, UInt64)] {
+            var encoder = Self.encoder
+            encoder.position = position
+            let method = MAEOptions().makeMethod(
+                MethodContext(encoder: encoder, grid: Self.grid, random: RandomStream(seed: 4)))
+            // FNV-1a over the names and the bits of the numbers.
+            var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+            func mix(_ value: UInt64) { hash = (hash ^ value) &* 0x0000_0100_0000_01B3 }
+            for entry in method.parameters.entries {
+                for byte in entry.name.utf8 { mix(UInt64(byte)) }
+                for number in method.parameters[entry.name]?.array ?? [] { mix(UInt64(number.bitPattern)) }
+            }
+            #expect(hash == expected, "\(position)")
+        }
+    }
+
     @Test func namesAreUniqueAndMasksAreNotEmpty() {
         #expect(Set(pretrainingMethods.map { $0.name }).count == pretrainingMethods.count)
         #expect(pretrainingMethods.allSatisfy { !$0.masks.isEmpty })

@@ -50,7 +50,13 @@ struct RecipeTests {
         #expect(
             faults("mask.ratio=0.99").first?.hasSuffix("ratio 0.99 leaves none of 16 patches visible; lower it") == true
         )
-        #expect(faults("model.width=15").first?.contains("width 15 is not a multiple of heads 2") == true)
+        #expect(faults("model.width=15").first?.contains("width 15 is not a multiple of 4") == true)
+        #expect(faults("model.heads=3").first?.contains("width 16 is not a multiple of heads 3") == true)
+        #expect(
+            faults("model.relative_position_bias=shared") == [
+                "--set model.relative_position_bias: \"shared\" is a term for pairs of all patches; mask strategy \"color\" "
+                    + "hides some of them, so set it to \"none\""
+            ])
         #expect(faults("method.decoder_heads=3").first?.contains("decoder_width 8 is not a multiple") == true)
         #expect(faults("train.learning_rate=0.1").first?.contains("both base_learning_rate and learning_rate") == true)
         #expect(faults("train.warmup_epochs=3").first?.contains("warmup_epochs 3.0 is not below epochs 3") == true)

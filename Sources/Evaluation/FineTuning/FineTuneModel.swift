@@ -21,7 +21,9 @@ public struct FineTuneModel: Sendable {
         var options = options
         options.position = .learned
         var store = ParameterStore()
-        encoder = Encoder(options, grid: grid, hasFinalNorm: false, adding: &store, random: random)
+        var traits = EncoderTraits()
+        traits.hasFinalNorm = false
+        encoder = Encoder(options, grid: grid, traits: traits, adding: &store, random: random)
         norm = NormParameters("fc_norm", options.width, &store)
         let values = Initializers.normal(
             count: classes * options.width, standardDeviation: 2e-5, random: random.child("head.weight"))

@@ -1,0 +1,78 @@
+public import Autodiff
+
+/// The encoder's parameters under timm's names, to and from files.
+extension Encoder {
+    /// The names of the encoder's own parameters in a store that may hold a decoder too, in the store's order.
+    public func parameterNames(in store: ParameterStore) -> [String] {
+        store.entries.map(\.name).filter { name in
+            guard name.hasPrefix(traits.owner) else { return false }
+            let own = name.dropFirst(traits.owner.count)
+            return ["cls_token", "pos_embed", "reg_token"].contains(own)
+                || ["patch_embed.", "norm_pre.", "rel_pos_bias.", "blocks.", "norm."].contains { own.hasPrefix($0) }
+        }
+    }
+
+    /// Why timm's plain models cannot hold this encoder; nil where they can.
+    public var timmObstacle: String? {
+        if options.relativePositionBias != .none {
+            return "timm's plain ViT has no relative position bias (model.relative_position_bias is "
+                + "\"\(options.relativePositionBias.rawValue)\")"
+        }
+        return options.headsFault
+    }
+
+    /// Everything a file of the encoder holds, by name: timm's names without the owner's prefix, with one `qkv.bias` for the
+    /// biases of queries and values, `ls1.gamma` for `gamma_1`, and the position table, fixed or trained.
+    ///
+    /// What `timmObstacle` names goes under this software's own names.
+    public func exported(from store: ParameterStore) -> [(name: String, value: Tensor)] {
+        var tensors: [(name: String, value: Tensor)] = []
+        for name in parameterNames(in: store) {
+            guard let value = store[name] else { continue }
+            let own = String(name.dropFirst(traits.owner.count))
+            if own == "pos_embed" || own.hasSuffix(".v_bias") { continue }
+            if own.hasSuffix(".q_bias"), let values = store[name.replacingLast("q_bias", with: "v_bias")] {
+                let zeros = [Float](repeating: 0, count: value.count)
+                tensors.append(
+                    (
+                        own.replacingLast("q_bias", with: "qkv.bias"),
+                        Tensor(value.array + zeros + values.array, [3 * value.count])
+                    ))
+                continue
+            }
+            tensors.append((timmName(own), value))
+        }
+        let table = positionTable(store)
+        tensors.append(("pos_embed", table.reshaped([1, table.shape[0], table.shape[1]])))
+        return tensors
+    }
+
+    /// The value that a parameter of this encoder has in a file written from `exported`; nil where the file lacks it.
+    ///
+    /// `name` is the parameter's name, with the owner's prefix; `file` gives the file's tensors.
+    public func imported(_ name: String, from file: (String) -> Tensor?) -> Tensor? {
+        guard name.hasPrefix(traits.owner) else { return nil }
+        let own = String(name.dropFirst(traits.owner.count))
+        for (part, place) in [("q_bias", 0), ("v_bias", 2)] where own.hasSuffix("." + part) {
+            let joined = file(own.replacingLast(part, with: "qkv.bias"))
+            guard let joined, joined.count % 3 == 0 else { return nil }
+            let count = joined.count / 3
+            return joined.view(place * count..<(place + 1) * count, as: [count])
+        }
+        return file(timmName(own))
+    }
+
+    private func timmName(_ own: String) -> String {
+        for (ours, theirs) in [("gamma_1", "ls1.gamma"), ("gamma_2", "ls2.gamma")] where own.hasSuffix("." + ours) {
+            return own.replacingLast(ours, with: theirs)
+        }
+        return own
+    }
+}
+
+extension String {
+    /// The string with its ending `ending` replaced.
+    fileprivate func replacingLast(_ ending: String, with other: String) -> String {
+        String(dropLast(ending.count)) + other
+    }
+}

@@ -1,0 +1,69 @@
+public import Autodiff
+public import RandomStreams
+
+/// Transformer blocks one after another, with the relative position table that they may share.
+public struct TransformerStack: Sendable {
+    private let blocks: [TransformerBlock]
+    private let shared: RelativePositionBias?
+
+    /// What to keep of a pass besides its result.
+    public struct Kept: OptionSet, Sendable {
+        /// The bits.
+        public let rawValue: Int
+        /// A set of these bits.
+        public init(rawValue: Int) { self.rawValue = rawValue }
+        /// The output of every block.
+        public static let layers = Kept(rawValue: 1)
+        /// The attention probabilities of the last block.
+        public static let lastAttention = Kept(rawValue: 2)
+    }
+
+    /// Values of one pass.
+    public struct Output {
+        /// The output of the last block, `[B, T, W]`.
+        public var tokens: Variable
+        /// The outputs of all blocks, if they were asked for.
+        public var layers: [Variable] = []
+        /// The probabilities of the last block, `[B, heads, T, T]`, if they were asked for; without gradient.
+        public var lastAttention: Tensor?
+    }
+
+    /// `depth` blocks, added to `store` as `owner`+`name`.0 and so on; a shared table as `owner`+`rel_pos_bias`.
+    public init(
+        _ name: String = "blocks", of owner: String = "", depth: Int, _ options: BlockOptions,
+        relativePositions: RelativePositions? = nil, initialization: Initialization = .mae,
+        adding store: inout ParameterStore, random: RandomStream
+    ) {
+        shared = relativePositions.flatMap { positions in
+            positions.isShared
+                ? RelativePositionBias(
+                    below: "\(owner)rel_pos_bias", positions, heads: options.heads, adding: &store) : nil
+        }
+        blocks = (0..<depth).map { index in
+            TransformerBlock(
+                "\(owner)\(name).\(index)", options, relativePositions: relativePositions, block: index,
+                initialization: initialization, adding: &store, random: random)
+        }
+    }
+
+    /// Number of blocks.
+    public var depth: Int { blocks.count }
+
+    /// Runs the first `layers` blocks (nil: all) on `[B, T, W]`.
+    public func callAsFunction(
+        _ x: Variable, _ store: ParameterStore, drop: [BranchFactors]? = nil, layers: Int? = nil, keeping: Kept = [],
+        on tape: inout Tape
+    ) -> Output {
+        let bias = shared?(store, on: &tape)
+        let count = layers ?? depth
+        var output = Output(tokens: x)
+        for (index, block) in blocks.prefix(count).enumerated() {
+            let wantsProbabilities = keeping.contains(.lastAttention) && index == count - 1
+            (output.tokens, output.lastAttention) = block.run(
+                output.tokens, store, drop: drop?[index], shared: bias, wantsProbabilities: wantsProbabilities,
+                on: &tape)
+            if keeping.contains(.layers) { output.layers.append(output.tokens) }
+        }
+        return output
+    }
+}
