@@ -19,5 +19,5 @@ public enum Primitive: String, Sendable, CaseIterable {
     // Pictures and patches.
     case patchify, unpatchify
     // Losses.
-    case maskedMeanSquared, meanSquared, smoothL1, l1, crossEntropy, cosine
+    case maskedMeanSquared, meanSquared, smoothL1, l1, crossEntropy, cosine, givenLoss
 }

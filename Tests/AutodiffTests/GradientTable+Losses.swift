@@ -1,7 +1,7 @@
 import Autodiff
 import Foundation
 
-let lossCases: [GradientCase] = distanceCases + maskedCases + entropyCases
+let lossCases: [GradientCase] = distanceCases + maskedCases + entropyCases + givenCases
 
 private let distanceCases: [GradientCase] = [[1], [2, 3], [5, 33], []].flatMap { (shape: [Int]) -> [GradientCase] in
     [
@@ -85,3 +85,14 @@ private let entropyCases: [GradientCase] =
                 })
         }
     }
+
+/// Σ x⁴, computed by hand.
+private let givenCases: [GradientCase] = [[1], [2, 3], [5, 33]].map { (shape: [Int]) in
+    GradientCase(.givenLoss, "\(shape)", [.init(shape, .awayFromZero)]) { tape, v in
+        let values = v[0].value.array
+        let value = values.reduce(0.0) { $0 + Double($1 * $1 * $1 * $1) }
+        return tape.loss(value, of: v[0], slope: Tensor(values.map { 4 * $0 * $0 * $0 }, Shape(shape)))
+    } twin: { x in
+        Doubles([], [x[0].values.reduce(0) { $0 + $1 * $1 * $1 * $1 }])
+    }
+}

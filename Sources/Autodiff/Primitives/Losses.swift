@@ -80,6 +80,14 @@ extension Tape {
         return loss(.crossEntropy, value, logits, work)
     }
 
+    /// A loss that was computed elsewhere from the values of `x`, with its derivative by each of them.
+    ///
+    /// For losses whose terms depend on each other in ways no primitive has; what leads to `x` is still differentiated here.
+    public mutating func loss(_ value: Double, of x: Variable, slope: Tensor) -> Variable {
+        Self.checkTarget("loss", x, slope)
+        return loss(.givenLoss, value, x, slope)
+    }
+
     private mutating func distance(
         _ primitive: Primitive, _ kind: pal_distance, _ prediction: Variable, _ target: Tensor, beta: Float = 1
     ) -> Variable {
