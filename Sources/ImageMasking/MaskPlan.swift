@@ -2,17 +2,27 @@
 public enum MaskPlan: Sendable, Equatable {
     /// Whole patches are hidden.
     case patches(PatchMask)
+    /// A part of the spectrum is removed.
+    case frequencies(FrequencyMask)
+    /// Nothing is hidden.
+    case nothing
 
     /// The kinds of plan; a method lists those it accepts.
     public enum Kind: String, Sendable, Hashable, CaseIterable {
         /// Whole patches are hidden.
         case patches
+        /// A part of the spectrum is removed.
+        case frequencies
+        /// Nothing is hidden.
+        case nothing
     }
 
     /// The kind of this plan.
     public var kind: Kind {
         switch self {
         case .patches: .patches
+        case .frequencies: .frequencies
+        case .nothing: .nothing
         }
     }
 }

@@ -2,4 +2,6 @@
 public let maskingStrategies: [any MaskingStrategy.Type] = [
     RandomMasking.self,
     ColorNoiseMasking.self,
+    FrequencyMasking.self,
+    NoMasking.self,
 ]
