@@ -6,6 +6,8 @@ public enum MaskPlan: Sendable, Equatable {
     case frequencies(FrequencyMask)
     /// Nothing is hidden.
     case nothing
+    /// Contexts are seen, and targets are predicted from them.
+    case blocks(BlockMask)
 
     /// The kinds of plan; a method lists those it accepts.
     public enum Kind: String, Sendable, Hashable, CaseIterable {
@@ -15,6 +17,8 @@ public enum MaskPlan: Sendable, Equatable {
         case frequencies
         /// Nothing is hidden.
         case nothing
+        /// Contexts are seen, and targets are predicted from them.
+        case blocks
     }
 
     /// The kind of this plan.
@@ -23,6 +27,7 @@ public enum MaskPlan: Sendable, Equatable {
         case .patches: .patches
         case .frequencies: .frequencies
         case .nothing: .nothing
+        case .blocks: .blocks
         }
     }
 }

@@ -12,17 +12,62 @@ public struct MaskStatistics: Sendable, Equatable {
     public private(set) var components = 0
     /// Sum over masks of the cells of the largest component.
     public private(set) var largestComponent = 0
-    private let grid: PatchGrid
+    /// Images counted: fewer than masks where an image has several contexts.
+    public private(set) var imageCount = 0
+    /// Fewest and most visible cells of a mask.
+    public private(set) var visibleCounts: ClosedRange<Int>?
+    /// In how many images each cell was in a target, `[grid.count]`; all zero for masks without targets.
+    public private(set) var targetTimes: [Int]
+    /// How many targets each cell was in, `[grid.count]`.
+    public private(set) var targetBlockTimes: [Int]
+    /// Targets counted.
+    public private(set) var targetCount = 0
+    /// How many batches had targets of a size.
+    public private(set) var targetBlocks: [BlockSize: Int] = [:]
+    /// How many batches had context blocks of a size.
+    public private(set) var contextBlocks: [BlockSize: Int] = [:]
+    /// Images that got their strategy's last resort.
+    public private(set) var fallbackCount = 0
+    /// The grid of the masks.
+    public let grid: PatchGrid
 
     /// Statistics of no masks yet.
     public init(grid: PatchGrid) {
         self.grid = grid
         visibleTimes = [Int](repeating: 0, count: grid.count)
+        targetTimes = visibleTimes
+        targetBlockTimes = visibleTimes
+    }
+
+    /// Counts every mask of a batch.
+    public mutating func add(_ plan: MaskPlan) {
+        switch plan {
+        case .patches(let mask): add(mask)
+        case .blocks(let mask): add(mask)
+        case .frequencies(let mask): imageCount += mask.imageCount  // no cell is hidden in these two
+        case .nothing: break
+        }
     }
 
     /// Counts every mask of a batch.
     public mutating func add(_ mask: PatchMask) {
+        imageCount += mask.imageCount
         for image in 0..<mask.imageCount { add(visible: mask.visible(image).map { Int($0) }) }
+    }
+
+    /// Counts every context of a batch as a mask, and the targets beside them.
+    public mutating func add(_ mask: BlockMask) {
+        imageCount += mask.imageCount
+        targetCount += mask.imageCount * mask.targets.count
+        fallbackCount += mask.fallbackCount
+        if let size = mask.targetBlock { targetBlocks[size, default: 0] += 1 }
+        if let size = mask.contextBlock { contextBlocks[size, default: 0] += 1 }
+        for cells in mask.contexts.joined() { add(visible: cells.map { Int($0) }) }
+        for image in 0..<mask.imageCount {
+            let targets = mask.targets.flatMap { $0[image] }
+            for cell in targets { targetBlockTimes[Int(cell)] += 1 }
+            for cell in Set(targets) { targetTimes[Int(cell)] += 1 }
+        }
     }
 
     private mutating func add(visible cells: [Int]) {
@@ -43,6 +88,10 @@ public struct MaskStatistics: Sendable, Equatable {
         components += sizes.count
         largestComponent += sizes.max() ?? 0
         maskCount += 1
+        visibleCounts =
+            min(
+                visibleCounts?.lowerBound ?? cells.count, cells.count)...max(
+                visibleCounts?.upperBound ?? 0, cells.count)
     }
 
     private func componentSizes(_ cells: [Int], _ isSeen: (Int, Int) -> Bool) -> [Int] {

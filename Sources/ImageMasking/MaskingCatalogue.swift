@@ -4,4 +4,6 @@ public let maskingStrategies: [any MaskingStrategy.Type] = [
     ColorNoiseMasking.self,
     FrequencyMasking.self,
     NoMasking.self,
+    BlockMasking.self,
+    MultiBlockMasking.self,
 ]
