@@ -15,7 +15,7 @@ struct Pretrain: ParsableCommand {
         version: "palimpsest \(palimpsestVersion)",
         subcommands: [
             TrainCommand.self, ResumeCommand.self, ProbeCommand.self, FeaturesCommand.self, ViewCommand.self,
-            RecipesCommand.self, DataCommand.self, VerifyCommand.self, DoctorCommand.self,
+            RecipesCommand.self, MasksCommand.self, DataCommand.self, VerifyCommand.self, DoctorCommand.self,
         ],
         defaultSubcommand: TrainCommand.self)
 

@@ -93,8 +93,30 @@ struct CommandTests {
         #expect(try pretrain("doctor", "--json").output.contains("\"instruction_set\""))
     }
 
+    @Test(arguments: ["random", "color", "block", "multiblock"])
+    func everyStrategyCanBeLookedAt(strategy: String) throws {
+        let home = try TemporaryFolder()
+        let recipe = home.path + "/recipe.json"
+        let text = """
+            {"palimpsest": 1, "name": "look", "data": {"source": {"kind": "procedural"}, "image_size": 32},
+             "mask": {"strategy": "\(strategy)"\(strategy == "multiblock" ? ", \"min_keep\": 4" : "")}}
+            """
+        try Data(text.utf8).write(to: URL(fileURLWithPath: recipe))
+        let picture = home.path + "/masks.png"
+        let result = try pretrain("masks", "--recipe", recipe, "--json", "--count", "40", "--output", picture)
+        // The default method of a recipe cannot use contexts and targets: that is said, and nothing is drawn.
+        guard strategy != "multiblock" else {
+            #expect(result.code == 64 && result.errors.contains("cannot use \"multiblock\""))
+            return
+        }
+        #expect(result.code == 0, "\(result.errors)")
+        let row = try JSONParser.parse(result.output)
+        #expect(row["images"]?.int == 40 && row["visible_share"]?.array?.count == 8)
+        #expect(try Data(contentsOf: URL(fileURLWithPath: picture)).prefix(4) == Data([0x89, 0x50, 0x4E, 0x47]))
+    }
+
     @Test func theSchemaIsJSON() throws {
         let schema = try JSONParser.parse(try pretrain("recipes", "schema").output)
-        #expect(schema["properties"]?["mask"]?["oneOf"]?.array?.count == 2)
+        #expect(schema["properties"]?["mask"]?["oneOf"]?.array?.count == 4)
     }
 }

@@ -1,0 +1,147 @@
+import ArgumentParser
+import Foundation
+import ImageData
+import ImageMasking
+import Pretraining
+import RandomStreams
+import RecipeSchema
+import Reporting
+
+/// `pretrain masks`: what a recipe hides.
+struct MasksCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "masks", abstract: "Draw a recipe's masks, and say how often each cell is hidden.",
+        discussion: """
+            Example: pretrain masks --recipe colormae.json --stats --output masks.png
+            Masks are those of the first images in the first epoch, in batches of the recipe's size. In the picture visible \
+            cells are light, hidden ones dark, targets in colour.
+            """)
+
+    @Option(help: "The recipe: a path, or the name of one in ./recipes or shipped with the program.")
+    var recipe: String
+
+    @Option(name: .customLong("set"), help: "Change a value of the recipe: KEY=VALUE, such as mask.ratio=0.6.")
+    var changes: [String] = []
+
+    @Flag(help: "Print statistics: share of each cell, block sizes, components, adjacent pairs.")
+    var stats = false
+
+    @Flag(help: "The statistics as one JSON object on standard output.")
+    var json = false
+
+    @Option(help: "How many images to make masks for. (default: 64, with --stats or --json 4096)")
+    var count: Int?
+
+    @Option(
+        help: "The picture, a PNG file of at most 64 images. (default: masks.png where no statistics are asked for)")
+    var output: String?
+
+    func validate() throws {
+        if let count, !(1...1_000_000).contains(count) {
+            throw ValidationError("--count is \(count), allowed are 1 to 1000000")
+        }
+    }
+
+    func run() throws {
+        let recipe = try RecipeLibrary.read(RecipeLibrary.find(recipe), set: changes)
+        let counts = stats || json
+        let random = RandomStream(seed: UInt64(recipe.seed)).child("mask")
+        let images = count ?? (counts ? 4096 : 64)
+        var statistics = MaskStatistics(grid: recipe.grid)
+        var pictures: [ContactSheet.Picture] = []
+        for (step, start) in stride(from: 0, to: images, by: recipe.train.batchSize).enumerated() {
+            let samples = Array(start..<min(start + recipe.train.batchSize, images))
+            let plan = try recipe.mask.plan(
+                MaskRequest(grid: recipe.grid, samples: samples, step: step), random: random)
+            statistics.add(plan)
+            if pictures.count < 64 { pictures += plan.pictures }
+        }
+        let path = output ?? (counts ? nil : "masks.png")
+        if let path { try write(Array(pictures.prefix(64)), to: path) }
+        if json {
+            print(row(statistics, recipe, path).text())
+        } else {
+            if stats { print(text(statistics, recipe)) }
+            if let path { print(path) }
+        }
+    }
+
+    private func write(_ pictures: [ContactSheet.Picture], to path: String) throws {
+        let cells = max(pictures.first?.height ?? 1, pictures.first?.width ?? 1)
+        let sheet = ContactSheet(
+            rows: stride(from: 0, to: pictures.count, by: 8).map { Array(pictures[$0..<min($0 + 8, pictures.count)]) },
+            scale: max(1, 96 / cells))
+        let png = try sheet.png()
+        do {
+            try Data(png).write(to: URL(fileURLWithPath: path))
+        } catch {
+            throw RunError(.cannotCreate, "cannot write \(path): \(error.localizedDescription)")
+        }
+    }
+
+    private func row(_ statistics: MaskStatistics, _ recipe: Recipe, _ path: String?) -> JSONValue {
+        var members: [(String, JSONValue)] = [
+            ("recipe", JSONValue(recipe.name)), ("strategy", JSONValue(type(of: recipe.mask).name)),
+        ]
+        members += (statistics.row.members ?? []).map { ($0.name, $0.value) }
+        members.append(("picture", path.map { JSONValue($0) } ?? .null))
+        return .object(members)
+    }
+
+    private func text(_ statistics: MaskStatistics, _ recipe: Recipe) -> String {
+        func number(_ value: Double) -> String { String(format: "%.2f", value) }
+        func table(_ shares: [Double]) -> [String] {
+            let columns = statistics.grid.columns
+            return stride(from: 0, to: shares.count, by: columns).map { start in
+                "  " + shares[start..<start + columns].map { String(format: "%3.0f", 100 * $0) }.joined(separator: " ")
+            }
+        }
+        func sizes(_ blocks: [BlockSize: Int]) -> String {
+            let batches = Double(max(1, blocks.values.reduce(0, +)))
+            return blocks.sorted { $0.key < $1.key }
+                .map { "\($0.key) in \(String(format: "%.1f", 100 * Double($0.value) / batches)) %" }
+                .joined(separator: ", ")
+        }
+        let range = statistics.visibleCounts ?? 0...0
+        let spread = range.count > 1 ? " (\(range.lowerBound) to \(range.upperBound))" : ""
+        var lines = [
+            "mask \"\(type(of: recipe.mask).name)\" on a grid of \(statistics.grid): \(statistics.maskCount) masks of "
+                + "\(statistics.imageCount) images",
+            "visible cells: \(number(statistics.meanVisible)) of \(statistics.grid.count)\(spread)",
+            "of a mask's visible cells, on average: \(number(statistics.mean(statistics.adjacentPairs))) adjacent and "
+                + "\(number(statistics.mean(statistics.diagonalPairs))) diagonal pairs; "
+                + "\(number(statistics.mean(statistics.components))) components, the largest of "
+                + "\(number(statistics.mean(statistics.largestComponent))) cells",
+            "visible, % of the masks:",
+        ]
+        lines += table(statistics.visibleShares)
+        if statistics.targetCount > 0 {
+            lines += ["in a target, % of the images:"] + table(statistics.targetShares)
+            lines.append("targets, % of the batches: \(sizes(statistics.targetBlocks))")
+            lines.append("context blocks, % of the batches: \(sizes(statistics.contextBlocks))")
+            lines.append("images that needed the last resort: \(statistics.fallbackCount)")
+        }
+        return lines.joined(separator: "\n")
+    }
+}
+
+extension MaskPlan {
+    /// A picture of each image's mask; of each of its contexts, where it has several.
+    fileprivate var pictures: [ContactSheet.Picture] {
+        switch self {
+        case .patches(let mask):
+            (0..<mask.imageCount).map { image in
+                ContactSheet.Picture(
+                    rows: mask.grid.rows, columns: mask.grid.columns, visible: mask.visible(image).map { Int($0) })
+            }
+        case .blocks(let mask):
+            (0..<mask.imageCount).flatMap { image in
+                mask.contexts.map { context in
+                    ContactSheet.Picture(
+                        rows: mask.grid.rows, columns: mask.grid.columns, visible: context[image].map { Int($0) },
+                        targets: mask.targets.map { $0[image].map { Int($0) } })
+                }
+            }
+        }
+    }
+}
