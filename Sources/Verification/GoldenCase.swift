@@ -44,6 +44,11 @@ public struct GoldenCase: Sendable {
         }
     }
 
+    /// Expected tensors that are compared by the test that the case describes: their `abs` is a text, not a number.
+    public var statisticalExpectations: Set<String> {
+        Set((json["expect"]?.array ?? []).filter { $0["abs"]?.string != nil }.compactMap { $0["tensor"]?.string })
+    }
+
     /// A tensor that the computation needs.
     public func tensor(_ name: String) throws(GoldenError) -> StoredTensor {
         guard let tensor = tensors[name] else { throw GoldenError("the case has no tensor \"\(name)\"") }

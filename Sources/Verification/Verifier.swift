@@ -79,7 +79,15 @@ public struct Verifier {
     /// Error over tolerance of every expected tensor and every statement.
     private func compare(_ golden: GoldenCase, _ outcome: GoldenOutcome) throws -> [(String, Double)] {
         var rows = outcome.checks.map { ($0.statement, $0.worst) }
+        let statistical = golden.statisticalExpectations
         for expectation in golden.expectations {
+            if statistical.contains(expectation.tensor) {
+                // The statement of that name is the test; it is among the rows already.
+                guard rows.contains(where: { $0.0 == expectation.tensor }) else {
+                    throw GoldenError("\"\(expectation.tensor)\" is to be tested statistically and was not")
+                }
+                continue
+            }
             let want = try golden.tensor(expectation.tensor)
             guard let got = outcome.values[expectation.tensor] else {
                 throw GoldenError("the tensor \"\(expectation.tensor)\" is expected and was not produced")
