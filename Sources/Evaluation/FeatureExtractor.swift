@@ -10,6 +10,8 @@ public enum Pooling: String, Sendable, CaseIterable {
     case mean
     /// The class token.
     case `class`
+    /// The means of the patch tokens of the last four layers side by side, each after the final norm, earliest first (I-JEPA).
+    case lastFour = "last-four"
 }
 
 /// Frozen features of a labelled or unlabelled source: unmasked, in evaluation form, in source order.
@@ -31,6 +33,10 @@ public struct FeatureExtractor {
         if let layer, !(1...depth).contains(layer) {
             throw EvaluationError("layer \(layer) was asked for; this encoder has the layers 1 to \(depth)")
         }
+        if pooling == .lastFour && (layer ?? depth) < 4 {
+            throw EvaluationError(
+                "last-four pooling needs four layers; \(layer ?? depth) were asked for of an encoder of \(depth)")
+        }
         self.encoder = encoder
         self.parameters = parameters
         self.pooling = pooling
@@ -47,14 +53,14 @@ public struct FeatureExtractor {
         )
         var values: [Float] = []
         var labels: [Int?] = []
-        values.reserveCapacity(source.count * encoder.options.width)
+        values.reserveCapacity(source.count * dimension)
         while let batch = try batches.next() {
             values += features(of: batch)
             labels += batch.labels
         }
         let known = labels.compactMap { $0 }
         return FeatureTable(
-            features: values, dimension: encoder.options.width, labels: known.count == labels.count ? known : nil,
+            features: values, dimension: dimension, labels: known.count == labels.count ? known : nil,
             classNames: source.labelNames, keys: (0..<source.count).map { source.key($0) }, provenance: provenance)
     }
 
@@ -63,13 +69,30 @@ public struct FeatureExtractor {
         ["pooling": pooling.rawValue, "layer": "\(layer) of \(encoder.options.depth), after the final norm"]
     }
 
+    /// Numbers of a feature.
+    public var dimension: Int { encoder.options.width * (pooling == .lastFour ? 4 : 1) }
+
     private func features(of batch: EvaluationBatch) -> [Float] {
+        features(of: Tensor(batch.images, Shape(batch.shape))).array
+    }
+
+    /// The features of normalised images `[B, C, H, W]`, `[B, dimension]`.
+    public func features(of images: Tensor) -> Tensor {
         var tape = Tape(engine: engine, recording: false)
-        let images = Tensor(batch.images, Shape(batch.shape))
-        let tokens = encoder(images, parameters, layer: layer, on: &tape).normed
+        let run = encoder(
+            images, parameters, layer: layer, keeping: pooling == .lastFour ? .layers : [], on: &tape)
+        let shape: Shape = [images.shape[0], dimension]
         switch pooling {
-        case .mean: return tape.meanRows(tokens, from: encoder.prefix).value.array
-        case .class: return tape.sliceRows(tokens, 0..<1).value.array
+        case .mean: return tape.meanRows(run.normed, from: encoder.prefix).value
+        case .class: return tape.sliceRows(run.normed, 0..<1).value.reshaped(shape)
+        case .lastFour:
+            var means: [Variable] = []
+            for tokens in run.layers.suffix(4) {
+                let normed = encoder.normalized(tokens, parameters, on: &tape)
+                let mean = tape.meanRows(normed, from: encoder.prefix)
+                means.append(mean.reshaped([shape[0], 1, encoder.options.width]))
+            }
+            return tape.concatRows(means).value.reshaped(shape)
         }
     }
 }

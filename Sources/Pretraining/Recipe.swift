@@ -79,7 +79,10 @@ extension Recipe {
         if let name = json["method"]?["name"]?.string,
             let method = pretrainingMethods.first(where: { $0.name == name })
         {
-            for (path, value) in method.recipeDefaults { json.setDefault(value, at: path) }
+            let hasBaseRate = json["train"]?["base_learning_rate"].map { !$0.isNull } ?? false
+            for (path, value) in method.recipeDefaults where !(hasBaseRate && path == "train.learning_rate") {
+                json.setDefault(value, at: path)
+            }
         }
         let recipe = Recipe.decode(json, at: "$", &problems)
         if let recipe { problems += recipe.faults(in: json) }

@@ -21,6 +21,9 @@ extension Recipe {
             for reason in mask.faults(on: grid) { fault("mask", reason) }
             for reason in method.faults(encoder: model, grid: grid) { fault("method", reason) }
         }
+        if train.accumulate > 1, let reason = method.batchDependence {
+            fault("train.accumulate", "\(reason), so accumulating changes the result; set accumulate to 1")
+        }
         let method = type(of: method)
         let strategy = type(of: mask)
         if !method.masks.contains(strategy.kind) {

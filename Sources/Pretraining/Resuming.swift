@@ -56,6 +56,7 @@ extension Trainer {
             taken += 1
         }
         guard taken > 0 else { throw RunError(.data, "\(path) has none of this model's parameters") }
+        method.adoptParameters()
         log.info("\(taken) of \(method.parameters.entries.count) parameters from \(path)")
     }
 }

@@ -30,7 +30,21 @@ struct Trainer<Method: PretrainingMethod>: ~Copyable {
         var learningRate: Double
         var weightDecay: Double
         var gradientNorm: Double
+        /// Means over the step's batches.
+        var indicators: [(name: String, value: Double)] = []
+        /// Images that got the last resort of their masking strategy.
+        var maskFallbacks = 0
         var unreadable: [UnreadablePicture] = []
+
+        mutating func add(_ indicators: [(name: String, value: Double)], share: Double) {
+            for (name, value) in indicators {
+                if let place = self.indicators.firstIndex(where: { $0.name == name }) {
+                    self.indicators[place].value += value * share
+                } else {
+                    self.indicators.append((name, value * share))
+                }
+            }
+        }
     }
 
     init(_ method: Method, _ recipe: Recipe, stepsPerEpoch: Int, engine: Engine) {
@@ -71,6 +85,7 @@ struct Trainer<Method: PretrainingMethod>: ~Copyable {
             let request = MaskRequest(
                 grid: recipe.grid, samples: loaded.samples, epoch: loaded.epoch, step: loaded.step)
             let plan = try recipe.mask.plan(request, random: maskStream)
+            if case .blocks(let mask) = plan { report.maskFallbacks += mask.fallbackCount }
             var tape = Tape(engine: engine)
             let asked = StepRequest(random: modelStream, wantsConstantLoss: isLogged)
             let result = try method.loss(batch, plan, asked, on: &tape)
@@ -79,6 +94,7 @@ struct Trainer<Method: PretrainingMethod>: ~Copyable {
             if let constant = result.constantLoss {
                 report.constantLoss = (report.constantLoss ?? 0) + constant * share
             }
+            report.add(result.indicators, share: share)
             let cotangent = Tensor([Float(share)], [])
             if part == 0 {
                 tape.gradients(of: result.loss, cotangent: cotangent, replacing: &gradients)

@@ -192,6 +192,8 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
             ("wait_share", JSONValue(clock.waitShare(waited: loader.waitedSeconds))),
         ]
         if let constant = report.constantLoss { members.append(("constant_loss", JSONValue(constant))) }
+        for (name, value) in report.indicators where value.isFinite { members.append((name, JSONValue(value))) }
+        if report.maskFallbacks > 0 { members.append(("mask_fallbacks", JSONValue(report.maskFallbacks))) }
         return .object(members)
     }
 

@@ -1,4 +1,6 @@
 /// Every pretraining method that a recipe can name.
 public let pretrainingMethods: [any PretrainingOptions.Type] = [
-    MAEOptions.self
+    MAEOptions.self,
+    IJEPAOptions.self,
+    DMTJEPAOptions.self,
 ]

@@ -34,6 +34,8 @@ public struct StepResult {
     public var loss: Variable
     /// The loss that the best constant prediction would have on the same batch; nil where that has no meaning.
     public var constantLoss: Double?
+    /// What tells learning from collapse, by name, for rows of logged steps.
+    public var indicators: [(name: String, value: Double)] = []
 
     /// A loss, and beside it that of the best constant.
     public init(loss: Variable, constantLoss: Double? = nil) {
@@ -99,7 +101,7 @@ public struct TrainingProgress: Sendable {
 public struct StepRequest {
     /// The run's stream for draws inside the model.
     public var random: RandomStream
-    /// Whether to compute the loss of the best constant too; only for steps that are logged.
+    /// Whether to compute the loss of the best constant and the indicators too; only for steps that are logged.
     public var wantsConstantLoss: Bool
     /// Where to report named values, for golden cases and pictures.
     public var trace: ForwardTrace?
@@ -125,6 +127,9 @@ public protocol PretrainingOptions: NamedSection {
     var encoderTraits: EncoderTraits { get }
     /// Whether the encoder's heads must share its width evenly.
     static var sharesWidthEvenly: Bool { get }
+    /// Why the loss of an image depends on the others of its batch, so that accumulating smaller batches changes the result; nil
+    /// where it does not.
+    var batchDependence: String? { get }
     /// Why the method cannot work with an encoder on a grid, a sentence each; checked before any image is read.
     func faults(encoder: EncoderOptions, grid: PatchGrid) -> [String]
     /// A method with initial weights; throws where a file that it needs cannot be used.
@@ -134,6 +139,8 @@ public protocol PretrainingOptions: NamedSection {
 extension PretrainingOptions {
     /// The defaults of the sections themselves.
     public static var recipeDefaults: [(path: String, value: JSONValue)] { [] }
+    /// It does not.
+    public var batchDependence: String? { nil }
     /// No fault.
     public func faults(encoder: EncoderOptions, grid: PatchGrid) -> [String] { [] }
     /// The official MAE's.
@@ -158,6 +165,8 @@ public protocol PretrainingMethod: Sendable {
     mutating func loss(
         _ batch: Batch, _ plan: MaskPlan, _ request: StepRequest, on tape: inout Tape
     ) throws -> StepResult
+    /// After parameters were taken from a file before the first step: moving averages begin as copies of them.
+    mutating func adoptParameters()
     /// After each optimiser step: moving averages take the new parameters in.
     mutating func finishStep(_ progress: TrainingProgress, engine: Engine)
 }
@@ -174,6 +183,8 @@ extension PretrainingMethod {
     public func treatment(of parameter: ParameterEntry) -> ParameterTreatment {
         DecayRule.matrices.treatment(of: parameter)
     }
+    /// Nothing to begin anew.
+    public mutating func adoptParameters() {}
     /// Nothing to follow.
     public mutating func finishStep(_ progress: TrainingProgress, engine: Engine) {}
 }

@@ -83,6 +83,7 @@ func trainingTrace<Method: PretrainingMethod>(
     let betas = (try? golden.value(train + "betas"))?.array?.compactMap(\.double) ?? [0.9, 0.95]
     let clip = try? golden.number(train + "clip_norm")
     let rate = try rates(golden, accumulate)
+    let decay = decays(golden)
     let initial = method
     var optimizer = AdamW(
         for: method.parameters, beta1: betas[0], beta2: betas[1],
@@ -96,6 +97,7 @@ func trainingTrace<Method: PretrainingMethod>(
     var losses: [Float] = []
     var norms: [Double] = []
     var learningRates: [Double] = []
+    var weightDecays: [Double] = []
     for step in 0..<steps {
         var gradients = Gradients(for: method.parameters)
         for part in 0..<accumulate {
@@ -116,6 +118,8 @@ func trainingTrace<Method: PretrainingMethod>(
         let norm = gradients.norm(on: engine)
         norms.append(norm)
         learningRates.append(rate(step))
+        weightDecays.append(decay.value(at: step))
+        optimizer.weightDecay = weightDecays[step]
         optimizer.update(
             &method.parameters, gradients, learningRate: learningRates[step],
             gradientScale: clip.map { clippingFactor(norm: norm, limit: $0) } ?? 1, on: engine)
@@ -123,7 +127,8 @@ func trainingTrace<Method: PretrainingMethod>(
     }
     outcome.values["trace/loss"] = GoldenValue(losses, [losses.count])
     outcome.values["trace/grad_norm"] = GoldenValue(norms, [steps])
-    outcome.values["trace/learning_rate"] = GoldenValue(learningRates, [steps])
+    for name in ["trace/learning_rate", "trace/lr"] { outcome.values[name] = GoldenValue(learningRates, [steps]) }
+    outcome.values["trace/wd"] = GoldenValue(weightDecays, [steps])
     for (name, tensor) in method.state { outcome.values["after/\(name)"] = GoldenValue(tensor) }
     for entry in method.parameters.entries {
         outcome.values["after/\(entry.name)"] = method.parameters[entry.name].map { GoldenValue($0) }
@@ -132,7 +137,7 @@ func trainingTrace<Method: PretrainingMethod>(
 }
 
 /// Where a case's training stands after a step.
-private func progress(_ golden: GoldenCase, _ step: Int, _ accumulate: Int) -> TrainingProgress {
+func progress(_ golden: GoldenCase, _ step: Int, _ accumulate: Int) -> TrainingProgress {
     let train = "recipe.train."
     return TrainingProgress(
         step: step, stepsPerEpoch: Int(golden.number(train + "iterations_per_epoch", default: 1)),
@@ -140,9 +145,39 @@ private func progress(_ golden: GoldenCase, _ step: Int, _ accumulate: Int) -> T
         scheduleScale: golden.number(train + "ipe_scale", default: 1))
 }
 
+/// The steps over which schedules of I-JEPA go.
+private func stretchedSteps(_ golden: GoldenCase) throws -> Int {
+    let train = "recipe.train."
+    let steps = try golden.number(train + "iterations_per_epoch") * golden.number(train + "epochs")
+    return Int(golden.number(train + "ipe_scale", default: 1) * steps)
+}
+
+/// The weight decay of an optimiser step: constant, or from one value to another.
+private func decays(_ golden: GoldenCase) -> any StepSchedule {
+    let start = golden.number("recipe.train.weight_decay", default: 0)
+    guard golden.isScheduledInSteps, let end = try? golden.number("recipe.train.final_weight_decay"),
+        let steps = try? stretchedSteps(golden)
+    else { return ConstantSchedule(start) }
+    return CosineDecay(start: start, end: end, steps: steps)
+}
+
+extension GoldenCase {
+    /// Whether the case has I-JEPA's schedules.
+    fileprivate var isScheduledInSteps: Bool { (try? value("recipe.train.schedule"))?.string == "warmup_cosine" }
+}
+
 /// The learning rate of an optimiser step: constant, or the schedule at its first micro-batch.
 private func rates(_ golden: GoldenCase, _ accumulate: Int) throws -> (Int) -> Double {
     let train = "recipe.train."
+    if golden.isScheduledInSteps {
+        let batches = try golden.number(train + "iterations_per_epoch")
+        let schedule = WarmupCosine(
+            peak: try golden.number(train + "learning_rate"), end: try golden.number(train + "min_learning_rate"),
+            start: try golden.number(train + "warmup_learning_rate"),
+            warmupSteps: Int(golden.number(train + "warmup_epochs", default: 0) * batches),
+            steps: try stretchedSteps(golden))
+        return { schedule.value(at: $0) }
+    }
     if let constant = try? golden.number(train + "learning_rate") { return { _ in constant } }
     let schedule = LearningRateSchedule(
         peak: try golden.number(train + "peak_learning_rate"),

@@ -25,5 +25,5 @@ struct GoldenRoutine: Sendable {
 /// Every computation that is known.
 let goldenRoutines: [GoldenRoutine] =
     encoderRoutines + maskRoutines + positionRoutines + patchRoutines + scheduleRoutines + pretrainingRoutines
-    + multiBlockRoutines + blockMaskRoutines + fineTuningRoutines
+    + multiBlockRoutines + blockMaskRoutines + ijepaRoutines + dmtjepaRoutines + fineTuningRoutines
     + fileRoutines + dataRoutines + evaluationRoutines

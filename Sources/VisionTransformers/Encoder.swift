@@ -119,7 +119,7 @@ public struct Encoder: Sendable {
         let x = embedded(images, visible, store, &tape)
         let run = blocks(
             x, store, drop: drop, layers: layer, keeping: trace == nil ? keeping : keeping.union(.layers), on: &tape)
-        let normed = norm?(run.tokens, store, &tape) ?? run.tokens
+        let normed = normalized(run.tokens, store, on: &tape)
         if let trace {
             trace.record("act/pos_embed", positionTable(store))
             trace.record("act/patch_embed", patchEmbedding(of: images, store, engine: tape.engine))
@@ -129,6 +129,11 @@ public struct Encoder: Sendable {
         }
         return Output(
             beforeNorm: run.tokens, normed: normed, layers: run.layers, lastAttention: run.lastAttention)
+    }
+
+    /// The final norm on the output of any block; the same tokens for an encoder without one.
+    public func normalized(_ tokens: Variable, _ store: ParameterStore, on tape: inout Tape) -> Variable {
+        norm?(tokens, store, &tape) ?? tokens
     }
 
     /// Patch embeddings with their positions, behind class token and registers.

@@ -54,7 +54,11 @@ struct MasksCommand: ParsableCommand {
             let plan = try recipe.mask.plan(
                 MaskRequest(grid: recipe.grid, samples: samples, step: step), random: random)
             statistics.add(plan)
-            if pictures.count < 64 { pictures += plan.pictures }
+            if pictures.count < 64 { pictures += plan.pictures(recipe.data.imageSize) }
+        }
+        guard statistics.maskCount > 0 || !pictures.isEmpty else {
+            throw RunError(
+                .usage, "mask strategy \"\(type(of: recipe.mask).name)\" hides nothing, so there is nothing to show")
         }
         let path = output ?? (counts ? nil : "masks.png")
         if let path { try write(Array(pictures.prefix(64)), to: path) }
@@ -102,7 +106,9 @@ struct MasksCommand: ParsableCommand {
                 .map { "\($0.key) in \(String(format: "%.1f", 100 * Double($0.value) / batches)) %" }
                 .joined(separator: ", ")
         }
-        let range = statistics.visibleCounts ?? 0...0
+        guard let range = statistics.visibleCounts else {
+            return "mask \"\(type(of: recipe.mask).name)\" hides no cells: \(statistics.imageCount) images"
+        }
         let spread = range.count > 1 ? " (\(range.lowerBound) to \(range.upperBound))" : ""
         var lines = [
             "mask \"\(type(of: recipe.mask).name)\" on a grid of \(statistics.grid): \(statistics.maskCount) masks of "
@@ -126,9 +132,18 @@ struct MasksCommand: ParsableCommand {
 }
 
 extension MaskPlan {
-    /// A picture of each image's mask; of each of its contexts, where it has several.
-    fileprivate var pictures: [ContactSheet.Picture] {
+    /// A picture of each image's mask; of each of its contexts, where it has several. Masks of frequencies are drawn as the
+    /// spectrum of an image of a size, the zero frequency in the middle.
+    fileprivate func pictures(_ size: ImageSize) -> [ContactSheet.Picture] {
         switch self {
+        case .nothing: []
+        case .frequencies(let mask):
+            mask.lowPass.map { isLow in
+                let low = FrequencyMask.lowPassKeeps(
+                    height: size.height, width: size.width, radius: mask.radius, outerRadius: mask.outerRadius)
+                return ContactSheet.Picture(
+                    rows: size.height, columns: size.width, visible: low.indices.filter { low[$0] == isLow })
+            }
         case .patches(let mask):
             (0..<mask.imageCount).map { image in
                 ContactSheet.Picture(

@@ -27,15 +27,28 @@ struct MethodContractTests {
     }
 
     private func plan(_ kinds: Set<MaskPlan.Kind>) throws -> MaskPlan {
+        var blocks = MultiBlockMasking()
+        blocks.minKeep = 2
         let type = try #require(maskingStrategies.first { kinds.contains($0.kind) })
-        return try type.init().plan(
+        let strategy: any MaskingStrategy = kinds.contains(.blocks) ? blocks : type.init()
+        return try strategy.plan(
             MaskRequest(grid: Self.grid, samples: batch().samples, epoch: 2), random: RandomStream(seed: 5))
+    }
+
+    /// The context with what the method sets where a recipe does not say.
+    private func context<Options: PretrainingOptions>(_: Options.Type) -> MethodContext {
+        var context = Self.context
+        let token = Options.recipeDefaults.first { $0.path == "model.class_token" }?.value.bool
+        context.encoder.classToken = token ?? context.encoder.classToken
+        return context
     }
 
     private func step<Options: PretrainingOptions>(
         _ options: Options, threads: Int
     ) throws -> (loss: Float, constant: Double?, gradients: Gradients) {
-        var method = try options.makeMethod(Self.context)
+        let context = context(Options.self)
+        #expect(options.faults(encoder: context.encoder, grid: context.grid).isEmpty)
+        var method = try options.makeMethod(context)
         var tape = Tape(engine: try Engine(threads: threads))
         let request = StepRequest(random: RandomStream(seed: 7), wantsConstantLoss: true)
         let result = try method.loss(batch(), try plan(Options.masks), request, on: &tape)

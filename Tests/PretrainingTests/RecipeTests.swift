@@ -34,7 +34,7 @@ struct RecipeTests {
         #expect(recipe.name == folder + file)
     }
 
-    @Test func eightRecipesAreShipped() { #expect(Self.shipped.count == 8) }
+    @Test func sixteenRecipesAreShipped() { #expect(Self.shipped.count == 16) }
 
     @Test func theResolvedRecipeReadsBack() throws {
         let recipe = try TinyRun.recipe()

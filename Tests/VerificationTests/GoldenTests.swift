@@ -13,7 +13,8 @@ struct GoldenTests {
     static let shared: [String] =
         SharedFiles.isPresent
         ? [
-            "mae", "colormae", "data", "interop/safetensors-files", "evaluation/fewshot-lsr-dual",
+            "mae", "colormae", "ijepa", "dmtjepa", "cae/aux-block-mask", "cae/aux-block-mask-statistics", "data",
+            "interop/safetensors-files", "evaluation/fewshot-lsr-dual",
             "evaluation/fewshot-lsr-primal", "evaluation/finetune-layer-decay", "evaluation/knn-ties",
             "evaluation/knn-weighted", "evaluation/logreg-binary", "evaluation/logreg-separable",
             "evaluation/logreg-softmax", "evaluation/probe-mae", "evaluation/uncertainty",
@@ -78,6 +79,23 @@ struct GoldenTests {
         #expect(unknown.error?.contains("no computation \"magic\"") == true)
         let empty = try altered("mae/random_mask") { _, json in try json.set("expect=[]") }
         #expect(!empty.passed)
+    }
+
+    @Test func aStatisticalToleranceNeedsATestOfThatName() throws {
+        let result = try altered("mae/random_mask") { _, json in
+            try json.set("expect=[{\"tensor\":\"mask\",\"rel\":0,\"abs\":\"statistical\"}]")
+        }
+        #expect(result.error?.contains("is to be tested statistically and was not") == true)
+    }
+
+    @Test func drawsThatAreLeftOverOrMissingFail() throws {
+        for count in [288, 290] {
+            let result = try altered("ijepa/aux_mask_unbiased") { tensors, _ in
+                let draws = try #require(tensors["draw/0/uniforms"]).floats()
+                tensors["draw/0/uniforms"] = StoredTensor(Array((draws + [0.5]).prefix(count)), shape: [count])
+            }
+            #expect(!result.passed)
+        }
     }
 
     @Test func aFolderWithoutAReadableCaseFails() throws {

@@ -1,0 +1,159 @@
+public import Autodiff
+public import ImageMasking
+public import RandomStreams
+public import RecipeSchema
+public import VisionTransformers
+
+/// The options that I-JEPA and DMT-JEPA share.
+public protocol JointEmbeddingOptions: PretrainingOptions {
+    /// Token width of the predictor.
+    var predictorWidth: Int { get set }
+    /// Transformer blocks of the predictor.
+    var predictorDepth: Int { get set }
+    /// Attention heads of the predictor; the encoder's where it is nil.
+    var predictorHeads: Int? { get set }
+    /// The moving average's momentum at the first step and at the end.
+    var ema: [Double] { get set }
+    /// Whether the last layers of block i's branches start divided by √(2(i + 1)).
+    var depthRescale: Bool { get set }
+}
+
+extension JointEmbeddingOptions {
+    /// Contexts and targets.
+    public static var masks: Set<MaskPlan.Kind> { [.blocks] }
+
+    /// The published settings: no class token, warm-up and cosine counted in steps, crops of 0.3 to 1.
+    public static var recipeDefaults: [(path: String, value: JSONValue)] {
+        [
+            ("model.class_token", JSONValue(false)), ("mask.strategy", JSONValue("multiblock")),
+            ("data.crop_scale", JSONValue([JSONValue(0.3), JSONValue(1)])), ("data.flip", JSONValue(false)),
+            ("train.schedule", JSONValue("warmup_cosine")), ("train.learning_rate", JSONValue(1e-3)),
+            ("train.warmup_learning_rate", JSONValue(2e-4)), ("train.min_learning_rate", JSONValue(1e-6)),
+            ("train.warmup_epochs", JSONValue(40)), ("train.weight_decay", JSONValue(0.04)),
+            ("train.betas", JSONValue([JSONValue(0.9), JSONValue(0.999)])),
+        ]
+    }
+
+    /// The rows of the shared options.
+    static var sharedFields: [Field<Self>] {
+        [
+            Field("predictor_width", \.predictorWidth, in: .atLeast(4), "Token width of the predictor."),
+            Field("predictor_depth", \.predictorDepth, in: .closed(1...128), "Transformer blocks of the predictor."),
+            Field(
+                "predictor_heads", \.predictorHeads, in: .atLeast(1),
+                "Attention heads of the predictor; null: the encoder's."),
+            Field(
+                "ema", \.ema, in: .rule("two numbers from 0 to 1") { $0.count == 2 && $0.allSatisfy { 0...1 ~= $0 } },
+                "Momentum of the target encoder at the first step and at the end."),
+            Field(
+                "depth_rescale", \.depthRescale,
+                "Whether the last layers of the branches of block i start divided by √(2(i + 1))."),
+        ]
+    }
+
+    /// Names below `encoder.`, and normal initial values.
+    public var encoderTraits: EncoderTraits {
+        EncoderTraits(owner: "encoder.", initialization: .ijepa(rescalesBranches: depthRescale))
+    }
+
+    /// Patches alone are encoded, with fixed positions, and the predictor's heads must divide its width.
+    public func faults(encoder: EncoderOptions, grid: PatchGrid) -> [String] {
+        sharedFaults(encoder)
+    }
+
+    /// What no method of this kind can work with.
+    func sharedFaults(_ encoder: EncoderOptions) -> [String] {
+        let name = Self.name
+        var faults = widthFaults(predictorWidth, heads: predictorHeads ?? encoder.heads, of: "predictor_")
+        if encoder.classToken {
+            faults.append("\(name) has no place for a class token; set model.class_token to false")
+        }
+        if encoder.position != .sincos || encoder.positionOrder != .columnFirst {
+            faults.append(
+                "\(name) has fixed positions, columns first; set model.position to \"sincos\" and model.position_order to "
+                    + "\"column_first\"")
+        }
+        if encoder.qkvBias == .noKey {
+            faults.append(
+                "\(name) has biases of queries, keys and values, or none; set model.qkv_bias to \"qkv\" or \"none\"")
+        }
+        if encoder.relativePositionBias != .none {
+            faults.append("\(name) encodes parts of images; set model.relative_position_bias to \"none\"")
+        }
+        return faults
+    }
+}
+
+extension Encoder {
+    /// The tokens of every context after the final norm, `[nE·B, Kc, D]`; hidden cells never enter.
+    func contexts(
+        of batch: Batch, _ mask: BlockMask, _ store: ParameterStore, _ request: StepRequest, on tape: inout Tape
+    ) -> Variable {
+        let (images, count) = (batch.images, mask.contexts.count)
+        let repeated = repeated(images, count, &tape)
+        let streams = batch.streams(request.random.child("drop_path"))
+        let drop = DropPath.drawn(
+            rate: options.dropPath, depth: options.depth,
+            streams: (0..<count).flatMap { context in streams.map { $0.child(context) } })
+        let inner = request.trace.map { _ in ForwardTrace() }
+        let tokens = self(repeated, visible: mask.contextRows, store, drop: drop, on: &tape, trace: inner).normed
+        guard let inner, let trace = request.trace else { return tokens }
+        for (name, value) in inner.points {
+            switch name {
+            case "act/patch_embed": trace.record("act/encoder_patch_embed", value.entries(0..<images.shape[0]))
+            case "act/encoder_output": trace.record("act/encoder_out", value)
+            default: trace.record("act/encoder_" + name.dropFirst(4), value)
+            }
+        }
+        return tokens
+    }
+
+    /// All images, `count` times one after another.
+    private func repeated(_ images: Tensor, _ count: Int, _ tape: inout Tape) -> Tensor {
+        guard count > 1 else { return images }
+        let rows = tape.constant(images.reshaped([1, images.shape[0], images.count / images.shape[0]]))
+        let copies = tape.concatRows([Variable](repeating: rows, count: count)).value
+        return copies.reshaped(Shape([count * images.shape[0]] + Array(images.shape.dropFirst())))
+    }
+
+    /// The tokens of whole images after the final norm, and their rows brought to mean 0 and deviation 1 with nothing learnt,
+    /// ε = 1e-5; without a tape. `[B, N, D]` each.
+    func wholeImages(
+        _ images: Tensor, _ store: ParameterStore, engine: Engine
+    ) -> (tokens: Tensor, normed: Tensor) {
+        var tape = Tape(engine: engine, recording: false)
+        let tokens = self(images, store, on: &tape).normed
+        return (tokens.value, tape.layerNorm(tokens, epsilon: 1e-5).value)
+    }
+}
+
+/// The rows of the targets of every pair, from features of all cells: `[B, N, D]` → `[nP·nE·B, Kt, D]`.
+func targets(_ mask: BlockMask, of features: Tensor, engine: Engine) -> Tensor {
+    let (images, cells, width) = (features.shape[0], features.shape[1], features.shape[2])
+    var tape = Tape(engine: engine, recording: false)
+    let table = tape.constant(features.reshaped([images * cells, width]))
+    return tape.gatherRows(table, mask.pairRows(stride: cells)).value
+}
+
+/// How much features of a fixed cell differ between images: the root mean square, over cells and channels, of the deviation
+/// over images. `[B, N, D]`.
+///
+/// Of rows with mean 0 and deviation 1, 1 says that everything depends on the image, 0 that only the position is left.
+func spreadOverImages(_ features: Tensor) -> Double {
+    let images = features.shape[0]
+    let size = features.count / images
+    return features.withUnsafeBuffer { values in
+        var total = 0.0
+        for place in 0..<size {
+            var (sum, squares) = (0.0, 0.0)
+            for image in 0..<images {
+                let value = Double(values[image * size + place])
+                sum += value
+                squares += value * value
+            }
+            let mean = sum / Double(images)
+            total += max(0, squares / Double(images) - mean * mean)
+        }
+        return (total / Double(size)).squareRoot()
+    }
+}

@@ -1,0 +1,86 @@
+import Checkpoints
+import Foundation
+import Pretraining
+import RecipeSchema
+import Testing
+import VisionTransformers
+
+/// Runs of methods with a target encoder: exact resume, what is exported, what recipes refuse.
+struct JointEmbeddingRunTests {
+    static func recipe(_ method: String, _ changes: String...) throws -> Recipe {
+        let text = """
+            {"palimpsest": 1, "name": "tiny", "seed": 3,
+             "data": {"source": {"kind": "procedural", "count": 26, "test_count": 10, "size": 16}, "image_size": 16,
+                      "mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25]},
+             "model": {"patch_size": 4, "width": 16, "depth": 2, "heads": 2, "drop_path": 0.2},
+             "mask": {"strategy": "multiblock", "min_keep": 4, "contexts": 2},
+             "method": {"name": "\(method)", "predictor_width": 8, "predictor_depth": 1, "ema": [0.9, 1]},
+             "train": {"epochs": 3, "batch_size": 4, "accumulate": 2, "learning_rate": 0.01, "warmup_epochs": 0.5,
+                       "final_weight_decay": 0.4, "ipe_scale": 1.25},
+             "log": {"every_steps": 1, "keep": 10, "checkpoint_every_steps": 1}}
+            """
+        return try Recipe.parse(Array(text.utf8), set: changes)
+    }
+
+    @Test(arguments: ["ijepa", "dmtjepa"])
+    func stoppingAfterAnyStepAndOtherThreadsChangeNoBit(method: String) throws {
+        let whole = try TinyRun()
+        try whole.train(try Self.recipe(method))
+        let digests = try whole.finalDigests()
+        for step in [1, 4, 8] {
+            let run = try TinyRun()
+            try run.train(try Self.recipe(method, "train.max_steps=\(step)"), threads: 3)
+            #expect(try run.train(try Self.recipe(method), .resumed, threads: 2) == .finished)
+            #expect(try run.finalDigests() == digests)
+        }
+        let rows = try whole.rows().map { try JSONParser.parse($0) }.filter { $0["kind"]?.string == "step" }
+        #expect(rows.allSatisfy { ($0["target_spread"]?.double ?? -1) > 0 })
+        let decays = rows.compactMap { $0["weight_decay"]?.double }
+        #expect(decays == decays.sorted() && (decays.last ?? 0) > 0.2 && (decays.last ?? 1) < 0.4)
+    }
+
+    @Test func theTargetEncoderIsExported() throws {
+        let run = try TinyRun()
+        try run.train(try Self.recipe("ijepa"))
+        let model = try Safetensors.read(run.folder.path + "/checkpoints/step-00000009/model.safetensors")
+        let exported = try EncoderFile(path: run.folder.encoderFile)
+        let name = "blocks.1.mlp.fc1.weight"
+        let (target, trained) = (model["target_encoder.\(name)"], model["encoder.\(name)"])
+        #expect(target != trained)
+        #expect(exported.parameters["encoder.\(name)"]?.array == target?.floats())
+    }
+
+    private func faults(_ method: String, _ changes: String...) -> [String] {
+        do {
+            var recipe = try JSONParser.parse(try Self.recipe(method).encoded.text())
+            for change in changes { try recipe.set(change) }
+            _ = try Recipe.parse(Array(recipe.text().utf8))
+            return []
+        } catch {
+            return (error as? Problems)?.list.map(\.message) ?? ["\(error)"]
+        }
+    }
+
+    @Test func whatCannotWorkIsRefusedBeforeAnyImageIsRead() {
+        #expect(faults("ijepa").isEmpty)
+        #expect(faults("ijepa", "model.class_token=true").first?.contains("no place for a class token") == true)
+        #expect(
+            faults("ijepa", "mask.min_keep=12").first?.contains("of the images find no context of min_keep 12") == true)
+        #expect(faults("ijepa", "mask.target_scale=[0.3,0.2]").first?.contains("0 < min ≤ max ≤ 1") == true)
+        #expect(faults("dmtjepa", "method.window=4").first?.contains("an odd integer ≥ 3") == true)
+        #expect(faults("dmtjepa", "method.variant=reference").first?.contains("set accumulate to 1") == true)
+        #expect(faults("ijepa", "mask={\"strategy\":\"random\"}").first?.contains("it takes \"multiblock\"") == true)
+    }
+
+    @Test func methodsBringTheirOwnDefaults() throws {
+        let text = "{\"palimpsest\": 1, \"name\": \"d\", \"method\": {\"name\": \"ijepa\", \"predictor_width\": 192}}"
+        var recipe = try JSONParser.parse(text)
+        try recipe.set("mask.min_keep=4")
+        let read = try Recipe.parse(Array(recipe.text().utf8))
+        #expect(!read.model.classToken && read.train.learningRate == 1e-3 && read.train.betas == [0.9, 0.999])
+        #expect(read.data.cropScale == [0.3, 1] && !read.data.flip && read.train.warmupEpochs == 40)
+        try recipe.set("train.base_learning_rate=0.001")
+        let based = try Recipe.parse(Array(recipe.text().utf8))
+        #expect(based.train.learningRate == nil && based.train.peakLearningRate == 0.001)
+    }
+}
