@@ -76,7 +76,10 @@ let package = Package(
         module("ImageData", needs: ["ContentDigests", "CPalimpsestImageCodecs", "RandomStreams", "RecipeSchema"]),
         module(
             "PretrainingMethods",
-            needs: ["Autodiff", "ImageMasking", "Optimizers", "RandomStreams", "RecipeSchema", "VisionTransformers"]),
+            needs: [
+                "Autodiff", "ImageData", "ImageMasking", "Optimizers", "RandomStreams", "RecipeSchema",
+                "VisionTransformers",
+            ], linker: mathsLibrary),
         module(
             "Evaluation",
             needs: [

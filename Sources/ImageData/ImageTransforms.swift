@@ -79,21 +79,27 @@ public protocol ImageTransform: Sendable {
     /// The size of the result, and its channels: pictures are converted between gray and RGB where they differ.
     var shape: (channels: Int, height: Int, width: Int) { get }
 
+    /// Results of that size from one picture, one behind the other.
+    var views: Int { get }
+
     /// At which fraction of its size a JPEG of `height` by `width` pixels may be decoded for this transform and stream.
     func reduction(height: Int, width: Int, random: RandomStream) -> Int
 
-    /// Writes the numbers of `image`, which has `shape.channels` channels. Draws come from `random` alone.
+    /// Writes the numbers of all views of `image`, which has `shape.channels` channels. Draws come from `random` alone.
     func write(_ image: DecodedImage, random: RandomStream, into target: UnsafeMutableBufferPointer<Float>)
 }
 
 extension ImageTransform {
+    /// One.
+    public var views: Int { 1 }
+
     /// At its own size.
     public func reduction(height: Int, width: Int, random: RandomStream) -> Int { 1 }
 
-    /// The numbers of a picture [channels, height, width]; nil where its channels cannot be converted.
+    /// The numbers of a picture [views, channels, height, width]; nil where its channels cannot be converted.
     public func callAsFunction(_ image: DecodedImage, random: RandomStream) -> [Float]? {
         guard let image = image.converted(toChannels: shape.channels) else { return nil }
-        let count = shape.channels * shape.height * shape.width
+        let count = views * shape.channels * shape.height * shape.width
         return [Float](unsafeUninitializedCapacity: count) { buffer, initialized in
             let target = UnsafeMutableBufferPointer(rebasing: buffer[..<count])
             target.initialize(repeating: 0)

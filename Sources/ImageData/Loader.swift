@@ -14,8 +14,10 @@ public struct UnreadablePicture: Sendable, Equatable {
 
 /// The pictures of one training step. It has no labels: they never reach pretraining.
 public struct ImageBatch: Sendable {
-    /// The numbers [B, C, H, W].
+    /// The numbers [B, C, H, W]; of the first views where the transform makes several.
     public var images: [Float]
+    /// The numbers of the other views, [B, C, H, W] each.
+    public var otherViews: [[Float]]
     /// B, C, H, W.
     public var shape: [Int]
     /// The numbers of the pictures in their source [B].
@@ -139,6 +141,7 @@ struct BatchPlan: Sendable {
         let size = shape.channels * shape.height * shape.width
         var batch = ImageBatch(
             images: [Float](repeating: 0, count: batchSize * size),
+            otherViews: (1..<max(1, transform.views)).map { _ in [Float](repeating: 0, count: batchSize * size) },
             shape: [batchSize, shape.channels, shape.height, shape.width], samples: [], epoch: epoch, step: step,
             unreadable: [])
         let augment = random.child("augment").child(epoch)
@@ -147,10 +150,18 @@ struct BatchPlan: Sendable {
                 order[first + row], epoch: epoch, position: first + row, augment: augment)
             batch.samples.append(sample)
             batch.unreadable += failed
-            batch.images.withUnsafeMutableBufferPointer { images in
-                transform.write(
-                    image, random: augment.child(sample),
-                    into: UnsafeMutableBufferPointer(rebasing: images[(row * size)..<((row + 1) * size)]))
+            let place = row * size..<(row + 1) * size
+            guard transform.views > 1 else {
+                batch.images.withUnsafeMutableBufferPointer {
+                    transform.write(
+                        image, random: augment.child(sample), into: UnsafeMutableBufferPointer(rebasing: $0[place]))
+                }
+                continue
+            }
+            guard let views = transform(image, random: augment.child(sample)) else { continue }
+            batch.images.replaceSubrange(place, with: views[..<size])
+            for view in 1..<transform.views {
+                batch.otherViews[view - 1].replaceSubrange(place, with: views[view * size..<(view + 1) * size])
             }
         }
         return batch

@@ -81,7 +81,9 @@ struct Trainer<Method: PretrainingMethod>: ~Copyable {
             let loaded = try loader.next()
             report.unreadable += loaded.unreadable
             let batch = Batch(
-                images: Tensor(loaded.images, Shape(loaded.shape)), samples: loaded.samples, epoch: loaded.epoch)
+                images: Tensor(loaded.images, Shape(loaded.shape)),
+                otherViews: loaded.otherViews.map { Tensor($0, Shape(loaded.shape)) }, samples: loaded.samples,
+                epoch: loaded.epoch)
             let request = MaskRequest(
                 grid: recipe.grid, samples: loaded.samples, epoch: loaded.epoch, step: loaded.step)
             let plan = try recipe.mask.plan(request, random: maskStream)

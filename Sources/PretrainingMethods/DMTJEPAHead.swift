@@ -1,7 +1,7 @@
-public import Autodiff
-public import RandomStreams
+import Autodiff
+import RandomStreams
 public import RecipeSchema
-public import VisionTransformers
+import VisionTransformers
 
 /// How the tokens of a head attend.
 public enum HeadAttention: String, RecipeEnum {

@@ -1,6 +1,6 @@
 public import Autodiff
 public import ImageMasking
-public import RandomStreams
+import RandomStreams
 public import VisionTransformers
 
 /// I-JEPA's predictor: a narrow transformer that gets the tokens of a context and the positions of a target, and predicts the

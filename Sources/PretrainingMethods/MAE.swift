@@ -41,28 +41,21 @@ public struct MAEOptions: PretrainingOptions {
 /// The masked autoencoder: predict the pixels of hidden patches from the visible ones.
 ///
 /// He, Chen, Xie, Li, Dollár, Girshick, *Masked Autoencoders Are Scalable Vision Learners*, arXiv 2111.06377. With colour-noise
-/// masks it is ColorMAE (arXiv 2407.13036). The loss is the mean over hidden patches of the mean squared error of a patch.
+/// masks it is ColorMAE (arXiv 2407.13036).
 public struct MAE: PretrainingMethod {
     /// Encoder and decoder.
     public var parameters: ParameterStore
     /// The encoder.
     public let encoder: Encoder
-    private let decoder: Decoder
-    let options: MAEOptions
-    let patch: PatchSize
+    private let reconstruction: PixelReconstruction
 
     init(_ options: MAEOptions, _ context: MethodContext) {
         var store = ParameterStore()
         encoder = Encoder(context.encoder, grid: context.grid, adding: &store, random: context.random)
-        let side = context.encoder.patchSize
-        let size = Decoder.Size(
-            width: options.decoderWidth, depth: options.decoderDepth, heads: options.decoderHeads)
-        decoder = Decoder(
-            size, behind: encoder,
-            outputs: context.encoder.channels * side * side, adding: &store, random: context.random)
+        reconstruction = PixelReconstruction(
+            .init(width: options.decoderWidth, depth: options.decoderDepth, heads: options.decoderHeads),
+            behind: encoder, normalizesTarget: options.normPixLoss, adding: &store, random: context.random)
         parameters = store
-        self.options = options
-        patch = PatchSize(side)
     }
 
     /// The reconstruction loss of a batch.
@@ -70,51 +63,22 @@ public struct MAE: PretrainingMethod {
         _ batch: Batch, _ plan: MaskPlan, _ request: StepRequest, on tape: inout Tape
     ) throws -> StepResult {
         guard case .patches(let mask) = plan else { throw MethodError.wrongPlan(method: MAEOptions.name, plan.kind) }
-        let trace = request.trace
         let drop = DropPath.drawn(
             rate: encoder.options.dropPath, depth: encoder.options.depth,
             streams: batch.streams(request.random.child("drop_path")))
         let encoded = encoder(
-            batch.images, visible: mask.visibleRows, parameters, drop: drop, on: &tape, trace: trace)
-        let predicted = decoder(encoded.normed, restore: mask.restoreRows, parameters, on: &tape, trace: trace)
-        let target = target(of: batch.images, engine: tape.engine)
-        let hidden = mask.hiddenFlags
-        let (loss, perPatch) = tape.maskedMeanSquared(predicted, target: target, mask: hidden)
-        if let trace {
-            trace.record("act/target", target)
-            trace.record("act/mask", hidden)
-            trace.record("act/loss_per_patch", perPatch)
-        }
-        let constant = request.wantsConstantLoss ? constantLoss(target, hidden) : nil
-        return StepResult(loss: loss, constantLoss: constant)
+            batch.images, visible: mask.visibleRows, parameters, drop: drop, on: &tape, trace: request.trace)
+        return reconstruction(encoded.normed, of: batch.images, mask, request, parameters, on: &tape)
     }
+}
 
-    /// What a patch is to be predicted as: its pixels, row, column, channel, normalised if so wished. `[B, L, P]`.
-    public func target(of images: Tensor, engine: Engine) -> Tensor {
+extension MAE: PixelReconstructing {
+    /// The decoder's predictions for all patches, visible ones too, as images.
+    public func reconstructed(_ batch: Batch, _ plan: MaskPlan, engine: Engine) throws -> Tensor {
+        let trace = ForwardTrace()
         var tape = Tape(engine: engine, recording: false)
-        let patches = tape.patchify(tape.constant(images), patch: patch, order: .channelsLast)
-        return options.normPixLoss ? tape.normalizedPixels(patches.value) : patches.value
-    }
-
-    /// The loss of predicting, for every hidden patch, the mean hidden patch of the batch.
-    private func constantLoss(_ target: Tensor, _ hidden: Tensor) -> Double {
-        let columns = target.shape[2]
-        var sums = [Double](repeating: 0, count: columns)
-        var squares = 0.0
-        var count = 0
-        target.withUnsafeBuffer { target in
-            hidden.withUnsafeBuffer { hidden in
-                for row in hidden.indices where hidden[row] == 1 {
-                    count += 1
-                    for column in 0..<columns {
-                        let value = Double(target[row * columns + column])
-                        sums[column] += value
-                        squares += value * value
-                    }
-                }
-            }
-        }
-        let n = Double(count)
-        return (squares / n - sums.reduce(0) { $0 + $1 * $1 } / (n * n)) / Double(columns)
+        _ = try loss(batch, plan, StepRequest(random: RandomStream(seed: 0), trace: trace), on: &tape)
+        guard let predicted = trace.points["act/pred"] else { return batch.images }
+        return reconstruction.images(of: predicted, like: batch.images, engine: engine)
     }
 }

@@ -3,4 +3,5 @@ public let pretrainingMethods: [any PretrainingOptions.Type] = [
     MAEOptions.self,
     IJEPAOptions.self,
     DMTJEPAOptions.self,
+    LUTOptions.self,
 ]

@@ -1,4 +1,5 @@
 public import Autodiff
+public import ImageData
 public import ImageMasking
 public import Optimizers
 public import RandomStreams
@@ -9,14 +10,17 @@ public import VisionTransformers
 public struct Batch: Sendable {
     /// Normalised images, `[B, C, H, W]`.
     public var images: Tensor
+    /// Other views of the same pictures, `[B, C, H, W]` each, for methods that ask for them.
+    public var otherViews: [Tensor]
     /// Their dataset numbers.
     public var samples: [Int]
     /// The epoch, from 0.
     public var epoch: Int
 
     /// A batch of images.
-    public init(images: Tensor, samples: [Int], epoch: Int = 0) {
+    public init(images: Tensor, otherViews: [Tensor] = [], samples: [Int], epoch: Int = 0) {
         self.images = images
+        self.otherViews = otherViews
         self.samples = samples
         self.epoch = epoch
     }
@@ -130,6 +134,8 @@ public protocol PretrainingOptions: NamedSection {
     /// Why the loss of an image depends on the others of its batch, so that accumulating smaller batches changes the result; nil
     /// where it does not.
     var batchDependence: String? { get }
+    /// How two views of each picture are to be made; nil for the usual single crop.
+    var twoViews: TwoViewOptions? { get }
     /// Why the method cannot work with an encoder on a grid, a sentence each; checked before any image is read.
     func faults(encoder: EncoderOptions, grid: PatchGrid) -> [String]
     /// A method with initial weights; throws where a file that it needs cannot be used.
@@ -141,6 +147,8 @@ extension PretrainingOptions {
     public static var recipeDefaults: [(path: String, value: JSONValue)] { [] }
     /// It does not.
     public var batchDependence: String? { nil }
+    /// One crop a picture.
+    public var twoViews: TwoViewOptions? { nil }
     /// No fault.
     public func faults(encoder: EncoderOptions, grid: PatchGrid) -> [String] { [] }
     /// The official MAE's.

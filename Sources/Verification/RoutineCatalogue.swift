@@ -26,4 +26,4 @@ struct GoldenRoutine: Sendable {
 let goldenRoutines: [GoldenRoutine] =
     encoderRoutines + maskRoutines + positionRoutines + patchRoutines + scheduleRoutines + pretrainingRoutines
     + multiBlockRoutines + blockMaskRoutines + ijepaRoutines + dmtjepaRoutines + fineTuningRoutines
-    + fileRoutines + dataRoutines + evaluationRoutines
+    + lutRoutines + fileRoutines + dataRoutines + evaluationRoutines

@@ -1,5 +1,6 @@
 import ImageData
 import Pretraining
+import PretrainingMethods
 import VisionTransformers
 
 /// Opens the images that recipes and `--data` name.
@@ -20,9 +21,15 @@ enum DataAccess {
         try data.open(part, cards: cards)
     }
 
-    static func trainingTransform(_ recipe: Recipe) throws -> TrainingTransform {
-        recipe.data.trainingTransform(
-            channels: recipe.model.channels, normalization: try constants(recipe))
+    static func trainingTransform(_ recipe: Recipe) throws -> any ImageTransform {
+        let (data, channels) = (recipe.data, recipe.model.channels)
+        let constants = try constants(recipe)
+        guard let views = recipe.method.twoViews else {
+            return data.trainingTransform(channels: channels, normalization: constants)
+        }
+        return TwoViewTransform(
+            shape: (channels, data.imageSize.height, data.imageSize.width), options: views, flip: data.flip,
+            normalization: constants)
     }
 
     static func evaluationTransform(_ recipe: Recipe) throws -> EvaluationTransform {

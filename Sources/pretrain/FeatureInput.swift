@@ -68,7 +68,9 @@ struct FeatureInput: ParsableArguments {
     ) throws -> FeatureTable {
         let source = try DataAccess.source(subject.recipe.data, part)
         let transform = try DataAccess.evaluationTransform(subject.recipe)
-        if kind == .rawPixels { return try SourceFeatures.rawPixels(source, transform: transform, threads: threads ?? 2) }
+        if kind == .rawPixels {
+            return try SourceFeatures.rawPixels(source, transform: transform, threads: threads ?? 2)
+        }
         let engine = try Engine(threads: threads ?? ProcessInfo.processInfo.activeProcessorCount)
         let (encoder, parameters) =
             kind == .pretrained

@@ -1,5 +1,5 @@
 import Autodiff
-public import ImageMasking
+import ImageMasking
 
 /// Rows of a batch of contexts and targets. Contexts come context by context, in each image by image; pairs of a target and a
 /// context target by target, then context, then image: row (t·nE + e)·B + b.

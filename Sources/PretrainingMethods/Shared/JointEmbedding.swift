@@ -1,6 +1,6 @@
-public import Autodiff
+import Autodiff
 public import ImageMasking
-public import RandomStreams
+import RandomStreams
 public import RecipeSchema
 public import VisionTransformers
 

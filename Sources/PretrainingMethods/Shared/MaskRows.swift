@@ -10,6 +10,13 @@ extension PatchMask {
     /// The place of each patch in visible + hidden, `[B, L]`.
     public var restoreRows: RowIndices { RowIndices(restore, batch: imageCount, count: grid.count) }
 
+    /// 1 for a patch that is not among `visible` of its image, 0 for one that is, `[B, L]`.
+    func hiddenFlags(keeping visible: RowIndices) -> Tensor {
+        var flags = [Float](repeating: 1, count: imageCount * grid.count)
+        for image in 0..<imageCount { for patch in visible[image] { flags[image * grid.count + Int(patch)] = 0 } }
+        return Tensor(flags, [imageCount, grid.count])
+    }
+
     /// 1 for a hidden patch, 0 for a visible one, `[B, L]`.
     public var hiddenFlags: Tensor {
         Tensor(restore.map { $0 >= Int32(visibleCount) ? 1 : 0 }, [imageCount, grid.count])
@@ -20,10 +27,13 @@ extension PatchMask {
 public enum MethodError: Error, Sendable, CustomStringConvertible {
     /// The mask plan is of a kind that the method cannot use.
     case wrongPlan(method: String, MaskPlan.Kind)
+    /// The batch is not one that the method can use.
+    case unusableBatch(method: String, reason: String)
 
     /// The reason in one sentence.
     public var description: String {
         switch self {
+        case .unusableBatch(let method, let reason): "method \"\(method)\" cannot use the batch: \(reason)"
         case .wrongPlan(let method, let kind): "method \"\(method)\" cannot use a plan of \(kind.rawValue)"
         }
     }

@@ -1,0 +1,174 @@
+import Autodiff
+import Checkpoints
+import ImageData
+import ImageMasking
+import Optimizers
+import PretrainingMethods
+import RandomStreams
+import RecipeSchema
+import VisionTransformers
+
+/// LUT: whole training cases, the operations of its views, its schedules.
+let lutRoutines: [GoldenRoutine] = [
+    GoldenRoutine(["lut"], "model", unmaskedTokens),
+    GoldenRoutine(["lut"], "aux-view-operations", viewOperations),
+    GoldenRoutine(["lut"], "aux-schedules", lutSchedules),
+]
+
+/// Forward values, losses, gradients, running statistics, and optimiser steps with the teacher behind them.
+///
+/// Unlike MAE's cases, loss and gradients are means over the micro-batches of a step.
+private func unmaskedTokens(_ golden: GoldenCase, _ engine: Engine) throws -> GoldenOutcome {
+    let train = "recipe.train."
+    let accumulate = Int(golden.number(train + "accumulate", default: 1))
+    let prefixes = (0..<accumulate).map { accumulate == 1 ? "" : "\($0)/" }
+    let views = try prefixes.map { prefix in
+        try (golden.engineTensor("in/\(prefix)view1"), golden.engineTensor("in/\(prefix)view2"))
+    }
+    let shape = views[0].0.shape
+    let encoder = try golden.section("recipe.model", as: EncoderOptions.self)
+    let options = try golden.section("recipe.method", as: LUTOptions.self, without: ["name"])
+    let grid = encoder.grid(height: shape[2], width: shape[3])
+    var method = options.makeMethod(MethodContext(encoder: encoder, grid: grid, random: RandomStream(seed: 0)))
+    try load("w/", of: golden, into: &method.parameters)
+    var state = method.state
+    for name in state.keys where name.hasPrefix("teacher/") { state[name] = try golden.engineTensor(name) }
+    for name in state.keys where !name.hasPrefix("teacher/") {
+        if golden.tensors["w/\(name)"] != nil { state[name] = try golden.engineTensor("w/\(name)") }
+    }
+    method.state = state
+
+    let visible = grid.visibleCount(ratio: try golden.number("recipe.mask.ratio"))
+    let plans = try prefixes.map { prefix in
+        PatchMask(
+            grid: grid, scores: try golden.tensor("draw/\(prefix)noise").floats(), keepingHighest: false,
+            visibleCount: visible)
+    }
+    let rate = try golden.number(train + "learning_rate")
+    let betas = (try? golden.value(train + "betas"))?.array?.compactMap(\.double) ?? [0.9, 0.95]
+    let initial = method
+    var optimizer = AdamW(
+        for: method.parameters, beta1: betas[0], beta2: betas[1], epsilon: golden.number(train + "eps", default: 1e-8),
+        weightDecay: golden.number(train + "weight_decay", default: 0), treatment: initial.treatment(of:))
+    let total = Int(golden.number(train + "ema_total_steps", default: 10))
+    var outcome = GoldenOutcome()
+    var losses: [Double] = []
+    var momenta: [Double] = []
+    for step in 0..<Int(golden.number(train + "trace_steps", default: 5)) {
+        var gradients = Gradients(for: method.parameters)
+        var mean = 0.0
+        for (part, plan) in plans.enumerated() {
+            let trace = step == 0 ? ForwardTrace() : nil
+            var tape = Tape(engine: engine)
+            let batch = Batch(
+                images: views[part].0, otherViews: [views[part].1], samples: Array(0..<views[part].0.shape[0]))
+            let result = try method.loss(
+                batch, .patches(plan), StepRequest(random: RandomStream(seed: 0), trace: trace), on: &tape)
+            mean += Double(result.loss.value.item) / Double(accumulate)
+            if let trace {
+                let place = accumulate == 1 ? "loss" : "loss/\(part)"
+                for (name, tensor) in trace.points {
+                    let name = name.hasPrefix("loss/") ? "\(place)/\(name.dropFirst(5))" : name
+                    outcome.values[name] = GoldenValue(tensor)
+                }
+                outcome.values[place] = GoldenValue([result.loss.value.item], [])
+            }
+            tape.gradients(of: result.loss, cotangent: Tensor([1 / Float(accumulate)], []), adding: &gradients)
+        }
+        if step == 0 {
+            outcome.values["loss"] = GoldenValue([mean], [])
+            for entry in method.parameters.entries {
+                outcome.values["grad/\(entry.name)"] = gradients[entry.name].map { GoldenValue($0) }
+            }
+            for (name, tensor) in method.state where !name.hasPrefix("teacher/") {
+                outcome.values["buffer/\(name)"] = GoldenValue(tensor)
+            }
+        }
+        losses.append(mean)
+        optimizer.update(&method.parameters, gradients, learningRate: rate, on: engine)
+        let progress = TrainingProgress(step: step, stepsPerEpoch: total, epochs: 1, accumulate: accumulate)
+        momenta.append(
+            LUT.momentum(
+                from: options.emaMomentum, at: (step + 1) * accumulate - 1, of: total * accumulate))
+        method.finishStep(progress, engine: engine)
+    }
+    outcome.values["trace/loss"] = GoldenValue(losses, [losses.count])
+    outcome.values["trace/ema_decay"] = GoldenValue(momenta, [momenta.count])
+    for entry in method.parameters.entries {
+        outcome.values["after/\(entry.name)"] = method.parameters[entry.name].map { GoldenValue($0) }
+    }
+    for (name, tensor) in method.state { outcome.values["after/\(name)"] = GoldenValue(tensor) }
+    return outcome
+}
+
+/// The operations on one picture `[3, H, W]` of bytes.
+private func viewOperations(_ golden: GoldenCase) throws -> GoldenOutcome {
+    let stored = try golden.tensor("in/image")
+    let (height, width) = (stored.shape[1], stored.shape[2])
+    let planar = stored.bytes
+    func interleaved<Number>(_ planar: [Number]) -> [Number] {
+        (0..<height * width).flatMap { pixel in (0..<3).map { planar[$0 * height * width + pixel] } }
+    }
+    func separated<Number>(_ pixels: [Number]) -> [Number] {
+        (0..<3).flatMap { channel in (0..<height * width).map { pixels[3 * $0 + channel] } }
+    }
+    let bytes = interleaved(planar)
+    let values = bytes.map { Float($0) / 255 }
+    var outcome = GoldenOutcome()
+    func add(_ name: String, _ change: (inout [Float]) -> Void) {
+        var changed = values
+        change(&changed)
+        outcome.values["out/\(name)"] = GoldenValue(separated(changed), stored.shape)
+    }
+    func addBytes(_ name: String, _ change: (inout [UInt8]) -> Void) {
+        var changed = bytes
+        change(&changed)
+        outcome.values["out/\(name)"] = GoldenValue(separated(changed), stored.shape)
+    }
+    let picture = DecodedImage(height: height, width: width, channels: 3, samples: .uint8(bytes))
+    let pad = try golden.integer("recipe.pad")
+    for (index, crop) in (try golden.value("recipe.crops").array ?? []).enumerated() {
+        guard let place = crop.array?.compactMap(\.int), place.count == 3 else {
+            throw GoldenError("recipe.crops is not a list of three integers each")
+        }
+        let view = TwoViewTransform.reflected(
+            picture, pad: pad, top: place[0], left: place[1], height: height, width: width, mirrored: place[2] == 1)
+        outcome.values["out/crop/\(index)"] = GoldenValue(separated(view.bytes()), stored.shape)
+    }
+    let threshold = try golden.integer("recipe.solarize_threshold")
+    addBytes("solarize") { ColourOperations.solarize(&$0, threshold: threshold) }
+    addBytes("grayscale") { ColourOperations.grayscale(&$0) }
+    func factor(_ name: String) throws -> Float { Float(try golden.number("recipe.\(name)")) }
+    let (brightness, contrast, saturation) = (
+        try factor("brightness"), try factor("contrast"), try factor("saturation")
+    )
+    add("brightness") { ColourOperations.brightness(&$0, factor: brightness) }
+    add("contrast") { ColourOperations.contrast(&$0, factor: contrast, channels: 3) }
+    add("saturation") { ColourOperations.saturation(&$0, factor: saturation) }
+    let shifts = try golden.value("recipe.hue").array?.compactMap(\.double) ?? []
+    for (name, shift) in zip(["hue_plus", "hue_minus"], shifts) {
+        add(name) { ColourOperations.hue(&$0, shift: Float(shift)) }
+    }
+    for (index, sigma) in (try golden.value("recipe.blur_sigma").array?.compactMap(\.double) ?? []).enumerated() {
+        add("blur/\(index)") { ColourOperations.blur(&$0, sigma: sigma, height: height, width: width, channels: 3) }
+    }
+    return outcome
+}
+
+/// The teacher's momentum and the learning rate by micro-batch, and the two rules for scaling a base rate.
+private func lutSchedules(_ golden: GoldenCase) throws -> GoldenOutcome {
+    let epochs = try golden.integer("recipe.epochs")
+    let steps = try golden.integer("recipe.steps_per_epoch")
+    let start = try golden.number("recipe.ema_momentum")
+    let momenta = (0..<epochs * steps).map { LUT.momentum(from: start, at: $0, of: epochs * steps) }
+    let schedule = LearningRateSchedule(
+        peak: try golden.number("recipe.learning_rate"), minimum: try golden.number("recipe.min_learning_rate"),
+        epochs: Double(epochs), warmupEpochs: try golden.number("recipe.warmup_epochs"))
+    let rates = (0..<epochs * steps).map { schedule.rate(at: Double($0) / Double(steps)) }
+    let batches = [256.0, 1024, 4096]
+    let scaled = batches.map { 1.5e-4 * $0.squareRoot() / 4 } + batches.map { 1.5e-4 * $0 / 256 }
+    return GoldenOutcome([
+        "out/ema_decay": GoldenValue(momenta, [momenta.count]), "out/learning_rate": GoldenValue(rates, [rates.count]),
+        "out/scaled_rate": GoldenValue(scaled, [scaled.count]),
+    ])
+}
