@@ -26,8 +26,9 @@ extension Recipe {
         }
         let method = type(of: method)
         let strategy = type(of: mask)
-        if !method.masks.contains(strategy.kind) {
-            let right = maskingStrategies.filter { method.masks.contains($0.kind) }.map { "\"\($0.name)\"" }
+        if !self.method.acceptedMasks.contains(strategy.kind) {
+            let accepted = self.method.acceptedMasks
+            let right = maskingStrategies.filter { accepted.contains($0.kind) }.map { "\"\($0.name)\"" }
             fault(
                 "mask.strategy",
                 "method \"\(method.name)\" cannot use \"\(strategy.name)\"; it takes \(right.joined(separator: ", "))")

@@ -124,6 +124,8 @@ public protocol PretrainingOptions: NamedSection {
     associatedtype Method: PretrainingMethod
     /// The kinds of mask plan that it can use.
     static var masks: Set<MaskPlan.Kind> { get }
+    /// The kinds of mask plan that it can use with these options.
+    var acceptedMasks: Set<MaskPlan.Kind> { get }
     /// The values that other sections of a recipe take for this method where the recipe does not say, such as
     /// `("model.class_token", false)`.
     static var recipeDefaults: [(path: String, value: JSONValue)] { get }
@@ -143,6 +145,8 @@ public protocol PretrainingOptions: NamedSection {
 }
 
 extension PretrainingOptions {
+    /// All of its kinds.
+    public var acceptedMasks: Set<MaskPlan.Kind> { Self.masks }
     /// The defaults of the sections themselves.
     public static var recipeDefaults: [(path: String, value: JSONValue)] { [] }
     /// It does not.

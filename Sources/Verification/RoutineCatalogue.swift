@@ -25,5 +25,5 @@ struct GoldenRoutine: Sendable {
 /// Every computation that is known.
 let goldenRoutines: [GoldenRoutine] =
     encoderRoutines + maskRoutines + positionRoutines + patchRoutines + scheduleRoutines + pretrainingRoutines
-    + multiBlockRoutines + blockMaskRoutines + ijepaRoutines + dmtjepaRoutines + fineTuningRoutines
-    + lutRoutines + fileRoutines + dataRoutines + evaluationRoutines
+    + mfmRoutines + multiBlockRoutines + blockMaskRoutines + ijepaRoutines + dmtjepaRoutines + lutRoutines
+    + fineTuningRoutines + fileRoutines + dataRoutines + evaluationRoutines
