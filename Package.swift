@@ -129,7 +129,8 @@ let package = Package(
         tests(
             "PretrainingMethodsTests",
             needs: [
-                "Autodiff", "ImageMasking", "PretrainingMethods", "RandomStreams", "RecipeSchema", "VisionTransformers",
+                "Autodiff", "ImageMasking", "Optimizers", "PretrainingMethods", "RandomStreams", "RecipeSchema",
+                "VisionTransformers",
             ]),
         tests(
             "PretrainingTests",

@@ -21,6 +21,16 @@ import Testing
         #expect(schedule.rate(at: 9.5) == 2)
     }
 
+    @Test func aCosineOverTheWholeRunHasFallenWhenTheWarmUpEndsAndLagsByAStep() {
+        let schedule = WholeRunCosine(peak: 2, minimum: 0.5, warmupStart: 1, warmupSteps: 4, steps: 16)
+        // Steps 0 and 1 both use the rate of update 0.
+        #expect([0, 1, 2, 4].map { schedule.value(at: $0) } == [1, 1, 1.25, 1.75])
+        let atWarmUp = 0.5 + 0.75 * (1 + cos(Double.pi / 4))
+        #expect(abs(schedule.value(at: 5) - atWarmUp) < 1e-15 && atWarmUp < 1.8)
+        #expect(abs(schedule.value(at: 9) - 1.25) < 1e-15)
+        #expect(schedule.value(at: 17) == 0.5 && schedule.value(at: 100) == 0.5)
+    }
+
     private struct Case: Decodable {
         struct Schedule: Decodable {
             var micro_batches_per_epoch: Int

@@ -34,7 +34,7 @@ struct RecipeTests {
         #expect(recipe.name == folder + file)
     }
 
-    @Test func sixteenRecipesAreShipped() { #expect(Self.shipped.count == 16) }
+    @Test func twentyRecipesAreShipped() { #expect(Self.shipped.count == 20) }
 
     @Test func theResolvedRecipeReadsBack() throws {
         let recipe = try TinyRun.recipe()
@@ -63,6 +63,21 @@ struct RecipeTests {
         #expect(faults("model.channels=1").contains { $0.contains("3 numbers for model.channels 1") })
         #expect(faults("mask.strategy=colour").first?.contains("did you mean \"color\"?") == true)
         #expect(faults("name=../escape").first?.contains("allowed is 1 to 100 letters") == true)
+    }
+
+    @Test func aMethodHasItsOwnDefaultsForOtherSections() throws {
+        let text = """
+            {"palimpsest": 1, "name": "m", "data": {"source": {"kind": "procedural"}, "image_size": 32},
+             "model": {"qkv_bias": "qkv"}, "mask": {"radius": 3}, "method": {"name": "mfm"}, "train": {"warmup_epochs": 2}}
+            """
+        let recipe = try Recipe.parse(Array(text.utf8))
+        #expect(recipe.model.position == .learned && recipe.model.qkvBias == .all)
+        #expect((recipe.mask as? FrequencyMasking)?.radius == 3)
+        #expect(recipe.train.schedule == .mfmCosine && recipe.train.warmupEpochs == 2 && recipe.train.clipNorm == 3)
+        #expect {
+            try Recipe.parse(Array(text.utf8), set: ["method.pretext=sr"])
+        } throws: { "\($0)".contains("method \"mfm\" cannot use \"frequency\"; it takes \"none\"") }
+        _ = try Recipe.parse(Array(text.utf8), set: ["method.pretext=sr", #"mask={"strategy":"none"}"#])
     }
 
     @Test func severalFaultsComeTogether() {

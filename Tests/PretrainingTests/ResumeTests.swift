@@ -1,8 +1,10 @@
 import Autodiff
+import Checkpoints
 import Foundation
 import Pretraining
 import RecipeSchema
 import Testing
+import VisionTransformers
 
 /// A run stopped anywhere and resumed is the run that was never stopped, to the last bit.
 struct ResumeTests {
@@ -68,6 +70,29 @@ struct ResumeTests {
         let recipe = try TinyRun.recipe()
         #expect(try TinyRun.recipe("train.max_steps=4", "log.keep=1").forbiddenChanges(from: recipe) == [])
         #expect(try TinyRun.recipe("mask.ratio=0.25").forbiddenChanges(from: recipe) == ["mask.ratio"])
+    }
+
+    /// Methods that draw inside the model, and encoders that timm cannot hold.
+    @Test(arguments: [
+        [#"mask={"strategy":"frequency","radius":3}"#, "model.relative_position_bias=per_block"],
+        [#"mask={"strategy":"none"}"#, "method.pretext=denoise", "model.qkv_bias=qv", "model.layer_scale=0.1"],
+    ])
+    func otherMethodsResumeTheSame(changes: [String]) throws {
+        let all = ["method.name=mfm", "method.decoder_depth=0"] + changes
+        let recipe = try Recipe.parse(Array(TinyRun.text.utf8), set: all)
+        let (whole, halved) = (try TinyRun(), try TinyRun())
+        try whole.train(recipe)
+        try halved.train(try Recipe.parse(Array(TinyRun.text.utf8), set: all + ["train.max_steps=4"]))
+        try halved.train(recipe, .resumed)
+        #expect(try whole.finalDigests() == halved.finalDigests())
+        let file = try EncoderFile(path: whole.folder.encoderFile)
+        let names = file.encoder.parameterNames(in: file.parameters)
+        #expect(names.count == file.parameters.entries.count && names.allSatisfy { $0.hasPrefix("encoder.") })
+        let stored = try Safetensors.read(whole.folder.encoderFile)
+        #expect(stored["blocks.0.attn.qkv.weight"] != nil && !stored.names.contains { $0.hasPrefix("encoder.") })
+        #expect((stored.metadata["not_timm"] == nil) == (file.encoder.options.relativePositionBias == .none))
+        let trained = try Safetensors.read(whole.folder.path + "/checkpoints/step-00000009/model.safetensors")
+        for name in names { #expect(file.parameters[name]?.array == trained[name]?.floats(), "\(name)") }
     }
 
     @Test func anotherSeedGivesOtherBits() throws {
