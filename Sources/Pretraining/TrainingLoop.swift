@@ -21,6 +21,7 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
     private var clock = SpeedClock()
     private var lastCheckpoint: Int?
     private var listed = Set<Int>()
+    private let health: HealthMonitor?
 
     init(
         _ job: TrainingJob, _ method: Method, source: any ImageSource, transform: any ImageTransform, log: Logger
@@ -57,6 +58,7 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
         self.state = state
         self.lastCheckpoint = lastCheckpoint
         self.trainer = trainer
+        health = HealthMonitor(job.recipe, source: source, stepsPerEpoch: steps, engine: job.engine)
         stepsPerEpoch = steps
         lastStep = min(steps * train.epochs, train.maxSteps ?? Int.max)
         explain(source)
@@ -88,9 +90,11 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
     ) throws -> TrainingJob.Outcome {
         let limit = job.untilEpoch.map { min($0 * stepsPerEpoch, lastStep) } ?? lastStep
         defer { loader.stop() }
+        if state.step == 0 { try checkHealth(onRow) }
         clock.restart(waited: loader.waitedSeconds)
         while state.step < limit {
             try takeStep(onRow)
+            if health?.isDue(after: state.step, of: lastStep) ?? false { try checkHealth(onRow) }
             onProgress(progress)
             if let number = stop?.number {
                 try save()
@@ -100,6 +104,19 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
         }
         try save()
         return limit < lastStep ? .reachedEpoch(limit / stepsPerEpoch) : .finished
+    }
+
+    /// Looks at the features of the probe pictures; an alarm warns.
+    private mutating func checkHealth(_ onRow: (JSONValue) -> Void) throws {
+        guard let figures = health?.figures(trainer.method.encoder, trainer.method.encoderParameters) else { return }
+        let warmup = job.recipe.train.warmupEpochs * Double(stepsPerEpoch)
+        let verdict = state.health.verdict(figures, afterWarmup: Double(state.step) >= warmup)
+        if let verdict { log.warning("health at step \(state.step): \(verdict)") }
+        let row = JSONValue.object(
+            [("kind", JSONValue("health")), ("step", JSONValue(state.step))] + figures.members
+                + [("verdict", verdict.map { JSONValue($0) } ?? .null)])
+        try metrics.append(row)
+        onRow(row)
     }
 
     private mutating func takeStep(_ onRow: (JSONValue) -> Void) throws {
@@ -119,6 +136,11 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
         state.epochSteps += 1
         clock.add(images: job.recipe.train.effectiveBatch, loss: report.loss)
         if isLogged {
+            if let constant = report.constantLoss,
+                let verdict = state.health.verdict(loss: report.loss, constant: constant)
+            {
+                log.warning("health at step \(number): \(verdict)")
+            }
             let row = stepRow(report)
             try metrics.append(row)
             onRow(row)

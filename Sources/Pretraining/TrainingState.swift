@@ -17,11 +17,14 @@ struct TrainingState: Equatable {
     var recipe = ""
     /// Digest of the data.
     var data = ""
+    /// What health checks have shown so far.
+    var health = HealthHistory()
 
     var json: JSONValue {
         .object([
             ("step", JSONValue(step)), ("epoch_loss", JSONValue(epochLoss)), ("epoch_steps", JSONValue(epochSteps)),
-            ("recipe", JSONValue(recipe)), ("data", JSONValue(data)), ("version", JSONValue(palimpsestVersion)),
+            ("recipe", JSONValue(recipe)), ("data", JSONValue(data)),
+            ("health", health.json), ("version", JSONValue(palimpsestVersion)),
         ])
     }
 
@@ -29,13 +32,15 @@ struct TrainingState: Equatable {
 
     init?(_ json: JSONValue) {
         guard let step = json["step"]?.int, let loss = json["epoch_loss"]?.double, let steps = json["epoch_steps"]?.int,
-            let recipe = json["recipe"]?.string, let data = json["data"]?.string
+            let recipe = json["recipe"]?.string, let data = json["data"]?.string,
+            let health = json["health"].flatMap({ HealthHistory($0) })
         else { return nil }
         self.step = step
         epochLoss = loss
         epochSteps = steps
         self.recipe = recipe
         self.data = data
+        self.health = health
     }
 }
 

@@ -26,4 +26,4 @@ struct GoldenRoutine: Sendable {
 let goldenRoutines: [GoldenRoutine] =
     encoderRoutines + maskRoutines + positionRoutines + patchRoutines + scheduleRoutines + pretrainingRoutines
     + mfmRoutines + multiBlockRoutines + blockMaskRoutines + ijepaRoutines + dmtjepaRoutines + lutRoutines
-    + fineTuningRoutines + fileRoutines + dataRoutines + evaluationRoutines
+    + diagnosticRoutines + fineTuningRoutines + fileRoutines + dataRoutines + evaluationRoutines

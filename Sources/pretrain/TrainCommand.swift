@@ -137,7 +137,7 @@ struct TrainingOutput: ParsableArguments {
             onRow: { row in
                 if json { FileHandle.standardOutput.write(Data((row.text() + "\n").utf8)) }
                 if shows { line.clear() }
-                if shows, !line.isActive || row["kind"]?.string == "epoch" { logger.info("\(summary(row))") }
+                if shows, !line.isActive || row["kind"]?.string != "step" { logger.info("\(summary(row))") }
             },
             onProgress: { progress in if shows { line.show(text(progress)) } })
         if shows { line.clear() }
@@ -155,6 +155,11 @@ struct TrainingOutput: ParsableArguments {
         if row["kind"]?.string == "epoch" {
             return "epoch \(row["epoch"]?.int ?? 0) done: mean loss \(number("loss", "%.4f")), "
                 + "\(number("images_per_s", "%.0f")) images/s, \(spoken(seconds: row["seconds"]?.double ?? 0))"
+        }
+        if row["kind"]?.string == "health" {
+            return "features: \(number("covariance_rank", "%.1f")) directions, RankMe \(number("rankme", "%.1f")), "
+                + "mean cosine \(number("mean_cosine", "%.2f")), relative variance "
+                + "\(number("relative_variance", "%.2g"))"
         }
         let constant = row["constant_loss"] == nil ? "" : " (best constant \(number("constant_loss", "%.4f")))"
         return

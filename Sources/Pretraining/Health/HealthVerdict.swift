@@ -1,0 +1,114 @@
+import Evaluation
+import Foundation
+import RecipeSchema
+
+/// The figures of one health check: how the features of the probe pictures spread, without labels.
+struct HealthFigures: Sendable, Equatable {
+    /// RankMe of the features.
+    var rankMe: Double
+    /// Entropy rank of their covariance.
+    var covarianceRank: Double
+    /// Deviation of unit-length features times √d.
+    var unitDeviation: Double
+    /// Mean cosine between the features of different pictures.
+    var meanCosine: Double
+    /// tr Σ / (tr Σ + ‖mean‖²).
+    var relativeVariance: Double
+
+    init(_ table: FeatureTable) {
+        let spectrum = FeatureSpectrum(
+            table.features.map { Double($0) }, rows: table.count, width: table.dimension)
+        rankMe = spectrum.rankMe
+        covarianceRank = spectrum.covarianceRank
+        unitDeviation = spectrum.unitDeviation
+        meanCosine = spectrum.meanCosine
+        relativeVariance = spectrum.relativeVariance
+    }
+
+    /// All features are one: collapsed, whatever the loss says.
+    var isConstant: Bool { relativeVariance < 1e-3 || (unitDeviation < 0.02 && meanCosine > 0.999) }
+
+    var members: [(String, JSONValue)] {
+        [
+            ("rankme", JSONValue(rankMe)), ("covariance_rank", JSONValue(covarianceRank)),
+            ("unit_deviation", JSONValue(unitDeviation)), ("mean_cosine", JSONValue(meanCosine)),
+            ("relative_variance", JSONValue(relativeVariance)),
+        ]
+    }
+}
+
+/// What a run's health checks have shown so far: what alarms compare with. Part of every checkpoint, so that a resumed run warns
+/// at the same steps.
+///
+/// Thresholds are ours, from sets of features that were made to collapse; an alarm warns and never stops a run.
+struct HealthHistory: Sendable, Equatable {
+    /// The covariance rank before the first step.
+    var initialRank: Double?
+    /// The largest covariance rank so far.
+    var largestRank = 0.0
+    /// Checks in a row with constant features.
+    var constantChecks = 0
+    /// Checks in a row with too few directions.
+    var narrowChecks = 0
+    /// The largest loss of the best constant so far.
+    var largestConstant = 0.0
+
+    init() {}
+
+    /// The sentence of an alarm, or nil: takes the figures of a check in. Ranks count only `afterWarmup`.
+    mutating func verdict(_ figures: HealthFigures, afterWarmup: Bool) -> String? {
+        defer { largestRank = max(largestRank, figures.covarianceRank) }
+        guard let initialRank else {
+            initialRank = figures.covarianceRank
+            return nil
+        }
+        constantChecks = figures.isConstant ? constantChecks + 1 : 0
+        let isNarrow =
+            afterWarmup
+            && (figures.covarianceRank < 0.8 * initialRank || figures.covarianceRank < 0.5 * largestRank)
+        narrowChecks = isNarrow ? narrowChecks + 1 : 0
+        if constantChecks >= 2 {
+            return "collapsed: all pictures get the same features (relative variance "
+                + String(format: "%.1e", figures.relativeVariance)
+                + "); whatever the loss says, nothing is being learnt. Lower the learning rate, or slow the teacher "
+                + "(a momentum nearer to 1)"
+        }
+        if narrowChecks >= 2 {
+            return String(
+                format:
+                    "narrowing: the features vary in %.1f directions, against %.1f before training and %.1f at best; "
+                    + "part of the representation is collapsing. Probe an earlier checkpoint, lower the learning rate",
+                figures.covarianceRank, initialRank, largestRank)
+        }
+        return nil
+    }
+
+    /// The sentence of the alarm for a target that died, or nil: the loss is small because there is nothing left to predict.
+    mutating func verdict(loss: Double, constant: Double) -> String? {
+        largestConstant = max(largestConstant, constant)
+        guard loss <= 0.05 * constant, constant < 0.5 * largestConstant else { return nil }
+        return String(
+            format:
+                "trivial solution: the loss %.4f is small because the targets hardly differ any more (best constant "
+                + "%.4f, once %.4f). Slow the teacher, lower the learning rate", loss, constant, largestConstant)
+    }
+
+    var json: JSONValue {
+        .object([
+            ("initial_rank", initialRank.map { JSONValue($0) } ?? .null), ("largest_rank", JSONValue(largestRank)),
+            ("constant_checks", JSONValue(constantChecks)), ("narrow_checks", JSONValue(narrowChecks)),
+            ("largest_constant", JSONValue(largestConstant)),
+        ])
+    }
+
+    init?(_ json: JSONValue) {
+        guard let rank = json["largest_rank"]?.double, let constant = json["constant_checks"]?.int,
+            let narrow = json["narrow_checks"]?.int, let largest = json["largest_constant"]?.double
+        else { return nil }
+        initialRank = json["initial_rank"]?.double
+        largestRank = rank
+        constantChecks = constant
+        narrowChecks = narrow
+        largestConstant = largest
+    }
+}
