@@ -12,11 +12,13 @@ extension ParameterStore {
             other.entries.count >= entries.count && other.entries.prefix(entries.count).elementsEqual(entries),
             "blend: the other store does not begin with the same parameters")
         let count = flatCount
-        // 1 − share is exact for the small shares of slow averages, so that equal numbers stay equal.
+        // Two factors that add up to exactly 1, so that equal numbers stay equal however often this is done.
+        let kept = 1 - share
+        let taken = 1 - kept
         withUnsafeMutableBuffer { own in
             other.flat.withUnsafeBuffer { source in
                 guard let own = own.baseAddress, let source = source.baseAddress else { return }
-                pal_scale_add(engine.handle, count, own, 1 - share, source, share, own)
+                pal_scale_add(engine.handle, count, own, kept, source, taken, own)
             }
         }
     }

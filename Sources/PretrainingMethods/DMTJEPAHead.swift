@@ -16,7 +16,7 @@ public enum HeadAttention: String, RecipeEnum {
 /// On the context side it stands between encoder and predictor. On the target side, run on a moving average of its parameters,
 /// it makes one vector of the neighbours of each cell. It has the encoder's width and heads, biases everywhere and four times
 /// the width inside (arXiv 2405.17995; `local_agg_head.py`).
-public struct DMTJEPAHead: Sendable {
+struct DMTJEPAHead: Sendable {
     private let blocks: [Block]
     private let norm: NormParameters
 

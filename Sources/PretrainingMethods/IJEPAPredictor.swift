@@ -1,13 +1,13 @@
-public import Autodiff
-public import ImageMasking
+import Autodiff
+import ImageMasking
 import RandomStreams
-public import VisionTransformers
+import VisionTransformers
 
 /// I-JEPA's predictor: a narrow transformer that gets the tokens of a context and the positions of a target, and predicts the
 /// features of the target's cells.
 ///
 /// Names below `predictor.` are the official ones. Its blocks have four times their width inside, whatever the encoder has.
-public struct IJEPAPredictor: Sendable {
+struct IJEPAPredictor: Sendable {
     private let width: Int
     private let embedding: LinearParameters
     private let maskToken: ParameterID
@@ -45,7 +45,7 @@ public struct IJEPAPredictor: Sendable {
     /// Predictions for every pair of a target and a context, `[nP·nE·B, Kt, D]`, from context tokens `[nE·B, Kc, D]`.
     ///
     /// Each pair is a sequence of its own, so targets never see each other.
-    public func callAsFunction(
+    func callAsFunction(
         _ tokens: Variable, _ mask: BlockMask, _ store: ParameterStore, on tape: inout Tape,
         trace: ForwardTrace? = nil
     ) -> Variable {

@@ -93,20 +93,21 @@ struct CommandTests {
         #expect(try pretrain("doctor", "--json").output.contains("\"instruction_set\""))
     }
 
-    @Test(arguments: ["random", "color", "block", "multiblock"])
+    @Test(arguments: ["random", "color", "block", "multiblock", "frequency"])
     func everyStrategyCanBeLookedAt(strategy: String) throws {
         let home = try TemporaryFolder()
         let recipe = home.path + "/recipe.json"
         let text = """
             {"palimpsest": 1, "name": "look", "data": {"source": {"kind": "procedural"}, "image_size": 32},
+             "method": {"name": "\(strategy == "multiblock" ? "ijepa" : "mae")"},
              "mask": {"strategy": "\(strategy)"\(strategy == "multiblock" ? ", \"min_keep\": 4" : "")}}
             """
         try Data(text.utf8).write(to: URL(fileURLWithPath: recipe))
         let picture = home.path + "/masks.png"
         let result = try pretrain("masks", "--recipe", recipe, "--json", "--count", "40", "--output", picture)
-        // The default method of a recipe cannot use contexts and targets: that is said, and nothing is drawn.
-        guard strategy != "multiblock" else {
-            #expect(result.code == 64 && result.errors.contains("cannot use \"multiblock\""))
+        // A method that cannot use a strategy is a fault of the recipe: nothing is drawn.
+        guard strategy != "frequency" else {
+            #expect(result.code == 64 && result.errors.contains("cannot use \"frequency\""))
             return
         }
         #expect(result.code == 0, "\(result.errors)")
@@ -117,6 +118,6 @@ struct CommandTests {
 
     @Test func theSchemaIsJSON() throws {
         let schema = try JSONParser.parse(try pretrain("recipes", "schema").output)
-        #expect(schema["properties"]?["mask"]?["oneOf"]?.array?.count == 4)
+        #expect(schema["properties"]?["mask"]?["oneOf"]?.array?.count == 6)
     }
 }

@@ -53,7 +53,8 @@ struct JointEmbeddingTests {
         let batch = Batch(images: images, samples: Array(0..<images.shape[0]))
         let request = StepRequest(random: RandomStream(seed: 7), wantsConstantLoss: true, trace: trace)
         let result = try method.loss(batch, .blocks(mask), request, on: &tape)
-        #expect(result.indicators.allSatisfy { $0.value.isFinite && $0.value > 0 })
+        // One image alone has no spread.
+        #expect(result.indicators.allSatisfy { $0.value.isFinite && ($0.value > 0 || images.shape[0] == 1) })
         return trace.points
     }
 
@@ -121,7 +122,7 @@ struct JointEmbeddingTests {
     }
 
     @Test func parametersFromAFileBeginTheAverageToo() throws {
-        var method = try options(IJEPAOptions.self).makeMethod(context())
+        var method = options(IJEPAOptions.self).makeMethod(context())
         let id = try #require(method.parameters.id(named: "encoder.norm.bias"))
         method.parameters.setValue(Tensor(filled: 2, [16]), for: id)
         method.adoptParameters()

@@ -1,5 +1,7 @@
+import Autodiff
 import Checkpoints
 import Foundation
+import ImageData
 import Pretraining
 import RecipeSchema
 import Testing
