@@ -28,7 +28,8 @@ struct FeatureInput: ParsableArguments {
     @Option(help: "Other images: PATH, KIND:PATH or card=NAME:PATH. (default: those of the recipe)")
     var data: String?
 
-    @Option(help: "mean (of the patch tokens) or class (token).")
+    @Option(
+        help: "mean (of the patch tokens), class (token) or last-four (means of the last four layers side by side).")
     var pool = Pooling.mean
 
     @Option(help: "The block after which tokens are taken, from 1. (default: the last)")
