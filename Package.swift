@@ -135,8 +135,8 @@ let package = Package(
         tests(
             "PretrainingTests",
             needs: [
-                "Autodiff", "Checkpoints", "ContentDigests", "ImageData", "ImageMasking", "Pretraining",
-                "PretrainingMethods", "RecipeSchema", "VisionTransformers",
+                "Autodiff", "Checkpoints", "ContentDigests", "Evaluation", "ImageData", "ImageMasking", "Pretraining",
+                "PretrainingMethods", "RandomStreams", "RecipeSchema", "VisionTransformers",
             ], packages: [logging]),
         tests("ReportingTests", needs: ["ImageData", "Reporting"]),
         tests("VerificationTests", needs: ["Autodiff", "Checkpoints", "RecipeSchema", "Verification"]),

@@ -226,6 +226,12 @@ public struct LUT: PretrainingMethod {
         return projected
     }
 
+    /// The teacher begins as a copy.
+    public mutating func adoptParameters() {
+        teacher.restart(from: parameters)
+        teacherStatistics.follow(statistics, momentum: 0)
+    }
+
     /// The teacher follows, weights and running statistics alike, with m_t of the step's last micro-batch.
     public mutating func finishStep(_ progress: TrainingProgress, engine: Engine) {
         let momentum = momentum(progress)

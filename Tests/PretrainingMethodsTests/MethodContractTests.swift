@@ -22,8 +22,11 @@ struct MethodContractTests {
 
     private func batch() -> Batch {
         var stream = RandomStream(seed: 6)
-        let numbers = (0..<5 * 3 * 6 * 8).map { _ in Float(stream.normal()) }
-        return Batch(images: Tensor(numbers, [5, 3, 6, 8]), samples: [3, 1, 4, 15, 9], epoch: 2)
+        func images() -> Tensor {
+            Tensor((0..<5 * 3 * 6 * 8).map { _ in Float(stream.normal()) }, [5, 3, 6, 8])
+        }
+        let first = images()
+        return Batch(images: first, otherViews: [images()], samples: [3, 1, 4, 15, 9], epoch: 2)
     }
 
     private func plan(_ kinds: Set<MaskPlan.Kind>) throws -> MaskPlan {

@@ -89,9 +89,9 @@ public struct FeatureSpectrum: Sendable {
 }
 
 /// Products of a matrix with its transpose.
-enum Gram {
+package enum Gram {
     /// ZᵀZ `[width, width]`, or ZZᵀ `[rows, rows]`.
-    static func matrix(_ z: [Double], rows: Int, width: Int, ofRows: Bool = false) -> [Double] {
+    package static func matrix(_ z: [Double], rows: Int, width: Int, ofRows: Bool = false) -> [Double] {
         let size = ofRows ? rows : width
         var gram = [Double](repeating: 0, count: size * size)
         BLAS.useCallingThreadOnly()

@@ -99,9 +99,9 @@ public struct PrincipalComponents: Sendable {
 }
 
 /// The χ² distribution.
-enum ChiSquared {
+package enum ChiSquared {
     /// The value below which a share of the distribution lies, by bisection on its distribution function.
-    static func quantile(_ share: Double, degrees: Double) -> Double {
+    package static func quantile(_ share: Double, degrees: Double) -> Double {
         var (low, high) = (0.0, degrees + 10)
         while gammaShare(degrees / 2, high / 2) < share { high *= 2 }
         for _ in 0..<200 {

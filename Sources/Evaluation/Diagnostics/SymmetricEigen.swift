@@ -1,13 +1,13 @@
 /// Eigenvalues and eigenvectors of a symmetric matrix, by cyclic Jacobi rotations in double precision.
-struct SymmetricEigen {
+package struct SymmetricEigen {
     /// The eigenvalues, falling.
-    let values: [Double]
+    package let values: [Double]
     /// The unit eigenvectors, one behind the other, in the order of the values.
-    let vectors: [Double]
+    package let vectors: [Double]
     private let size: Int
 
     /// Decomposes `matrix` `[size, size]`.
-    init(_ matrix: [Double], size: Int) {
+    package init(_ matrix: [Double], size: Int) {
         precondition(matrix.count == size * size, "\(matrix.count) numbers for a matrix of \(size) rows")
         var a = matrix
         var v = [Double](repeating: 0, count: size * size)

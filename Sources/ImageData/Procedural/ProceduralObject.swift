@@ -2,7 +2,7 @@ import RandomStreams
 
 /// The things that the built-in pictures show; the class of a picture is its object.
 enum ProceduralObject: Int, CaseIterable {
-    case boat, car, cup, fish, flower, house, key, star, tree, umbrella
+    case fish, flower, house, key, tree, umbrella
 
     /// The outlines of one object, inside the square from −1 to 1 with y downwards: its body, and details that have
     /// another colour. Proportions and details vary from object to object.
@@ -12,41 +12,6 @@ enum ProceduralObject: Int, CaseIterable {
         func chance(_ probability: Float) -> Bool { random.uniform() < probability }
 
         switch self {
-        case .boat:
-            let deck = between(0.3, 0.45)
-            let mast = between(-0.1, 0.15)
-            let top = between(-0.98, -0.8)
-            let hull = Outline.polygon([[-0.95, deck], [0.95, deck], [0.62, deck + 0.5], [-0.6, deck + 0.5]])
-            let pole = Outline.box(centre: [mast, (top + deck) / 2], half: [0.05, (deck - top) / 2], rounding: 0.02)
-            let foot = deck - 0.12
-            let front = Outline.polygon([[mast + 0.1, top], [mast + 0.1, foot], [mast + between(0.55, 0.75), foot]])
-            let back = Outline.polygon([
-                [mast - 0.1, top + between(0.05, 0.3)], [mast - 0.1, foot], [mast - between(0.4, 0.65), foot],
-            ])
-            return (.union([hull, pole]), .union([front, back]))
-        case .car:
-            let roof = between(-0.5, -0.3)
-            let nose = between(0.5, 0.75)
-            let radius = between(0.2, 0.27)
-            let cabin = Outline.polygon([[-0.7, 0.05], [-0.48, roof], [0.25, roof], [nose, 0.05]])
-            let chassis = Outline.box(centre: [0, 0.25], half: [0.97, 0.25], rounding: 0.12)
-            let wheels = Outline.union([
-                .disc(centre: [-0.52, 0.5], radius: radius), .disc(centre: [0.54, 0.5], radius: radius),
-            ])
-            let panes = Outline.polygon([[-0.52, 0.02], [-0.4, roof + 0.1], [0.2, roof + 0.1], [nose - 0.2, 0.02]])
-            return (.union([cabin, chassis]), .union([wheels, panes]))
-        case .cup:
-            let top = between(-0.75, -0.5)
-            let foot = between(0.3, 0.5)
-            let side = between(0.5, 0.6)
-            let bowl = Outline.polygon([[-0.75, top], [0.45, top], [foot - 0.12, 0.75], [-foot - 0.15, 0.75]])
-            let handle = Outline.minus(
-                .ring(centre: [0.47, top + side], outer: 0.42, inner: 0.25),
-                .box(centre: [-0.4, top + side], half: [0.75, 0.6], rounding: 0))
-            let saucer = Outline.rod(a: [-0.85, 0.86], b: [0.6, 0.86], radius: 0.08)
-            let band = Outline.common(
-                bowl, .box(centre: [0, between(-0.2, 0.3)], half: [1, between(0.08, 0.16)], rounding: 0))
-            return (.union(chance(0.5) ? [bowl, handle, saucer] : [bowl, handle]), chance(0.6) ? band : nil)
         case .fish:
             let belly = between(0.42, 0.62)
             let radius = (belly * belly + 0.7 * 0.7) / (2 * belly)
@@ -94,11 +59,6 @@ enum ProceduralObject: Int, CaseIterable {
                 centre: [between(0.42, 0.55), 0.22], half: [0.08, between(0.18, 0.28)], rounding: 0)
             let second = Outline.box(centre: [0.84, 0.22], half: [0.1, between(0.18, 0.32)], rounding: 0)
             return (.union([bow, shaft, first, second]), nil)
-        case .star:
-            let inner = between(0.36, 0.46)
-            let corners = (0..<10).map { direction(Float($0) / 10 - 0.25) * ($0 % 2 == 0 ? 0.98 : inner) }
-            let centre = Outline.disc(centre: [0, 0], radius: between(0.12, 0.2))
-            return (.polygon(corners), chance(0.3) ? centre : nil)
         case .tree:
             let trunk = Outline.box(centre: [0, 0.68], half: [between(0.1, 0.17), 0.3], rounding: 0)
             if chance(0.5) {

@@ -1,7 +1,7 @@
 import ContentDigests
 import RandomStreams
 
-/// The built-in pictures: ten kinds of objects, drawn anew for every number.
+/// The built-in pictures: six kinds of objects, drawn anew for every number.
 ///
 /// An object stands at a random place, in a random size, a little turned or mirrored, in random colours and textures on a
 /// random background with other marks on it, under uneven light and noise. Whether it is brighter or darker than its

@@ -1,9 +1,9 @@
-import Evaluation
+package import Evaluation
 import Foundation
-import RecipeSchema
+package import RecipeSchema
 
 /// The figures of one health check: how the features of the probe pictures spread, without labels.
-struct HealthFigures: Sendable, Equatable {
+package struct HealthFigures: Sendable, Equatable {
     /// RankMe of the features.
     var rankMe: Double
     /// Entropy rank of their covariance.
@@ -15,7 +15,8 @@ struct HealthFigures: Sendable, Equatable {
     /// tr Σ / (tr Σ + ‖mean‖²).
     var relativeVariance: Double
 
-    init(_ table: FeatureTable) {
+    /// The figures of a table.
+    package init(_ table: FeatureTable) {
         let spectrum = FeatureSpectrum(
             table.features.map { Double($0) }, rows: table.count, width: table.dimension)
         rankMe = spectrum.rankMe
@@ -41,7 +42,7 @@ struct HealthFigures: Sendable, Equatable {
 /// at the same steps.
 ///
 /// Thresholds are ours, from sets of features that were made to collapse; an alarm warns and never stops a run.
-struct HealthHistory: Sendable, Equatable {
+package struct HealthHistory: Sendable, Equatable {
     /// The covariance rank before the first step.
     var initialRank: Double?
     /// The largest covariance rank so far.
@@ -53,10 +54,11 @@ struct HealthHistory: Sendable, Equatable {
     /// The largest loss of the best constant so far.
     var largestConstant = 0.0
 
-    init() {}
+    /// Nothing seen yet.
+    package init() {}
 
     /// The sentence of an alarm, or nil: takes the figures of a check in. Ranks count only `afterWarmup`.
-    mutating func verdict(_ figures: HealthFigures, afterWarmup: Bool) -> String? {
+    package mutating func verdict(_ figures: HealthFigures, afterWarmup: Bool) -> String? {
         defer { largestRank = max(largestRank, figures.covarianceRank) }
         guard let initialRank else {
             initialRank = figures.covarianceRank
@@ -84,7 +86,7 @@ struct HealthHistory: Sendable, Equatable {
     }
 
     /// The sentence of the alarm for a target that died, or nil: the loss is small because there is nothing left to predict.
-    mutating func verdict(loss: Double, constant: Double) -> String? {
+    package mutating func verdict(loss: Double, constant: Double) -> String? {
         largestConstant = max(largestConstant, constant)
         guard loss <= 0.05 * constant, constant < 0.5 * largestConstant else { return nil }
         return String(
@@ -93,7 +95,8 @@ struct HealthHistory: Sendable, Equatable {
                 + "%.4f, once %.4f). Slow the teacher, lower the learning rate", loss, constant, largestConstant)
     }
 
-    var json: JSONValue {
+    /// What a checkpoint holds.
+    package var json: JSONValue {
         .object([
             ("initial_rank", initialRank.map { JSONValue($0) } ?? .null), ("largest_rank", JSONValue(largestRank)),
             ("constant_checks", JSONValue(constantChecks)), ("narrow_checks", JSONValue(narrowChecks)),
@@ -101,7 +104,8 @@ struct HealthHistory: Sendable, Equatable {
         ])
     }
 
-    init?(_ json: JSONValue) {
+    /// What a checkpoint held.
+    package init?(_ json: JSONValue) {
         guard let rank = json["largest_rank"]?.double, let constant = json["constant_checks"]?.int,
             let narrow = json["narrow_checks"]?.int, let largest = json["largest_constant"]?.double
         else { return nil }

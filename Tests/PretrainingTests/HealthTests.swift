@@ -1,0 +1,55 @@
+import Evaluation
+import Pretraining
+import RandomStreams
+import Testing
+
+/// Alarms of collapse.
+struct HealthTests {
+    private func figures(_ feature: (Int, Int, Double) -> Double) -> HealthFigures {
+        var stream = RandomStream(seed: 9)
+        let values = (0..<64 * 16).map { Float(feature($0 / 16, $0 % 16, Double(stream.normal()))) }
+        return HealthFigures(FeatureTable(features: values, dimension: 16))
+    }
+
+    private var healthy: HealthFigures { figures { _, _, noise in noise } }
+    private var constant: HealthFigures { figures { _, column, noise in 1 + Double(column) + 1e-3 * noise } }
+
+    @Test func constantFeaturesAlarmAtTheSecondCheckInARow() {
+        var history = HealthHistory()
+        #expect(history.verdict(healthy, afterWarmup: false) == nil)
+        #expect(history.verdict(constant, afterWarmup: false) == nil)
+        #expect(history.verdict(constant, afterWarmup: false)?.hasPrefix("collapsed") ?? false)
+        #expect(history.verdict(healthy, afterWarmup: false) == nil)
+        #expect(history.verdict(constant, afterWarmup: false) == nil)
+    }
+
+    @Test func losingDirectionsAlarmsAfterTheWarmUp() {
+        let narrow = figures { row, column, _ in (row % 2 == 0 ? 1 : -1) * Double(column + 1) + Double(row % 3) }
+        var history = HealthHistory()
+        _ = history.verdict(healthy, afterWarmup: false)
+        for _ in 0..<3 { #expect(history.verdict(narrow, afterWarmup: false) == nil) }
+        _ = history.verdict(narrow, afterWarmup: true)
+        #expect(history.verdict(narrow, afterWarmup: true)?.hasPrefix("narrowing") ?? false)
+    }
+
+    @Test func healthyFeaturesNeverAlarm() {
+        var history = HealthHistory()
+        for check in 0..<6 { #expect(history.verdict(healthy, afterWarmup: check > 1) == nil) }
+    }
+
+    @Test func aSmallLossAlarmsOnlyWhereTheTargetsDied() {
+        var history = HealthHistory()
+        #expect(history.verdict(loss: 0.5, constant: 1) == nil)
+        #expect(history.verdict(loss: 0.01, constant: 1) == nil)
+        #expect(history.verdict(loss: 0.001, constant: 0.1)?.hasPrefix("trivial") ?? false)
+    }
+
+    @Test func historiesSurviveAsJSON() {
+        var history = HealthHistory()
+        #expect(HealthHistory(history.json) == history)
+        _ = history.verdict(healthy, afterWarmup: true)
+        _ = history.verdict(constant, afterWarmup: true)
+        _ = history.verdict(loss: 1, constant: 2)
+        #expect(HealthHistory(history.json) == history)
+    }
+}
