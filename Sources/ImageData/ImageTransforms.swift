@@ -85,6 +85,9 @@ public protocol ImageTransform: Sendable {
     /// At which fraction of its size a JPEG of `height` by `width` pixels may be decoded for this transform and stream.
     func reduction(height: Int, width: Int, random: RandomStream) -> Int
 
+    /// Whether a picture is shown mirrored left to right for this stream; never where there are several views.
+    func mirrors(random: RandomStream) -> Bool
+
     /// Writes the numbers of all views of `image`, which has `shape.channels` channels. Draws come from `random` alone.
     func write(_ image: DecodedImage, random: RandomStream, into target: UnsafeMutableBufferPointer<Float>)
 }
@@ -92,6 +95,9 @@ public protocol ImageTransform: Sendable {
 extension ImageTransform {
     /// One.
     public var views: Int { 1 }
+
+    /// As it is.
+    public func mirrors(random: RandomStream) -> Bool { false }
 
     /// At its own size.
     public func reduction(height: Int, width: Int, random: RandomStream) -> Int { 1 }
@@ -152,11 +158,16 @@ public struct TrainingTransform: ImageTransform {
         }.rectangle
     }
 
+    /// Half of the pictures are.
+    public func mirrors(random: RandomStream) -> Bool {
+        // A stream of its own: the mirror does not depend on the number of tries that the crop took.
+        var stream = random.child("flip")
+        return flip && stream.uniform() < 0.5
+    }
+
     /// Crops first and resizes the crop alone (uint8, as Pillow), mirrors, normalises.
     public func write(_ image: DecodedImage, random: RandomStream, into target: UnsafeMutableBufferPointer<Float>) {
-        // Separate streams: the mirror does not depend on the number of tries that the crop took.
-        var mirrorStream = random.child("flip")
-        let mirrored = flip && mirrorStream.uniform() < 0.5
+        let mirrored = mirrors(random: random)
         let whole = image.reduction
         guard
             let drawn = rectangle(

@@ -22,6 +22,10 @@ public struct ImageBatch: Sendable {
     public var shape: [Int]
     /// The numbers of the pictures in their source [B].
     public var samples: [Int]
+    /// What identifies each picture in its source, such as a path [B].
+    public var keys: [String]
+    /// Whether the transform mirrored each picture left to right [B].
+    public var mirrored: [Bool]
     /// The pass over the data, from 0.
     public var epoch: Int
     /// The step since the beginning of the run, from 0.
@@ -142,13 +146,15 @@ struct BatchPlan: Sendable {
         var batch = ImageBatch(
             images: [Float](repeating: 0, count: batchSize * size),
             otherViews: (1..<max(1, transform.views)).map { _ in [Float](repeating: 0, count: batchSize * size) },
-            shape: [batchSize, shape.channels, shape.height, shape.width], samples: [], epoch: epoch, step: step,
-            unreadable: [])
+            shape: [batchSize, shape.channels, shape.height, shape.width], samples: [], keys: [], mirrored: [],
+            epoch: epoch, step: step, unreadable: [])
         let augment = random.child("augment").child(epoch)
         for row in 0..<batchSize {
             let (sample, image, failed) = try picture(
                 order[first + row], epoch: epoch, position: first + row, augment: augment)
             batch.samples.append(sample)
+            batch.keys.append(source.key(sample))
+            batch.mirrored.append(transform.mirrors(random: augment.child(sample)))
             batch.unreadable += failed
             let place = row * size..<(row + 1) * size
             guard transform.views > 1 else {

@@ -46,6 +46,28 @@ private func loader(
         }
     }
 
+    @Test func batchesSayWhichPicturesTheyHoldAndWhichAreMirrored() throws {
+        let source = ProceduralSource(part: .train, count: 40)
+        func batch(flip: Bool) throws -> ImageBatch {
+            try Loader(
+                source: source,
+                transform: TrainingTransform(shape: (3, 32, 32), crop: nil, flip: flip, normalization: .imageNet),
+                batchSize: 40, random: RandomStream(seed: 3), corruptLimit: 0, threads: 0
+            ).next()
+        }
+        let (straight, flipped) = (try batch(flip: false), try batch(flip: true))
+        #expect(straight.keys == straight.samples.map { source.key($0) } && !straight.mirrored.contains(true))
+        #expect(Set(flipped.mirrored).count == 2)
+        for row in 0..<40 {
+            let lines = (row * 3 * 32..<(row + 1) * 3 * 32).map { $0 * 32..<($0 + 1) * 32 }
+            let expected = lines.flatMap { line -> [Float] in
+                let values = Array(straight.images[line])
+                return flipped.mirrored[row] ? values.reversed() : values
+            }
+            #expect(Array(flipped.images[row * 3072..<(row + 1) * 3072]) == expected)
+        }
+    }
+
     @Test func epochsHaveOrdersOfTheirOwn() throws {
         let loader = try loader(NumberedSource(count: 40), batchSize: 40, threads: 0)
         let first = try loader.next().samples
