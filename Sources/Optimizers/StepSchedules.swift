@@ -70,6 +70,42 @@ public struct WholeRunCosine: StepSchedule, Equatable {
     }
 }
 
+/// CAE's learning rate: a warm-up that ends on the peak, then half a cosine that begins on it.
+///
+/// Steps i < W: start + (peak − start)·i/(W − 1), the start alone for W = 1; then, with j = i − W,
+/// min + ½(peak − min)(1 + cos(πj/(T − W))) (Chen et al., arXiv 2202.03026; its code).
+public struct ClosedWarmupCosine: StepSchedule, Equatable {
+    /// The rate of the last step of the warm-up and of the one behind it.
+    public var peak: Double
+    /// The rate that the cosine would reach at step T.
+    public var minimum: Double
+    /// The rate of the first step of the warm-up.
+    public var warmupStart: Double
+    /// Steps of warm-up, W.
+    public var warmupSteps: Int
+    /// Steps of the run, T.
+    public var steps: Int
+
+    /// A schedule of a run of `steps`.
+    public init(peak: Double, minimum: Double, warmupStart: Double, warmupSteps: Int, steps: Int) {
+        self.peak = peak
+        self.minimum = minimum
+        self.warmupStart = warmupStart
+        self.warmupSteps = warmupSteps
+        self.steps = steps
+    }
+
+    /// The rate of a step, counted from 0; the minimum from T on.
+    public func value(at step: Int) -> Double {
+        if step < warmupSteps {
+            return warmupStart + (peak - warmupStart) * Double(step) / Double(max(1, warmupSteps - 1))
+        }
+        guard step < steps else { return minimum }
+        let share = Double(step - warmupSteps) / Double(steps - warmupSteps)
+        return minimum + 0.5 * (peak - minimum) * (1 + cos(.pi * share))
+    }
+}
+
 /// I-JEPA's learning rate: linear warm-up from a start rate, then half a cosine on the steps that remain.
 ///
 /// With s = step + 1: s < W: start + (s/W)(peak − start), else max(end, end + (peak − end)·½(1 + cos(π(s − W)/max(1, T − W))))

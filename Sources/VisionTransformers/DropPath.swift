@@ -11,6 +11,11 @@ public struct BranchFactors: Sendable {
 
 /// Drop path (stochastic depth): the rate rises linearly from 0 in the first block to `rate` in the last.
 public enum DropPath {
+    /// The chance that a branch of block 0, 1, … is dropped.
+    public static func rate(_ rate: Double, of block: Int, depth: Int) -> Double {
+        depth > 1 ? rate * Double(block) / Double(depth - 1) : 0
+    }
+
     /// Factors from uniform numbers: a branch is kept when ⌊(1 − p) + u⌋ = 1 and is then divided by 1 − p.
     ///
     /// `uniform(block, branch, image)` gives the draws; branch 0 is attention, 1 the perceptron.
@@ -18,8 +23,7 @@ public enum DropPath {
         rate: Double, depth: Int, images: Int, uniform: (Int, Int, Int) -> Float
     ) -> [BranchFactors] {
         (0..<depth).map { block in
-            let p = depth > 1 ? rate * Double(block) / Double(depth - 1) : 0
-            let kept = Float(1 - p)
+            let kept = Float(1 - self.rate(rate, of: block, depth: depth))
             func factors(_ branch: Int) -> Tensor {
                 Tensor(
                     (0..<images).map { (kept + uniform(block, branch, $0)).rounded(.down) >= 1 ? 1 / kept : 0 },

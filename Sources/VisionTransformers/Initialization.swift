@@ -69,8 +69,16 @@ public struct Initialization: Sendable, Equatable {
             linear: law, patchWeight: law, patchBias: .zero, tokens: law, rescalesBranches: rescalesBranches)
     }
 
+    /// One normal law for all weights, and no biases: heads of probes.
+    public static func normal(deviation: Double) -> Initialization {
+        let law = InitialLaw.normal(deviation: deviation)
+        return Initialization(linear: law, patchWeight: law, patchBias: .zero, tokens: law)
+    }
+
     private static let cutAtOne = InitialLaw.cutNormal(deviation: 0.02, bound: 0.02)
 
-    /// What the last layers of the branches of a block are divided by.
-    func branchDivisor(_ block: Int) -> Float { rescalesBranches ? Float(Double(2 * (block + 1)).squareRoot()) : 1 }
+    /// What the last layers of the branches of block 0, 1, … are divided by.
+    public func branchDivisor(_ block: Int) -> Float {
+        rescalesBranches ? Float(Double(2 * (block + 1)).squareRoot()) : 1
+    }
 }

@@ -66,6 +66,16 @@ import Testing
         }
     }
 
+    @Test func aClosedWarmupEndsOnThePeakAndTheCosineBeginsThere() {
+        let schedule = ClosedWarmupCosine(peak: 2, minimum: 1, warmupStart: 0, warmupSteps: 5, steps: 15)
+        #expect((0..<5).map { schedule.value(at: $0) } == [0, 0.5, 1, 1.5, 2])
+        #expect(schedule.value(at: 5) == 2 && abs(schedule.value(at: 10) - 1.5) < 1e-12)
+        #expect(schedule.value(at: 14) > 1 && schedule.value(at: 15) == 1)
+        // One step of warm-up has the start alone, as numpy's linspace.
+        let short = ClosedWarmupCosine(peak: 2, minimum: 1, warmupStart: 0.5, warmupSteps: 1, steps: 3)
+        #expect(short.value(at: 0) == 0.5 && short.value(at: 1) == 2)
+    }
+
     /// One float32 tensor of a small safetensors file: eight bytes of length, a JSON header, the data.
     private func readFloats(_ name: String, in file: URL) throws -> [Float] {
         let data = try Data(contentsOf: file)

@@ -7,17 +7,29 @@ public struct RandomMasking: MaskingStrategy {
     public static let name = "random"
     /// Share of the patches hidden.
     public var ratio = 0.75
+    /// Patches hidden; where it is given, `ratio` says nothing.
+    public var numMasked: Int?
 
     /// Three quarters hidden.
     public init() {}
 
     /// The options.
     public static let fields: [Field<Self>] = [
-        Field("ratio", \.ratio, in: .between(0, 1), "Share of the patches hidden.")
+        Field("ratio", \.ratio, in: .between(0, 1), "Share of the patches hidden."),
+        Field("num_masked", \.numMasked, in: .atLeast(1), "Patches hidden, instead of ratio; null: as ratio says."),
     ]
 
-    /// The ratio must leave patches on both sides.
-    public func faults(on grid: PatchGrid) -> [String] { ratioFaults(ratio, on: grid) }
+    /// Patches must be left on both sides.
+    public func faults(on grid: PatchGrid) -> [String] {
+        guard let numMasked else { return ratioFaults(ratio, on: grid) }
+        return numMasked < grid.count
+            ? [] : ["num_masked \(numMasked) leaves none of \(grid.count) patches visible; lower it"]
+    }
+
+    /// Patches that stay visible on a grid.
+    public func visibleCount(on grid: PatchGrid) -> Int {
+        numMasked.map { grid.count - $0 } ?? grid.visibleCount(ratio: ratio)
+    }
 
     /// The patches with the lowest noise stay visible.
     public func plan(_ request: MaskRequest, random: RandomStream) throws(MaskingError) -> MaskPlan {
@@ -30,6 +42,6 @@ public struct RandomMasking: MaskingStrategy {
         return .patches(
             PatchMask(
                 grid: request.grid, scores: noise, keepingHighest: false,
-                visibleCount: request.grid.visibleCount(ratio: ratio)))
+                visibleCount: visibleCount(on: request.grid)))
     }
 }
