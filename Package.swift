@@ -77,7 +77,7 @@ let package = Package(
         module(
             "PretrainingMethods",
             needs: [
-                "Autodiff", "ImageData", "ImageMasking", "Optimizers", "RandomStreams", "RecipeSchema",
+                "Autodiff", "Checkpoints", "ImageData", "ImageMasking", "Optimizers", "RandomStreams", "RecipeSchema",
                 "VisionTransformers",
             ], linker: mathsLibrary),
         module(
@@ -129,8 +129,8 @@ let package = Package(
         tests(
             "PretrainingMethodsTests",
             needs: [
-                "Autodiff", "ImageMasking", "Optimizers", "PretrainingMethods", "RandomStreams", "RecipeSchema",
-                "VisionTransformers",
+                "Autodiff", "Checkpoints", "ImageMasking", "Optimizers", "PretrainingMethods", "RandomStreams",
+                "RecipeSchema", "VisionTransformers",
             ]),
         tests(
             "PretrainingTests",

@@ -24,6 +24,9 @@ extension Recipe {
         if train.accumulate > 1, let reason = method.batchDependence {
             fault("train.accumulate", "\(reason), so accumulating changes the result; set accumulate to 1")
         }
+        if data.cropScale != nil, let reason = method.wholePictures {
+            fault("data.crop_scale", "\(reason); set data.crop_scale to null")
+        }
         let method = type(of: method)
         let strategy = type(of: mask)
         if !self.method.acceptedMasks.contains(strategy.kind) {

@@ -10,6 +10,8 @@ public enum ScheduleKind: String, RecipeEnum {
     case mfmCosine = "mfm_cosine"
     /// I-JEPA's: a linear warm-up, then half a cosine, counted in steps; stretched by `ipe_scale`.
     case warmupCosine = "warmup_cosine"
+    /// CAE's: a linear warm-up whose last step has the peak, then half a cosine.
+    case caeCosine = "cae_cosine"
 }
 
 /// Optimisation: the section `train` of a recipe.

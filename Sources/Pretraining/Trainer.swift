@@ -83,7 +83,7 @@ struct Trainer<Method: PretrainingMethod>: ~Copyable {
             let batch = Batch(
                 images: Tensor(loaded.images, Shape(loaded.shape)),
                 otherViews: loaded.otherViews.map { Tensor($0, Shape(loaded.shape)) }, samples: loaded.samples,
-                epoch: loaded.epoch)
+                epoch: loaded.epoch, keys: loaded.keys, mirrored: loaded.mirrored)
             let request = MaskRequest(
                 grid: recipe.grid, samples: loaded.samples, epoch: loaded.epoch, step: loaded.step)
             let plan = try recipe.mask.plan(request, random: maskStream)
@@ -132,6 +132,10 @@ extension TrainOptions {
             return EpochSchedule(rate, stepsPerEpoch: stepsPerEpoch)
         case .mfmCosine:
             return WholeRunCosine(
+                peak: peakLearningRate, minimum: minLearningRate, warmupStart: warmupLearningRate,
+                warmupSteps: warmupSteps, steps: epochs * stepsPerEpoch)
+        case .caeCosine:
+            return ClosedWarmupCosine(
                 peak: peakLearningRate, minimum: minLearningRate, warmupStart: warmupLearningRate,
                 warmupSteps: warmupSteps, steps: epochs * stepsPerEpoch)
         case .warmupCosine:

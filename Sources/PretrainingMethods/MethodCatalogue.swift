@@ -5,4 +5,5 @@ public let pretrainingMethods: [any PretrainingOptions.Type] = [
     IJEPAOptions.self,
     DMTJEPAOptions.self,
     LUTOptions.self,
+    CAEOptions.self,
 ]

@@ -16,13 +16,22 @@ public struct Batch: Sendable {
     public var samples: [Int]
     /// The epoch, from 0.
     public var epoch: Int
+    /// What identifies each picture in its source, such as a path; empty where nobody said.
+    public var keys: [String]
+    /// Whether each image was mirrored left to right; empty where nobody said.
+    public var mirrored: [Bool]
 
     /// A batch of images.
-    public init(images: Tensor, otherViews: [Tensor] = [], samples: [Int], epoch: Int = 0) {
+    public init(
+        images: Tensor, otherViews: [Tensor] = [], samples: [Int], epoch: Int = 0, keys: [String] = [],
+        mirrored: [Bool] = []
+    ) {
         self.images = images
         self.otherViews = otherViews
         self.samples = samples
         self.epoch = epoch
+        self.keys = keys
+        self.mirrored = mirrored
     }
 
     /// The stream of each image for one purpose: a function of (seed, purpose, epoch, sample).
@@ -60,6 +69,10 @@ public struct MethodContext: Sendable {
     public var deviation: [Double]
     /// The stream of initial values.
     public var random: RandomStream
+    /// Opens a file of an encoder that was trained before; throws where there is none that can be used.
+    public var openEncoder: @Sendable (_ path: String) throws -> FrozenEncoder = { path in
+        throw MethodError.unusableFile(path: path, reason: "nothing here opens files of encoders")
+    }
 
     /// A context; images that were not normalised have mean 0 and deviation 1.
     public init(
@@ -136,6 +149,8 @@ public protocol PretrainingOptions: NamedSection {
     /// Why the loss of an image depends on the others of its batch, so that accumulating smaller batches changes the result; nil
     /// where it does not.
     var batchDependence: String? { get }
+    /// Why pictures must be shown whole, so that `data.crop_scale` has to be null; nil where they may be cropped.
+    var wholePictures: String? { get }
     /// How two views of each picture are to be made; nil for the usual single crop.
     var twoViews: TwoViewOptions? { get }
     /// Why the method cannot work with an encoder on a grid, a sentence each; checked before any image is read.
@@ -151,6 +166,8 @@ extension PretrainingOptions {
     public static var recipeDefaults: [(path: String, value: JSONValue)] { [] }
     /// It does not.
     public var batchDependence: String? { nil }
+    /// They may be cropped.
+    public var wholePictures: String? { nil }
     /// One crop a picture.
     public var twoViews: TwoViewOptions? { nil }
     /// No fault.

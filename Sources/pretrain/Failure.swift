@@ -3,6 +3,7 @@ import Checkpoints
 import Foundation
 import ImageData
 import Pretraining
+import PretrainingMethods
 import RecipeSchema
 
 /// An error with the exit code of its kind, as every verb reports it: text on standard error, nothing else.
@@ -15,6 +16,7 @@ struct Failure {
         text = "\(error)"
         switch error {
         case let error as RunError: code = error.kind.rawValue
+        case is MethodError: code = RunError.Kind.data.rawValue
         case is Problems, is Problem, is JSONSyntaxError, is EngineError: code = RunError.Kind.usage.rawValue
         case let error as ImageError: code = (error.reason == .io ? RunError.Kind.missing : .data).rawValue
         case let error as CheckpointError: code = RunError(error).kind.rawValue

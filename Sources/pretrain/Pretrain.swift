@@ -15,7 +15,8 @@ struct Pretrain: ParsableCommand {
         version: "palimpsest \(palimpsestVersion)",
         subcommands: [
             TrainCommand.self, ResumeCommand.self, ProbeCommand.self, FeaturesCommand.self, ViewCommand.self,
-            RecipesCommand.self, MasksCommand.self, DataCommand.self, VerifyCommand.self, DoctorCommand.self,
+            RecipesCommand.self, MasksCommand.self, CodebookCommand.self, DataCommand.self, VerifyCommand.self,
+            DoctorCommand.self,
         ],
         defaultSubcommand: TrainCommand.self)
 

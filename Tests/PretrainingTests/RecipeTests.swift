@@ -65,6 +65,30 @@ struct RecipeTests {
         #expect(faults("name=../escape").first?.contains("allowed is 1 to 100 letters") == true)
     }
 
+    @Test func targetsOfAFileNeedWholePicturesAndAPath() throws {
+        let text = """
+            {"palimpsest": 1, "name": "c", "data": {"source": {"kind": "procedural"}, "image_size": 32},
+             "method": {"name": "cae", "targets": "tokens", "tokens": {"source": "file", "path": "t.safetensors"}}}
+            """
+        func faults(_ changes: String...) -> String {
+            do {
+                _ = try Recipe.parse(Array(text.utf8), set: changes)
+                return ""
+            } catch { return "\(error)" }
+        }
+        #expect(
+            faults().contains(
+                "data.crop_scale: the tokens of a file belong to whole pictures; set data.crop_scale to null"))
+        #expect(faults("data.crop_scale=null").isEmpty)
+        #expect(faults(#"method.tokens={"source":"codebook"}"#).contains("path is missing"))
+        #expect(faults("method.tokens=null").contains("targets \"tokens\" needs \"tokens\""))
+        let recipe = try Recipe.parse(Array(text.utf8), set: ["data.crop_scale=null"])
+        #expect(recipe.model.qkvBias == .noKey && recipe.model.layerScale == 0.1 && recipe.model.dropPath == 0.1)
+        #expect(recipe.model.positionOrder == .rowFirst && recipe.mask is BlockMasking)
+        #expect(
+            recipe.train.schedule == .caeCosine && recipe.train.clipNorm == 3 && recipe.train.betas == [0.9, 0.999])
+    }
+
     @Test func aMethodHasItsOwnDefaultsForOtherSections() throws {
         let text = """
             {"palimpsest": 1, "name": "m", "data": {"source": {"kind": "procedural"}, "image_size": 32},

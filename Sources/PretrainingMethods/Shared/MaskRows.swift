@@ -7,6 +7,17 @@ extension PatchMask {
         RowIndices((0..<imageCount).flatMap { visible($0) }, batch: imageCount, count: visibleCount)
     }
 
+    /// The hidden patches of each image, `[B, L − K]`.
+    public var hiddenRows: RowIndices {
+        RowIndices((0..<imageCount).flatMap { hidden($0) }, batch: imageCount, count: grid.count - visibleCount)
+    }
+
+    /// The same patches visible and hidden, both in raster order.
+    public var inRasterOrder: PatchMask {
+        PatchMask(
+            grid: grid, hidden: (0..<imageCount).map { image in (0..<grid.count).map { isHidden($0, in: image) } })
+    }
+
     /// The place of each patch in visible + hidden, `[B, L]`.
     public var restoreRows: RowIndices { RowIndices(restore, batch: imageCount, count: grid.count) }
 
@@ -29,11 +40,14 @@ public enum MethodError: Error, Sendable, CustomStringConvertible {
     case wrongPlan(method: String, MaskPlan.Kind)
     /// The batch is not one that the method can use.
     case unusableBatch(method: String, reason: String)
+    /// A file that the method's options name is not one that it can use.
+    case unusableFile(path: String, reason: String)
 
     /// The reason in one sentence.
     public var description: String {
         switch self {
         case .unusableBatch(let method, let reason): "method \"\(method)\" cannot use the batch: \(reason)"
+        case .unusableFile(let path, let reason): "\(path): \(reason)"
         case .wrongPlan(let method, let kind): "method \"\(method)\" cannot use a plan of \(kind.rawValue)"
         }
     }

@@ -8,8 +8,7 @@ public import VisionTransformers
 /// The loss is the mean over hidden patches of the mean squared error of a patch (He et al., arXiv 2111.06377).
 public struct PixelReconstruction: Sendable {
     private let decoder: Decoder
-    private let patch: PatchSize
-    private let normalizesTarget: Bool
+    private let pixels: PixelTarget
 
     /// A decoder behind an encoder, added to `store`; the target may be normalised patch by patch.
     public init(
@@ -19,8 +18,7 @@ public struct PixelReconstruction: Sendable {
         let side = encoder.options.patchSize
         decoder = Decoder(
             size, behind: encoder, outputs: encoder.options.channels * side * side, adding: &store, random: random)
-        patch = PatchSize(side)
-        self.normalizesTarget = normalizesTarget
+        pixels = PixelTarget(patchSize: side, isNormalized: normalizesTarget)
     }
 
     /// The loss of images `[B, C, H, W]` whose visible patches were encoded to `tokens` `[B, prefix + K, D]`.
@@ -42,42 +40,13 @@ public struct PixelReconstruction: Sendable {
         return StepResult(loss: loss, constantLoss: constant)
     }
 
-    /// What a patch is to be predicted as: its pixels, row, column, channel, normalised if so wished. `[B, L, P]`.
-    public func target(of images: Tensor, engine: Engine) -> Tensor {
-        let patches = patches(of: images, engine)
-        return normalizesTarget ? Tape(engine: engine, recording: false).normalizedPixels(patches) : patches
-    }
+    /// What a patch is to be predicted as, `[B, L, P]`.
+    public func target(of images: Tensor, engine: Engine) -> Tensor { pixels(of: images, engine: engine) }
 
     /// Predictions `[B, L, P]` as images `[B, C, H, W]`; predictions of normalised targets get mean and deviation of the true
     /// patches.
     func images(of predicted: Tensor, like images: Tensor, engine: Engine) -> Tensor {
-        let values = normalizesTarget ? denormalized(predicted, patches(of: images, engine)) : predicted
-        var tape = Tape(engine: engine, recording: false)
-        let shape = images.shape
-        return tape.unpatchify(
-            tape.constant(values), patch: patch, order: .channelsLast, channels: shape[1], height: shape[2],
-            width: shape[3]
-        ).value
-    }
-
-    private func patches(of images: Tensor, _ engine: Engine) -> Tensor {
-        var tape = Tape(engine: engine, recording: false)
-        return tape.patchify(tape.constant(images), patch: patch, order: .channelsLast).value
-    }
-
-    /// Predictions with the mean and deviation of the true patches: the inverse of the target's normalisation.
-    private func denormalized(_ predicted: Tensor, _ patches: Tensor) -> Tensor {
-        let count = patches.shape[2]
-        var values = predicted.array
-        let pixels = patches.array
-        for start in stride(from: 0, to: values.count, by: count) {
-            let patch = pixels[start..<start + count]
-            let mean = patch.reduce(0, +) / Float(count)
-            let variance = patch.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Float(max(1, count - 1))
-            let deviation = (variance + 1e-6).squareRoot()
-            for index in start..<start + count { values[index] = values[index] * deviation + mean }
-        }
-        return Tensor(values, predicted.shape)
+        pixels.images(of: predicted, like: images, engine: engine)
     }
 
     /// The loss of predicting, for every hidden patch, the mean hidden patch of the batch.

@@ -1,0 +1,295 @@
+public import Autodiff
+public import ImageMasking
+import RandomStreams
+public import VisionTransformers
+
+/// The context autoencoder: predict, in the encoder's own space, what it would say of hidden patches, and decode that.
+///
+/// Chen et al., *Context Autoencoder for Self-Supervised Representation Learning*, arXiv 2202.03026. The encoder sees visible
+/// patches; a regressor predicts the representations of hidden ones, aligned with what the encoder says when shown those; a
+/// small decoder turns them into tokens or pixels:
+///
+///     L = L_main + align_weight · mean (r − a)²
+///
+/// With a teacher it is CAE v2 (Zhang et al., arXiv 2211.09799): no decoder, no alignment; one head compares class token,
+/// visible and hidden patches with what a frozen encoder says of them.
+public struct CAE: PretrainingMethod {
+    /// Encoder, mask token, regressor, decoder.
+    public var parameters: ParameterStore
+    /// The encoder.
+    public let encoder: Encoder
+    let options: CAEOptions
+    private let adapter: (linear: LinearParameters, norm: NormParameters)?
+    private let maskToken: ParameterID
+    private let regressor: CAERegressor
+    private let decoder: TransformerStack
+    private let norm: NormParameters
+    private let head: LinearParameters
+    private let width: Int
+    /// Positions of patches for regressor and decoder, `[N, E]`.
+    private let positions: Tensor
+    let pixels: PixelTarget
+    private let source: CAETargetSource?
+
+    /// What multiplies the branches of each part in one step; nil where nothing is dropped.
+    public struct Drop {
+        /// Of the encoder on visible patches.
+        public var encoder: [BranchFactors]?
+        /// Of the encoder on hidden patches, drawn for itself.
+        public var alignment: [BranchFactors]?
+        /// Of the regressor.
+        public var regressor: [BranchFactors]?
+        /// Of the decoder.
+        public var decoder: [BranchFactors]?
+
+        /// Factors of each part, as `factors` gives them for its name and number of blocks.
+        public init(_ options: CAEOptions, encoderDepth: Int, factors: (String, Int) -> [BranchFactors]?) {
+            encoder = factors("encoder", encoderDepth)
+            alignment = factors("alignment", encoderDepth)
+            regressor = factors("regressor", options.regressorDepth)
+            decoder = factors("decoder", options.effectiveDecoderDepth)
+        }
+    }
+
+    /// The network with initial weights; `vocabulary` or `teacherWidth` must be given where targets need them.
+    ///
+    /// Without a source of targets it computes losses against given ones alone.
+    public init(_ options: CAEOptions, _ context: MethodContext) { self.init(options, context, targets: nil) }
+
+    init(_ options: CAEOptions, _ context: MethodContext, targets source: CAETargetSource?) {
+        var store = ParameterStore()
+        let random = context.random
+        let traits = options.encoderTraits
+        let initialization = traits.initialization
+        let model = context.encoder
+        encoder = Encoder(model, grid: context.grid, traits: traits, adding: &store, random: random)
+        let width = options.regressorWidth ?? model.width
+        adapter =
+            width == model.width
+            ? nil
+            : (
+                LinearParameters(
+                    "encoder_to_regresser", model.width, width, weight: initialization.linear, &store, random),
+                NormParameters("encoder_to_regresser_norm", width, &store)
+            )
+        maskToken = store.add(
+            "mask_token", [1, 1, width],
+            initialization.tokens.values(width, inputs: 1, outputs: width, random.child("mask_token")))
+        var blocks = model.blocks(width: width, heads: options.decoderHeads ?? model.heads)
+        blocks.layerScale = options.decoderLayerScale
+        regressor = CAERegressor(
+            depth: options.regressorDepth, blocks, hasNorm: options.targets != .teacher,
+            initialization: initialization, adding: &store, random: random)
+        decoder = TransformerStack(
+            "decoder_blocks", of: "decoder.", depth: options.effectiveDecoderDepth, blocks,
+            initialization: initialization, adding: &store, random: random)
+        norm = NormParameters("decoder.norm", width, &store)
+        let outputs: Int? =
+            switch options.targets {
+            case .tokens: options.vocabulary
+            case .teacher: options.teacherWidth
+            case .pixels: model.channels * model.patchSize * model.patchSize
+            }
+        guard let outputs else { preconditionFailure("a head of unknown width for targets \(options.targets)") }
+        head = LinearParameters("decoder.head", width, outputs, weight: initialization.linear, &store, random)
+        positions = Tensor(
+            PositionTable.sincos(grid: context.grid, width: width, order: model.positionOrder, prefix: 0),
+            [context.grid.count, width])
+        pixels = PixelTarget(patchSize: model.patchSize, isNormalized: options.normPixLoss)
+        parameters = store
+        self.width = width
+        self.options = options
+        self.source = source
+    }
+
+    /// The loss of a batch against the targets that the options name.
+    public func loss(
+        _ batch: Batch, _ plan: MaskPlan, _ request: StepRequest, on tape: inout Tape
+    ) throws -> StepResult {
+        guard case .patches(let mask) = plan else { throw MethodError.wrongPlan(method: CAEOptions.name, plan.kind) }
+        guard let source else { preconditionFailure("a loss without a source of targets") }
+        let streams = batch.streams(request.random.child("drop_path"))
+        let drop = Drop(options, encoderDepth: encoder.options.depth) { part, depth in
+            DropPath.drawn(
+                rate: encoder.options.dropPath, depth: depth, streams: streams.map { $0.child(part) })
+        }
+        let target = try source.target(of: batch, grid: encoder.grid, engine: tape.engine)
+        return try loss(
+            of: batch.images, mask, target, drop: drop, on: &tape, trace: request.trace,
+            wantsIndicators: request.wantsConstantLoss)
+    }
+
+    /// The loss of images `[B, C, H, W]` against given targets.
+    public func loss(
+        of images: Tensor, _ mask: PatchMask, _ target: CAETarget, drop: Drop, on tape: inout Tape,
+        trace: ForwardTrace? = nil, wantsIndicators: Bool = false
+    ) throws -> StepResult {
+        let mask = mask.inRasterOrder
+        let inner = trace.map { _ in ForwardTrace() }
+        let encoded = encoder(
+            images, visible: mask.visibleRows, parameters, drop: drop.encoder, on: &tape, trace: inner)
+        let z = adapted(encoded.normed, &tape)
+        let table = tape.constant(positions)
+        let places = (
+            visible: tape.gatherRows(table, mask.visibleRows), hidden: tape.gatherRows(table, mask.hiddenRows)
+        )
+        let visible = tape.sliceRows(z, encoder.prefix..<encoder.prefix + mask.visibleCount)
+        let predicted = regressor(
+            queries(mask, &tape), visible: visible, positions: places, parameters, drop: drop.regressor, on: &tape,
+            trace: trace)
+        if let trace {
+            record(inner, mask, in: trace)
+            if options.targets != .teacher { trace.record("act/regressor", predicted.value) }
+        }
+        if case .features(let features) = target {
+            let all = prediction(tape.concatRows([z, predicted]), &tape)
+            trace?.record("act/prediction", all.value)
+            let loss = try teacherLoss(all, mask, features, on: &tape, trace: trace)
+            return StepResult(loss: tape.scale(loss, by: Float(options.teacherWeight)))
+        }
+        let decoded = decoder(tape.add(predicted, places.hidden), parameters, drop: drop.decoder, on: &tape).tokens
+        let output = prediction(decoded, &tape)
+        trace?.record("act/prediction", output.value)
+        var indicators: [(name: String, value: Double)] = []
+        let main: Variable
+        if case .tokens(let tokens) = target {
+            let labels = hiddenTokens(tokens, mask)
+            main = tape.crossEntropy(output, labels: labels)
+            if wantsIndicators { indicators.append(("token_accuracy", accuracy(of: output.value, labels))) }
+        } else {
+            let wanted = pixels(of: images, rows: mask.hiddenRows, engine: tape.engine)
+            trace?.record("act/target", wanted)
+            main = tape.meanSquared(output, target: wanted)
+        }
+        trace?.record("loss/main", main.value)
+        guard options.alignWeight > 0 || trace != nil else {
+            var result = StepResult(loss: main)
+            result.indicators = indicators
+            return result
+        }
+        let aligned = alignmentTarget(images, mask, drop.alignment, tape.engine)
+        let distance = tape.meanSquared(predicted, target: aligned)
+        if let trace {
+            trace.record("act/alignment_target", aligned)
+            trace.record("loss/align", distance.value)
+        }
+        if wantsIndicators {
+            let align = Double(distance.value.item)
+            indicators += [
+                ("main_loss", Double(main.value.item)), ("align_loss", align),
+                ("align_ratio", align / max(varianceOverTokens(aligned), .leastNormalMagnitude)),
+            ]
+        }
+        var result = StepResult(loss: tape.add(main, tape.scale(distance, by: Float(options.alignWeight))))
+        result.indicators = indicators
+        return result
+    }
+
+    /// What the encoder says of hidden patches when it is shown those, `[B, M, E]`: the same weights, no gradient.
+    private func alignmentTarget(
+        _ images: Tensor, _ mask: PatchMask, _ drop: [BranchFactors]?, _ engine: Engine
+    ) -> Tensor {
+        var tape = Tape(engine: engine, recording: false)
+        let rows = mask.hiddenRows
+        let tokens = encoder(images, visible: rows, parameters, drop: drop, on: &tape).normed
+        return tape.sliceRows(adapted(tokens, &tape), encoder.prefix..<encoder.prefix + rows.count).value
+    }
+
+    /// Tokens of the encoder in the regressor's width.
+    private func adapted(_ tokens: Variable, _ tape: inout Tape) -> Variable {
+        guard let adapter else { return tokens }
+        return adapter.norm(adapter.linear(tokens, parameters, &tape), parameters, &tape)
+    }
+
+    /// The mask token once for each hidden patch, `[B, M, E]`.
+    private func queries(_ mask: PatchMask, _ tape: inout Tape) -> Variable {
+        let count = mask.grid.count - mask.visibleCount
+        let zeros = [Int32](repeating: 0, count: mask.imageCount * count)
+        let token = tape.parameter(maskToken, of: parameters).reshaped([1, width])
+        return tape.gatherRows(token, RowIndices(zeros, batch: mask.imageCount, count: count))
+    }
+
+    private func prediction(_ tokens: Variable, _ tape: inout Tape) -> Variable {
+        head(norm(tokens, parameters, &tape), parameters, &tape)
+    }
+
+    /// The mean distance of predictions `[B, 1 + N, C]`, class token, visible, hidden, to the supervised parts of a teacher's
+    /// `[B, N or 1 + N, C]`, class token first if there is one, then patches in raster order.
+    private func teacherLoss(
+        _ predicted: Variable, _ mask: PatchMask, _ features: Tensor, on tape: inout Tape, trace: ForwardTrace?
+    ) throws -> Variable {
+        let (patches, visible) = (mask.grid.count, mask.visibleCount)
+        let prefix = features.shape[1] - patches
+        guard features.shape.rank == 3, features.shape[0] == mask.imageCount, prefix == 0 || prefix == 1,
+            features.shape[2] == predicted.shape[2]
+        else { preconditionFailure("features of shape \(features.shape) for predictions of \(predicted.shape)") }
+        let parts = options.supervise ?? (prefix == 1 ? CAEOptions.Part.allCases : [.visible, .masked])
+        if parts.contains(.classToken) && prefix == 0 {
+            throw MethodError.unusableBatch(
+                method: CAEOptions.name,
+                reason: "method.supervise names \"cls\", and the teacher has no class token; remove it")
+        }
+        var quiet = Tape(engine: tape.engine, recording: false)
+        let all = quiet.constant(features)
+        let rows = quiet.sliceRows(all, prefix..<prefix + patches)
+        var ours: [Variable] = []
+        var theirs: [Variable] = []
+        // In one order, whatever the recipe's.
+        for part in CAEOptions.Part.allCases where parts.contains(part) {
+            switch part {
+            case .classToken:
+                ours.append(tape.sliceRows(predicted, 0..<1))
+                theirs.append(quiet.sliceRows(all, 0..<1))
+            case .visible:
+                ours.append(tape.sliceRows(predicted, 1..<1 + visible))
+                theirs.append(quiet.gatherRows(rows, mask.visibleRows))
+            case .masked:
+                ours.append(tape.sliceRows(predicted, 1 + visible..<1 + patches))
+                theirs.append(quiet.gatherRows(rows, mask.hiddenRows))
+            }
+        }
+        let prediction = ours.count == 1 ? ours[0] : tape.concatRows(ours)
+        var target = theirs.count == 1 ? theirs[0] : quiet.concatRows(theirs)
+        if options.teacherLoss == .smoothL1 { target = quiet.layerNorm(target, epsilon: 1e-6) }
+        trace?.record("act/teacher_target", target.value)
+        switch options.teacherLoss {
+        case .cosine: return tape.cosine(prediction, target: target.value)
+        case .smoothL1:
+            return tape.smoothL1(prediction, target: target.value, beta: Float(options.smoothL1Beta))
+        }
+    }
+
+    private func record(_ inner: ForwardTrace?, _ mask: PatchMask, in trace: ForwardTrace) {
+        for (name, value) in inner?.points ?? [:] {
+            switch name {
+            case "act/encoder_output": trace.record("act/encoder", value)
+            case _ where name.hasPrefix("act/block_"): trace.record("act/encoder_" + name.dropFirst(4), value)
+            default: trace.record(name, value)
+            }
+        }
+        trace.record("act/regressor_pos_embed", positions)
+        trace.record("act/mask", mask.hiddenFlags)
+    }
+}
+
+extension CAE: PixelReconstructing {
+    /// The decoder's predictions for hidden patches beside the true visible ones.
+    public func reconstructed(_ batch: Batch, _ plan: MaskPlan, engine: Engine) throws -> Tensor {
+        guard case .patches(let plan) = plan else { throw MethodError.wrongPlan(method: CAEOptions.name, plan.kind) }
+        guard options.targets == .pixels else {
+            throw MethodError.unusableBatch(
+                method: CAEOptions.name,
+                reason: "with targets \"\(options.targets.rawValue)\" it predicts no pixels that could be shown")
+        }
+        let mask = plan.inRasterOrder
+        let trace = ForwardTrace()
+        var tape = Tape(engine: engine, recording: false)
+        let drop = Drop(options, encoderDepth: encoder.options.depth) { _, _ in nil }
+        _ = try loss(of: batch.images, mask, .pixels, drop: drop, on: &tape, trace: trace)
+        guard let predicted = trace.points["act/prediction"] else { return batch.images }
+        let seen = tape.constant(pixels(of: batch.images, rows: mask.visibleRows, engine: engine))
+        let rows = tape.concatRows([seen, tape.constant(predicted)])
+        let all = tape.gatherRows(rows, mask.restoreRows).value
+        return pixels.images(of: all, like: batch.images, engine: engine)
+    }
+}

@@ -1,0 +1,279 @@
+import Autodiff
+import Checkpoints
+import ImageMasking
+import PretrainingMethods
+import RandomStreams
+import RecipeSchema
+import Testing
+import VisionTransformers
+
+/// CAE: what the regressor sees, where gradients stop, where targets come from.
+struct CAETests {
+    static let grid = PatchGrid(rows: 3, columns: 4)
+    static let encoder: EncoderOptions = {
+        var options = EncoderOptions()
+        options.patchSize = 2
+        options.channels = 1
+        options.width = 16
+        options.depth = 2
+        options.heads = 2
+        options.qkvBias = .noKey
+        options.positionOrder = .rowFirst
+        return options
+    }()
+    static let mask = PatchMask(
+        grid: grid, hidden: [(0..<12).map { $0 % 2 == 0 }, (0..<12).map { $0 < 6 }])
+
+    private func images(_ seed: UInt64 = 6) -> Tensor {
+        var stream = RandomStream(seed: seed)
+        return Tensor((0..<2 * 6 * 8).map { _ in Float(stream.normal()) }, [2, 1, 6, 8])
+    }
+
+    private func context() -> MethodContext {
+        MethodContext(encoder: Self.encoder, grid: Self.grid, random: RandomStream(seed: 4))
+    }
+
+    private func options(_ targets: CAEOptions.Targets = .tokens) -> CAEOptions {
+        var options = CAEOptions()
+        options.targets = targets
+        options.regressorDepth = 1
+        options.decoderDepth = targets == .teacher ? 0 : 1
+        options.vocabulary = 5
+        options.teacherWidth = 8
+        return options
+    }
+
+    private func set(_ name: String, to value: Float, in method: inout CAE) throws {
+        let id = try #require(method.parameters.id(named: name))
+        method.parameters.setValue(Tensor(filled: value, method.parameters[id].shape), for: id)
+    }
+
+    private func nothingDropped(_ options: CAEOptions) -> CAE.Drop {
+        CAE.Drop(options, encoderDepth: Self.encoder.depth) { _, _ in nil }
+    }
+
+    private func step(
+        _ method: CAE, _ options: CAEOptions, _ target: CAETarget, images: Tensor? = nil, drop: CAE.Drop? = nil
+    ) throws -> (loss: Float, points: [String: Tensor], gradients: Gradients) {
+        let trace = ForwardTrace()
+        var tape = Tape(engine: try Engine(threads: 2))
+        let result = try method.loss(
+            of: images ?? self.images(), Self.mask, target, drop: drop ?? nothingDropped(options), on: &tape,
+            trace: trace)
+        let value = result.loss.value.item
+        return (value, trace.points, tape.gradients(of: result.loss, for: method.parameters))
+    }
+
+    private let tokens = CAETarget.tokens((0..<24).map { $0 % 5 })
+
+    @Test func theMiddleNormReplacesTheRegressorsStream() throws {
+        let options = options()
+        var method = CAE(options, context())
+        let block = "regresser.regressor_blocks.0."
+        try set(block + "norm2_cross.weight", to: 0, in: &method)
+        try set(block + "norm2_cross.bias", to: 0.25, in: &method)
+        try set(block + "mlp_cross.fc2.weight", to: 0, in: &method)
+        try set("mask_token", to: 3, in: &method)
+        let points = try step(method, options, tokens).points
+        let stream = try #require(points["act/regressor_block_0"])
+        // A residual around the norm would add the mask token.
+        #expect(stream.array.allSatisfy { $0 == 0.25 } && stream.shape == [2, 6, 16])
+    }
+
+    @Test func visiblePatchesReachThePredictionAndHiddenOnesDoNot() throws {
+        let options = options()
+        let method = CAE(options, context())
+        let before = try step(method, options, tokens).points
+        var changed = images()
+        // Patch 0, hidden in both pictures; then patch 7 of the first picture, visible.
+        changed.withUnsafeMutableBuffer { $0[0] += 2 }
+        let hidden = try step(method, options, tokens, images: changed).points
+        #expect(hidden["act/prediction"]?.array == before["act/prediction"]?.array)
+        #expect(hidden["act/alignment_target"]?.array != before["act/alignment_target"]?.array)
+        changed = images()
+        changed.withUnsafeMutableBuffer { $0[2 * 8 + 6] += 2 }
+        let visible = try step(method, options, tokens, images: changed).points
+        #expect(visible["act/prediction"]?.array != before["act/prediction"]?.array)
+        #expect(visible["act/alignment_target"]?.array == before["act/alignment_target"]?.array)
+    }
+
+    @Test func theAlignmentTargetHasNoGradient() throws {
+        let options = options()
+        var method = CAE(options, context())
+        // What the regressor says is a constant, so the encoder is in the loss through the alignment target alone.
+        try set("regresser.norm.weight", to: 0, in: &method)
+        try set("regresser.norm.bias", to: 0.5, in: &method)
+        let (loss, points, gradients) = try step(method, options, tokens)
+        #expect(try #require(points["loss/align"]).item > 0.1)
+        for entry in gradients.entries where entry.name.hasPrefix("encoder.") {
+            #expect(gradients[entry.name]?.array.allSatisfy { $0 == 0 } == true, "\(entry.name)")
+        }
+        try set("encoder.norm.bias", to: 0.3, in: &method)
+        #expect(try step(method, options, tokens).loss != loss)
+    }
+
+    @Test func theAlignmentPassIsDroppedForItself() throws {
+        let options = options()
+        let method = CAE(options, context())
+        var parts: [String] = []
+        var drop = CAE.Drop(options, encoderDepth: 2) { part, depth in
+            parts.append("\(part) \(depth)")
+            return nil
+        }
+        #expect(parts == ["encoder 2", "alignment 2", "regressor 1", "decoder 1"])
+        let before = try step(method, options, tokens, drop: drop).points
+        drop.alignment = DropPath.factors(rate: 0.5, depth: 2, images: 2) { _, _, image in Float(image) * 0.9 }
+        let after = try step(method, options, tokens, drop: drop).points
+        #expect(after["act/encoder"]?.array == before["act/encoder"]?.array)
+        let targets = try (#require(before["act/alignment_target"]), #require(after["act/alignment_target"]))
+        #expect(targets.0.entries(0..<1).array != targets.1.entries(0..<1).array)
+    }
+
+    @Test func aTeacherSeesTheSameCropInItsOwnNormalisation() throws {
+        var store = ParameterStore()
+        var small = Self.encoder
+        small.width = 8
+        let teacher = Encoder(small, grid: Self.grid, adding: &store, random: RandomStream(seed: 9))
+        var context = context()
+        context.mean = [0.2]
+        context.deviation = [0.5]
+        let frozen = FrozenEncoder(teacher, store, mean: [0.6], deviation: [0.25])
+        context.openEncoder = { path in
+            #expect(path == "teacher.safetensors")
+            return frozen
+        }
+        var options = options(.teacher)
+        options.teacherWidth = nil
+        var source = TeacherSource()
+        source.path = "teacher.safetensors"
+        options.teacher = source
+        let method = try options.makeMethod(context)
+        let trace = ForwardTrace()
+        let engine = try Engine(threads: 1)
+        var tape = Tape(engine: engine)
+        let loss = try method.loss(
+            Batch(images: images(), samples: [0, 1]), .patches(Self.mask),
+            StepRequest(random: RandomStream(seed: 1), trace: trace), on: &tape
+        ).loss.value.item
+        let target = try #require(trace.points["act/teacher_target"])
+        #expect(target.shape == [2, 13, 8] && loss > 0)
+        var quiet = Tape(engine: engine, recording: false)
+        let theirs = Tensor(images().array.map { ($0 * 0.5 + 0.2 - 0.6) / 0.25 }, [2, 1, 6, 8])
+        let all = teacher(theirs, store, on: &quiet).normed.value.array
+        // Class token, then visible patches (1, 3, 5 … of the first picture), then hidden ones (0, 2 …).
+        let got = target.array
+        for (place, row) in [(0, 0), (1, 2), (2, 4), (7, 1), (8, 3)] {
+            for value in 0..<8 { #expect(abs(got[place * 8 + value] - all[row * 8 + value]) < 1e-4) }
+        }
+        options.teacherWidth = 12
+        #expect { try options.makeMethod(context) } throws: {
+            "\($0)"
+                == "teacher.safetensors: has tokens of width 8; method.teacher_width is 12, so remove it or set it to 8"
+        }
+    }
+
+    @Test func aTeacherWithoutAClassTokenCannotSuperviseIt() throws {
+        var options = options(.teacher)
+        let features = CAETarget.features(Tensor(filled: 1, [2, 12, 8]))
+        let plain = try step(CAE(options, context()), options, features).points
+        #expect(plain["act/teacher_target"]?.shape == [2, 12, 8])
+        options.supervise = [.masked, .classToken]
+        #expect { try step(CAE(options, context()), options, features) } throws: { "\($0)".contains("no class token") }
+    }
+
+    @Test func optionsThatExcludeEachOtherAreNamed() {
+        func faults(_ change: (inout CAEOptions) -> Void) -> [String] {
+            var options = CAEOptions()
+            change(&options)
+            return options.check() + options.faults(encoder: Self.encoder, grid: Self.grid)
+        }
+        #expect(faults { _ in }.isEmpty)
+        #expect(faults { $0.decoderDepth = 0 }.first?.contains("decoder_depth is 0") == true)
+        #expect(faults { $0.decoderHeads = 17 }.first?.contains("above the regressor's width 16") == true)
+        #expect(faults { $0.targets = .teacher }.first?.contains("needs \"teacher\"") == true)
+        #expect(
+            faults {
+                $0.targets = .teacher
+                $0.decoderDepth = 1
+            }.first?.contains("no decoder") == true)
+    }
+
+    @Test func reconstructionsShowTrueVisiblePatches() throws {
+        let options = options(.pixels)
+        var method = try options.makeMethod(context())
+        let batch = Batch(images: images(), samples: [0, 1])
+        let shown = try method.reconstructed(batch, .patches(Self.mask), engine: try Engine(threads: 1)).array
+        let truth = images().array
+        // Patch 7 of the first picture is visible, patch 0 hidden.
+        #expect(abs(shown[2 * 8 + 6] - truth[2 * 8 + 6]) < 1e-4 && shown[0] != truth[0])
+    }
+}
+
+/// Tokens of patches, from a codebook or a file.
+struct PatchTokenTests {
+    @Test func theNearestRowWinsAndTheFirstOfEquals() throws {
+        let codebook = PatchCodebook(Tensor([0, 0, 4, 0, 0, 0, 1, 1], [4, 2]))
+        let patches = Tensor([0.1, 0, 3, 1, 1, 0.9, 2, 0], [4, 2])
+        #expect(codebook.tokens(of: patches, engine: try Engine(threads: 1)) == [0, 1, 3, 3])
+    }
+
+    @Test func kMeansFindsGroupsAndLeavesNoRowEmpty() throws {
+        var stream = RandomStream(seed: 2)
+        let centres: [[Float]] = [[10, 0], [-10, 0], [0, 10]]
+        let values = (0..<90).flatMap { index in centres[index % 3].map { $0 + 0.1 * Float(stream.normal()) } }
+        let patches = Tensor(values, [90, 2])
+        let engine = try Engine(threads: 1)
+        // Whatever patches it starts from: empty rows move to where the distance is largest.
+        for seed in 0..<6 as Range<UInt64> {
+            let fitted = try #require(
+                PatchCodebook(fittedTo: patches, count: 5, random: RandomStream(seed: seed), engine: engine))
+            let tokens = fitted.tokens(of: patches, engine: engine)
+            #expect(Set(tokens).count == 5)
+        }
+        let same = Tensor([Float](repeating: 1, count: 8), [4, 2])
+        #expect(PatchCodebook(fittedTo: same, count: 3, random: RandomStream(seed: 1), engine: engine)?.count == 3)
+        #expect(PatchCodebook(fittedTo: same, count: 5, random: RandomStream(seed: 1), engine: engine) == nil)
+    }
+
+    private func file(_ change: (inout SafetensorsFile) -> Void = { _ in }) throws -> TokenFile {
+        var file = SafetensorsFile(
+            metadata: [
+                "format": "palimpsest-tokens", "version": "1", "vocabulary": "9", "grid": "2,3", "image_size": "8,12",
+                "tokenizer": "none",
+            ])
+        file["cat/1.png"] = StoredTensor([0, 1, 2, 3, 4, 8] as [Int32], shape: [2, 3])
+        change(&file)
+        return try TokenFile(file, path: "t.safetensors")
+    }
+
+    private func fault(_ change: (inout SafetensorsFile) -> Void) -> String {
+        do {
+            _ = try file(change)
+            return ""
+        } catch { return "\(error)" }
+    }
+
+    @Test func aMirroredPictureHasItsColumnsTurnedRound() throws {
+        let file = try file()
+        #expect(try file.tokens(of: "cat/1.png", mirrored: false) == [0, 1, 2, 3, 4, 8])
+        #expect(try file.tokens(of: "cat/1.png", mirrored: true) == [2, 1, 0, 8, 4, 3])
+        #expect { try file.tokens(of: "dog", mirrored: false) } throws: {
+            "\($0)" == "t.safetensors: has no tokens for the picture \"dog\""
+        }
+    }
+
+    @Test func wrongFilesSayWhatIsWrong() {
+        #expect(
+            fault { $0["7"] = StoredTensor([0, 1, 2] as [Int32]) }
+                == "t.safetensors: the tokens of \"7\" are I32 of shape [3]; allowed is I32 of [2, 3]")
+        #expect(
+            fault { $0["7"] = StoredTensor([Int32](repeating: 9, count: 6), shape: [2, 3]) }
+                == "t.safetensors: the tokens of \"7\" hold 9; allowed is 0 to 8")
+        #expect(
+            fault { $0["7"] = StoredTensor([Int64](repeating: 1, count: 6), shape: [2, 3]) }
+                .contains("are I64 of shape [2, 3]; allowed is I32"))
+        #expect(fault { $0.metadata["version"] = "2" }.contains("\"version\" is \"2\"; a file of tokens has \"1\""))
+        #expect(fault { $0.metadata["grid"] = "2" }.contains("must be \"rows,columns\""))
+        #expect(fault { $0.metadata["vocabulary"] = "many" }.contains("number of different tokens"))
+    }
+}
