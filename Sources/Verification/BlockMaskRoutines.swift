@@ -23,26 +23,33 @@ private func strategies(_ golden: GoldenCase) throws -> [(entry: JSONValue, grid
     }
 }
 
+/// The masks of draws `[masks, rows, 4]`; rows that a mask leaves over are padding.
+func drawnBlocks(
+    _ golden: GoldenCase, _ name: String, _ strategy: BlockMasking, _ grid: PatchGrid
+) throws -> [BlockMasking.DrawnMask] {
+    let stored = try golden.tensor(name)
+    let (masks, rows) = (stored.shape[0], stored.shape[1])
+    let numbers = stored.floats().map { Double($0) }
+    return try (0..<masks).map { mask in
+        var draws = GivenDraws(
+            (0..<rows).map { row -> BlockMasking.DrawnBlock in
+                let place = 4 * (mask * rows + row)
+                return BlockMasking.DrawnBlock(
+                    area: numbers[place], aspect: numbers[place + 1], top: numbers[place + 2],
+                    left: numbers[place + 3])
+            })
+        guard let drawn = try strategy.draw(on: grid, next: { try draws.next() }) else {
+            throw GoldenError("\(name): the blocks do not add up to the count")
+        }
+        return drawn
+    }
+}
+
 private func blockMasks(_ golden: GoldenCase) throws -> GoldenOutcome {
     var outcome = GoldenOutcome()
     for (j, set) in try strategies(golden).enumerated() {
-        let stored = try golden.tensor("draw/\(j)/block")
-        let (masks, rows) = (stored.shape[0], stored.shape[1])
-        let numbers = stored.floats().map { Double($0) }
-        let drawn = try (0..<masks).map { mask -> BlockMasking.DrawnMask in
-            // Rows that are left over are padding.
-            var draws = GivenDraws(
-                (0..<rows).map { row -> BlockMasking.DrawnBlock in
-                    let place = 4 * (mask * rows + row)
-                    return BlockMasking.DrawnBlock(
-                        area: numbers[place], aspect: numbers[place + 1], top: numbers[place + 2],
-                        left: numbers[place + 3])
-                })
-            guard let drawn = try set.strategy.draw(on: set.grid, next: { try draws.next() }) else {
-                throw GoldenError("set \(j): the blocks do not add up to the count")
-            }
-            return drawn
-        }
+        let drawn = try drawnBlocks(golden, "draw/\(j)/block", set.strategy, set.grid)
+        let masks = drawn.count
         outcome.values["out/\(j)/mask"] = GoldenValue(
             drawn.flatMap { $0.hidden.map { $0 ? 1 : 0 } }, [masks, set.grid.rows, set.grid.columns])
         outcome.values["out/\(j)/attempts_and_blocks"] = GoldenValue(

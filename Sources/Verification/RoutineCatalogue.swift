@@ -26,4 +26,4 @@ struct GoldenRoutine: Sendable {
 let goldenRoutines: [GoldenRoutine] =
     encoderRoutines + maskRoutines + positionRoutines + patchRoutines + scheduleRoutines + pretrainingRoutines
     + mfmRoutines + multiBlockRoutines + blockMaskRoutines + ijepaRoutines + dmtjepaRoutines + lutRoutines
-    + diagnosticRoutines + fineTuningRoutines + fileRoutines + dataRoutines + evaluationRoutines
+    + caeRoutines + diagnosticRoutines + fineTuningRoutines + fileRoutines + dataRoutines + evaluationRoutines

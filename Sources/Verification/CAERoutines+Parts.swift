@@ -1,0 +1,75 @@
+import Autodiff
+import Checkpoints
+import Evaluation
+import ImageMasking
+import Optimizers
+import RandomStreams
+import RecipeSchema
+import VisionTransformers
+
+/// The attentive probe's head: a pass in training, one in evaluation with the initial statistics, three steps of SGD.
+func attentiveHead(_ golden: GoldenCase, _ engine: Engine) throws -> GoldenOutcome {
+    let tokens = try golden.engineTensor("in/tokens")
+    let labels = try golden.integers("in/labels")
+    let probe = "recipe.probe."
+    let hasBias = try golden.value(probe + "qkv_bias").bool ?? true
+    var head = AttentiveHead(
+        width: tokens.shape[2], heads: try golden.integer(probe + "heads"),
+        classes: try golden.integer(probe + "classes"), qkvBias: hasBias ? .noKey : .none,
+        random: RandomStream(seed: 0))
+    try load("w/", of: golden, into: &head.parameters)
+    head.runningMean = try golden.engineTensor("w/fc_norm.running_mean")
+    head.runningVariance = try golden.engineTensor("w/fc_norm.running_var")
+    var outcome = GoldenOutcome(["act/logits_eval": GoldenValue(head.logits(tokens, engine: engine))])
+    var optimizer = NesterovSGD(for: head.parameters)
+    var losses: [Float] = []
+    for step in 0..<(try golden.tensor("trace/loss").count) {
+        var tape = Tape(engine: engine)
+        let output = head.training(tokens, on: &tape)
+        let loss = tape.crossEntropy(output.logits, labels: labels)
+        losses.append(loss.value.item)
+        let gradients = tape.gradients(of: loss, for: head.parameters)
+        if step == 0 {
+            outcome.values["act/pooled"] = GoldenValue(output.pooled.value)
+            outcome.values["act/normed"] = GoldenValue(output.normed.value)
+            outcome.values["act/logits"] = GoldenValue(output.logits.value)
+            outcome.values["loss"] = GoldenValue([losses[0]], [])
+            outcome.values["buffer/fc_norm.running_mean"] = GoldenValue(head.runningMean)
+            outcome.values["buffer/fc_norm.running_var"] = GoldenValue(head.runningVariance)
+            for entry in head.parameters.entries {
+                outcome.values["grad/\(entry.name)"] = gradients[entry.name].map { GoldenValue($0) }
+            }
+        }
+        optimizer.update(&head.parameters, gradients, learningRate: 0.1)
+    }
+    outcome.values["trace/loss"] = GoldenValue(losses, [losses.count])
+    for entry in head.parameters.entries {
+        outcome.values["after/\(entry.name)"] = head.parameters[entry.name].map { GoldenValue($0) }
+    }
+    return outcome
+}
+
+/// Positions with the row first, the learning rate of every step, the rates of stochastic depth.
+func caeTables(_ golden: GoldenCase) throws -> GoldenOutcome {
+    var outcome = GoldenOutcome()
+    for (j, entry) in (try golden.value("recipe.tables").array ?? []).enumerated() {
+        guard let sizes = entry.array?.compactMap(\.int), sizes.count == 3 else {
+            throw GoldenError("a table that is not width, rows and columns")
+        }
+        let grid = PatchGrid(rows: sizes[1], columns: sizes[2])
+        let table = PositionTable.sincos(grid: grid, width: sizes[0], order: .rowFirst, prefix: 1)
+        outcome.values["out/\(j)/row_first"] = GoldenValue(table, [1 + grid.count, sizes[0]])
+    }
+    let train = "recipe.train."
+    let stepsPerEpoch = try golden.integer(train + "steps_per_epoch")
+    let steps = try golden.integer(train + "epochs") * stepsPerEpoch
+    let schedule = ClosedWarmupCosine(
+        peak: try golden.number(train + "learning_rate"), minimum: try golden.number(train + "min_learning_rate"),
+        warmupStart: 0, warmupSteps: Int(try golden.number(train + "warmup_epochs") * Double(stepsPerEpoch)),
+        steps: steps)
+    outcome.values["out/schedule"] = GoldenValue((0..<steps).map { schedule.value(at: $0) }, [steps])
+    let (depth, rate) = (try golden.integer("recipe.model.depth"), try golden.number("recipe.model.drop_path"))
+    outcome.values["out/drop_rates"] = GoldenValue(
+        (0..<depth).map { DropPath.rate(rate, of: $0, depth: depth) }, [depth])
+    return outcome
+}
