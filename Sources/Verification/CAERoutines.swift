@@ -46,6 +46,9 @@ private func contextAutoencoder(_ golden: GoldenCase, _ engine: Engine) throws -
     if let norm = outcome.values["trace/grad_norm"]?.numbers.first {
         outcome.values["grad_norm"] = GoldenValue([norm], [])
     }
+    if let wanted = golden.tensors["act/mask"]?.integers() {
+        outcome.check("act/mask", wanted == mask.hiddenFlags.array.map { Int($0) })
+    }
     return outcome
 }
 
@@ -58,9 +61,11 @@ private func givenMask(_ golden: GoldenCase, _ grid: PatchGrid, images: Int) thr
         return PatchMask(grid: grid, hidden: hidden)
     case RandomMasking.name:
         let strategy = try golden.section("recipe.mask", as: RandomMasking.self, without: ["strategy"])
+        // These cases round the hidden patches of a ratio down; the strategy, as MAE does, the visible ones.
+        let hidden = strategy.numMasked ?? Int(strategy.ratio * Double(grid.count))
         return PatchMask(
             grid: grid, scores: try golden.tensor("draw/noise").floats(), keepingHighest: false,
-            visibleCount: strategy.visibleCount(on: grid))
+            visibleCount: grid.count - hidden)
     case let name: throw GoldenError("no masks of the strategy \"\(name ?? "")\" in CAE's cases")
     }
 }
