@@ -6,4 +6,5 @@ public let maskingStrategies: [any MaskingStrategy.Type] = [
     NoMasking.self,
     BlockMasking.self,
     MultiBlockMasking.self,
+    AttentionMasking.self,
 ]

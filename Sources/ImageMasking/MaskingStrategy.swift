@@ -11,13 +11,16 @@ public struct MaskRequest: Sendable {
     public var epoch: Int
     /// The number of the batch since training began, from 0; for draws that a batch shares.
     public var step: Int
+    /// How much each patch matters, `[samples.count · grid.count]`, none below 0; only for strategies that need it.
+    public var importance: [Float]?
 
     /// A request for the images `samples` of batch `step`.
-    public init(grid: PatchGrid, samples: [Int], epoch: Int = 0, step: Int = 0) {
+    public init(grid: PatchGrid, samples: [Int], epoch: Int = 0, step: Int = 0, importance: [Float]? = nil) {
         self.grid = grid
         self.samples = samples
         self.epoch = epoch
         self.step = step
+        self.importance = importance
     }
 
     /// The stream of one image: a function of (seed, epoch, sample).
@@ -35,6 +38,8 @@ public struct MaskRequest: Sendable {
 public protocol MaskingStrategy: NamedSection {
     /// The kind of plan it makes.
     static var kind: MaskPlan.Kind { get }
+    /// Whether it works from the importance of each patch, which only some methods know.
+    static var needsImportance: Bool { get }
     /// Why it cannot work on a grid, a sentence each; checked before any image is read.
     func faults(on grid: PatchGrid) -> [String]
     /// The masks of a batch. Same request and stream, same plan; `random` is the run's stream for masks and the only source
@@ -45,6 +50,8 @@ public protocol MaskingStrategy: NamedSection {
 extension MaskingStrategy {
     /// Whole patches.
     public static var kind: MaskPlan.Kind { .patches }
+    /// It does not.
+    public static var needsImportance: Bool { false }
     /// No fault on any grid.
     public func faults(on grid: PatchGrid) -> [String] { [] }
 }
@@ -53,12 +60,17 @@ extension MaskingStrategy {
 public enum MaskingError: Error, Sendable, Equatable, CustomStringConvertible {
     /// The strategy's options do not fit the grid.
     case unsuited(strategy: String, grid: PatchGrid, reason: String)
+    /// The strategy works from the importance of patches, and the request has none.
+    case lacksImportance(strategy: String)
 
     /// The reason in one sentence.
     public var description: String {
         switch self {
         case .unsuited(let strategy, let grid, let reason):
             "mask strategy \"\(strategy)\" cannot work on a grid of \(grid) patches: \(reason)"
+        case .lacksImportance(let strategy):
+            "mask strategy \"\(strategy)\" needs the importance of each patch, which a method computes from images; "
+                + "without images there are no masks"
         }
     }
 }

@@ -31,10 +31,19 @@ extension Recipe {
         let strategy = type(of: mask)
         if !self.method.acceptedMasks.contains(strategy.kind) {
             let accepted = self.method.acceptedMasks
-            let right = maskingStrategies.filter { accepted.contains($0.kind) }.map { "\"\($0.name)\"" }
+            let right = maskingStrategies.filter { strategy in
+                accepted.contains(strategy.kind) && (method.providesImportance || !strategy.needsImportance)
+            }.map { "\"\($0.name)\"" }
             fault(
                 "mask.strategy",
                 "method \"\(method.name)\" cannot use \"\(strategy.name)\"; it takes \(right.joined(separator: ", "))")
+        }
+        if strategy.needsImportance && !method.providesImportance {
+            let methods = pretrainingMethods.filter { $0.providesImportance }.map { "\"\($0.name)\"" }
+            fault(
+                "mask.strategy",
+                "\"\(strategy.name)\" needs the importance of each patch, which method \"\(method.name)\" does not "
+                    + "know; methods that do: \(methods.joined(separator: ", "))")
         }
         if method.sharesWidthEvenly, let reason = model.headsFault { fault("model", reason) }
         if model.relativePositionBias != .none && strategy.kind == .patches {

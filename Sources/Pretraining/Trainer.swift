@@ -84,8 +84,11 @@ struct Trainer<Method: PretrainingMethod>: ~Copyable {
                 images: Tensor(loaded.images, Shape(loaded.shape)),
                 otherViews: loaded.otherViews.map { Tensor($0, Shape(loaded.shape)) }, samples: loaded.samples,
                 epoch: loaded.epoch, keys: loaded.keys, mirrored: loaded.mirrored)
-            let request = MaskRequest(
+            var request = MaskRequest(
                 grid: recipe.grid, samples: loaded.samples, epoch: loaded.epoch, step: loaded.step)
+            if type(of: recipe.mask).needsImportance {
+                request.importance = try method.importance(of: batch, engine: engine)
+            }
             let plan = try recipe.mask.plan(request, random: maskStream)
             if case .blocks(let mask) = plan { report.maskFallbacks += mask.fallbackCount }
             var tape = Tape(engine: engine)

@@ -139,6 +139,11 @@ public protocol PretrainingOptions: NamedSection {
     static var masks: Set<MaskPlan.Kind> { get }
     /// The kinds of mask plan that it can use with these options.
     var acceptedMasks: Set<MaskPlan.Kind> { get }
+    /// Whether it can say how much each patch of an image matters, for strategies that need to know.
+    static var providesImportance: Bool { get }
+    /// What stands in checkpoints in front of the names of the encoder that is kept, beside its owner: empty where it is the
+    /// trained one.
+    static var keptEncoderPrefix: String { get }
     /// The values that other sections of a recipe take for this method where the recipe does not say, such as
     /// `("model.class_token", false)`.
     static var recipeDefaults: [(path: String, value: JSONValue)] { get }
@@ -162,6 +167,10 @@ public protocol PretrainingOptions: NamedSection {
 extension PretrainingOptions {
     /// All of its kinds.
     public var acceptedMasks: Set<MaskPlan.Kind> { Self.masks }
+    /// It cannot.
+    public static var providesImportance: Bool { false }
+    /// The trained encoder.
+    public static var keptEncoderPrefix: String { "" }
     /// The defaults of the sections themselves.
     public static var recipeDefaults: [(path: String, value: JSONValue)] { [] }
     /// It does not.
@@ -188,6 +197,12 @@ public protocol PretrainingMethod: Sendable {
     var encoderParameters: ParameterStore { get }
     /// What else must survive a restart, by checkpoint name: moving averages, running statistics.
     var state: [String: Tensor] { get set }
+    /// What it was built on besides its recipe, such as the digest of a teacher's weights. It is kept in checkpoints, and a run
+    /// is not resumed on anything else.
+    var origins: [String: String] { get }
+    /// How much each patch of a batch matters, `[B · N]`, none below 0; asked before the masks are made where the strategy needs
+    /// it. Nil for a method that does not know.
+    mutating func importance(of batch: Batch, engine: Engine) throws -> [Float]?
     /// What the optimiser does with a parameter.
     func treatment(of parameter: ParameterEntry) -> ParameterTreatment
     /// Records the forward pass of a batch; returns its loss. Running statistics may change, parameters do not.
@@ -208,6 +223,10 @@ extension PretrainingMethod {
         get { [:] }
         set { precondition(newValue.isEmpty, "\(Self.self) keeps no state, got \(newValue.keys.sorted())") }
     }
+    /// Nothing but the recipe.
+    public var origins: [String: String] { [:] }
+    /// It does not know.
+    public mutating func importance(of batch: Batch, engine: Engine) throws -> [Float]? { nil }
     /// Decay of matrices.
     public func treatment(of parameter: ParameterEntry) -> ParameterTreatment {
         DecayRule.matrices.treatment(of: parameter)

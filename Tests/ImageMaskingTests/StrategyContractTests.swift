@@ -38,7 +38,12 @@ struct StrategyContractTests {
     private func plan(
         _ strategy: any MaskingStrategy, _ grid: PatchGrid, _ samples: [Int], epoch: Int = 2, step: Int = 5
     ) throws -> MaskPlan {
-        let request = MaskRequest(grid: grid, samples: samples, epoch: epoch, step: step)
+        var request = MaskRequest(grid: grid, samples: samples, epoch: epoch, step: step)
+        if type(of: strategy).needsImportance {
+            request.importance = samples.flatMap { sample in
+                (0..<grid.count).map { Float((5 * sample + 7 * $0) % 11) }
+            }
+        }
         return try strategy.plan(request, random: Self.random)
     }
 
@@ -72,7 +77,8 @@ struct StrategyContractTests {
             }
             guard case .patches(let mask) = plan else { continue }
             #expect(mask.imageCount == samples.count)
-            if !(strategy is BlockMasking) { #expect(mask.visibleCount == grid.visibleCount(ratio: 0.75)) }
+            let ratio = (strategy as? AttentionMasking)?.ratio ?? 0.75
+            if !(strategy is BlockMasking) { #expect(mask.visibleCount == grid.visibleCount(ratio: ratio)) }
             for image in samples.indices {
                 let order = Array(mask.visible(image)) + Array(mask.hidden(image))
                 for (place, patch) in order.enumerated() {

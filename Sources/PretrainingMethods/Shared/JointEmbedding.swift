@@ -51,6 +51,9 @@ extension JointEmbeddingOptions {
         ]
     }
 
+    /// The target encoder, as its moving average names it.
+    public static var keptEncoderPrefix: String { "target_" }
+
     /// Names below `encoder.`, and normal initial values.
     public var encoderTraits: EncoderTraits {
         EncoderTraits(owner: "encoder.", initialization: .ijepa(rescalesBranches: depthRescale))
