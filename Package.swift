@@ -77,8 +77,8 @@ let package = Package(
         module(
             "PretrainingMethods",
             needs: [
-                "Autodiff", "Checkpoints", "ImageData", "ImageMasking", "Optimizers", "RandomStreams", "RecipeSchema",
-                "VisionTransformers",
+                "Autodiff", "Checkpoints", "ContentDigests", "ImageData", "ImageMasking", "Optimizers", "RandomStreams",
+                "RecipeSchema", "VisionTransformers",
             ], linker: mathsLibrary),
         module(
             "Evaluation",
@@ -129,8 +129,8 @@ let package = Package(
         tests(
             "PretrainingMethodsTests",
             needs: [
-                "Autodiff", "Checkpoints", "ImageMasking", "Optimizers", "PretrainingMethods", "RandomStreams",
-                "RecipeSchema", "VisionTransformers",
+                "Autodiff", "Checkpoints", "ImageData", "ImageMasking", "Optimizers", "PretrainingMethods",
+                "RandomStreams", "RecipeSchema", "VisionTransformers",
             ]),
         tests(
             "PretrainingTests",

@@ -82,10 +82,6 @@ public struct TrainingJob {
                     + "stop it")
         }
         defer { withExtendedLifetime(lock) {} }
-        if start != .resumed {
-            try folder.clear()
-            try folder.write(recipe)
-        }
         return try run(recipe.method, source, transform, stop, log, onRow, onProgress)
     }
 
@@ -93,7 +89,12 @@ public struct TrainingJob {
         _ options: Options, _ source: any ImageSource, _ transform: any ImageTransform, _ stop: StopSignal?,
         _ log: Logger, _ onRow: (JSONValue) -> Void, _ onProgress: (Progress) -> Void
     ) throws -> Outcome {
+        // A method that cannot be made, for want of a teacher say, leaves the folder as it was.
         let method = try options.makeMethod(recipe.methodContext)
+        if start != .resumed {
+            try folder.clear()
+            try folder.write(recipe)
+        }
         var loop = try TrainingLoop(self, method, source: source, transform: transform, log: log)
         return try loop.run(stop: stop, onRow: onRow, onProgress: onProgress)
     }

@@ -48,7 +48,7 @@ extension Trainer {
     /// A checkpoint of this moment.
     func checkpoint(_ state: TrainingState, _ recipe: Recipe) -> Checkpoint {
         let metadata = ["format": "pt", "palimpsest": palimpsestVersion, "recipe": recipe.encoded.text()]
-        var model = SafetensorsFile(metadata: metadata)
+        var model = SafetensorsFile(metadata: metadata.merging(method.origins) { own, _ in own })
         var moments = SafetensorsFile(metadata: metadata)
         for (name, tensor) in method.state {
             model[name] = StoredTensor(tensor.array, shape: Array(tensor.shape))
@@ -68,6 +68,15 @@ extension Trainer {
 
     /// Goes back to a checkpoint; throws where it does not hold what this method needs.
     mutating func restore(_ checkpoint: Checkpoint, from place: String) throws(RunError) {
+        for (name, value) in method.origins.sorted(by: { $0.key < $1.key }) {
+            let saved = checkpoint.model.metadata[name]
+            guard saved == value else {
+                throw RunError(
+                    .data,
+                    "\(place) was trained with \(name) \(saved ?? "none"), and now it is \(value); put the old one back, "
+                        + "or start a new run")
+            }
+        }
         try method.parameters.load(checkpoint.model, from: place)
         try method.loadState(checkpoint.model, from: place)
         var first = [Float](repeating: 0, count: method.parameters.flatCount)

@@ -6,4 +6,5 @@ public let pretrainingMethods: [any PretrainingOptions.Type] = [
     DMTJEPAOptions.self,
     LUTOptions.self,
     CAEOptions.self,
+    MaskAlignOptions.self,
 ]

@@ -26,4 +26,5 @@ struct GoldenRoutine: Sendable {
 let goldenRoutines: [GoldenRoutine] =
     encoderRoutines + maskRoutines + positionRoutines + patchRoutines + scheduleRoutines + pretrainingRoutines
     + mfmRoutines + multiBlockRoutines + blockMaskRoutines + ijepaRoutines + dmtjepaRoutines + lutRoutines
-    + caeRoutines + diagnosticRoutines + fineTuningRoutines + fileRoutines + dataRoutines + evaluationRoutines
+    + maskAlignRoutines + caeRoutines + diagnosticRoutines + fineTuningRoutines + fileRoutines + dataRoutines
+    + evaluationRoutines

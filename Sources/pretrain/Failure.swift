@@ -2,6 +2,7 @@ import Autodiff
 import Checkpoints
 import Foundation
 import ImageData
+import ImageMasking
 import Pretraining
 import PretrainingMethods
 import RecipeSchema
@@ -19,6 +20,7 @@ struct Failure {
         case is MethodError: code = RunError.Kind.data.rawValue
         case is Problems, is Problem, is JSONSyntaxError, is EngineError: code = RunError.Kind.usage.rawValue
         case let error as ImageError: code = (error.reason == .io ? RunError.Kind.missing : .data).rawValue
+        case is MaskingError: code = RunError.Kind.usage.rawValue
         case let error as CheckpointError: code = RunError(error).kind.rawValue
         default: return nil
         }

@@ -13,7 +13,7 @@ struct GoldenTests {
     static let shared: [String] =
         SharedFiles.isPresent
         ? [
-            "mae", "colormae", "mfm", "ijepa", "dmtjepa", "cae", "data",
+            "mae", "colormae", "mfm", "ijepa", "dmtjepa", "lut", "maskalign", "cae", "diagnostics", "data",
             "interop/safetensors-files", "evaluation/fewshot-lsr-dual",
             "evaluation/fewshot-lsr-primal", "evaluation/finetune-layer-decay", "evaluation/knn-ties",
             "evaluation/knn-weighted", "evaluation/logreg-binary", "evaluation/logreg-separable",

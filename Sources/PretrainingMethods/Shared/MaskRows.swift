@@ -34,7 +34,7 @@ extension PatchMask {
     }
 }
 
-/// Why a method cannot take a step.
+/// Why a method cannot be made, or cannot take a step.
 public enum MethodError: Error, Sendable, CustomStringConvertible {
     /// The mask plan is of a kind that the method cannot use.
     case wrongPlan(method: String, MaskPlan.Kind)

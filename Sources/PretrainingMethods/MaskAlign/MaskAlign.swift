@@ -1,0 +1,180 @@
+public import Autodiff
+public import ImageMasking
+public import Optimizers
+public import VisionTransformers
+
+/// Masked image modelling without reconstruction: the visible tokens of the student learn what a frozen teacher makes of the
+/// whole image at the same places.
+///
+/// Xue, Gao, Li, Qin, Wu, Li, *Stare at What You See: Masked Image Modeling without Reconstruction*, CVPR 2023, arXiv
+/// 2211.08887. There is no decoder and no mask token. The student's blocks are mixed for each block of the teacher, a head maps
+/// them to its width, and with F̂ the prediction and ŷ the normalised target
+///
+///     L = Σ_t ω_t · mean ℓ(F̂_t, ŷ_t)    over class token and visible patches.
+public struct MaskAlign: PretrainingMethod {
+    /// Student, mixing weights, heads.
+    public var parameters: ParameterStore
+    /// The student.
+    public let encoder: Encoder
+    private let options: MaskAlignOptions
+    private let teacher: Teacher
+    private let alignment: DynamicAlignment
+    private let heads: [DistillHead]
+    /// ω, and the blocks of the teacher where it is not 0.
+    private let layerWeights: [Double]
+    private let wanted: [Int]
+    private let idle: Set<String>
+    /// What the teacher made of the images it was last asked about: masks and loss of a batch look at it once.
+    private var seen: (images: Tensor, view: Teacher.View)?
+
+    init(_ options: MaskAlignOptions, _ context: MethodContext, _ teacher: Teacher) throws {
+        let (students, teachers) = (context.encoder.depth, teacher.encoder.options.depth)
+        func fault(_ reason: String) -> MethodError { .unusableFile(path: teacher.path, reason: reason) }
+        let fusion = options.fusion ?? (students == teachers ? .linear : .sum)
+        guard fusion == .sum || students == teachers else {
+            throw fault(
+                "it has \(teachers) blocks, and method.fusion \"\(fusion.rawValue)\" needs as many as model.depth, which is "
+                    + "\(students); set method.fusion to \"sum\"")
+        }
+        let layers = options.lossLayers ?? .top(min(5, teachers))
+        guard let weights = layers.weights(of: teachers) else {
+            throw fault(
+                "it has \(teachers) blocks, too few for method.loss_layers \"\(layers.text)\"; \"mean\" takes any number"
+            )
+        }
+        var store = ParameterStore()
+        let random = context.random
+        encoder = Encoder(context.encoder, grid: context.grid, adding: &store, random: random)
+        alignment = DynamicAlignment(fusion, teacherBlocks: teachers, studentBlocks: students, adding: &store)
+        heads = (0..<teachers).map { block in
+            DistillHead(
+                options.head, block: block, width: context.encoder.width, outputs: teacher.encoder.options.width,
+                adding: &store, random: random)
+        }
+        wanted = weights.indices.filter { weights[$0] > 0 }
+        layerWeights = weights
+        let last = wanted.last ?? 0
+        idle = Set(
+            store.entries.map(\.name).filter { name in
+                if name.hasPrefix("norm.") { return true }
+                if let block = Self.block(of: name, in: "distill_heads.") { return weights[block] == 0 }
+                guard fusion == .simple, let block = Self.block(of: name, in: "blocks.") else { return false }
+                return block > last
+            })
+        parameters = store
+        self.options = options
+        self.teacher = teacher
+    }
+
+    private static func block(of name: String, in list: String) -> Int? {
+        guard name.hasPrefix(list) else { return nil }
+        return name.dropFirst(list.count).split(separator: ".").first.flatMap { Int($0) }
+    }
+
+    /// Where the teacher came from, and the digest of its weights.
+    public var origins: [String: String] { ["teacher": teacher.path, "teacher_sha256": teacher.digest] }
+
+    /// What the loss does not reach stays as it is, and mixing weights are not decayed.
+    public func treatment(of parameter: ParameterEntry) -> ParameterTreatment {
+        if idle.contains(parameter.name) { return .idle }
+        if parameter.name == DynamicAlignment.name { return .undecayed }
+        return DecayRule.matrices.treatment(of: parameter)
+    }
+
+    /// The attention of the teacher's class token to each patch; without a class token the attention that a patch receives.
+    public mutating func importance(of batch: Batch, engine: Engine) throws -> [Float]? {
+        view(of: batch.images, wantsImportance: true, engine).importance
+    }
+
+    private mutating func view(of images: Tensor, wantsImportance: Bool, _ engine: Engine) -> Teacher.View {
+        if let seen, seen.images.isEqual(to: images), seen.view.importance != nil || !wantsImportance {
+            return seen.view
+        }
+        let view = teacher.view(of: images, wantsImportance: wantsImportance, engine: engine)
+        seen = (images, view)
+        return view
+    }
+
+    /// The distance of the student's mixed tokens from the teacher's.
+    public mutating func loss(
+        _ batch: Batch, _ plan: MaskPlan, _ request: StepRequest, on tape: inout Tape
+    ) throws -> StepResult {
+        let drop = DropPath.drawn(
+            rate: options.dropPath, depth: encoder.options.depth,
+            streams: batch.streams(request.random.child("drop_path")))
+        return try loss(batch, plan, request, drop: drop, on: &tape)
+    }
+
+    /// The same with given draws of drop path, or none.
+    public mutating func loss(
+        _ batch: Batch, _ plan: MaskPlan, _ request: StepRequest, drop: [BranchFactors]?, on tape: inout Tape
+    ) throws -> StepResult {
+        guard case .patches(let mask) = plan else {
+            throw MethodError.wrongPlan(method: MaskAlignOptions.name, plan.kind)
+        }
+        let view = view(of: batch.images, wantsImportance: request.trace != nil, tape.engine)
+        let inner = request.trace.map { _ in ForwardTrace() }
+        let layers = encoder(
+            batch.images, visible: mask.visibleRows, parameters, drop: drop, keeping: .layers, on: &tape, trace: inner
+        ).layers
+        let hasClass = encoder.options.classToken && teacher.encoder.options.classToken
+        let rows = teacherRows(mask, withClass: hasClass)
+        let fused = alignment(layers, for: wanted, parameters, on: &tape)
+        var total: Variable?
+        for (block, mixed) in zip(wanted, fused) {
+            let compared = hasClass ? mixed : tape.sliceRows(mixed, encoder.prefix..<mixed.shape[1])
+            let predicted = heads[block](compared, parameters, on: &tape)
+            let normed = options.targetNorm(view.layers[block], engine: tape.engine)
+            let target = tape.gatherRows(tape.constant(normed), rows).value
+            let distance = options.loss(predicted, target: target, on: &tape)
+            let term = tape.scale(distance, by: Float(layerWeights[block]))
+            if let sum = total { total = tape.add(sum, term) } else { total = term }
+            guard let trace = request.trace else { continue }
+            trace.record("loss/layer_\(block)", distance.value)
+            if block == layerWeights.count - 1 {
+                trace.record("act/fused_last", mixed.value)
+                trace.record("act/prediction_last", predicted.value)
+                trace.record("act/target_last", target)
+            }
+        }
+        // Between two batches nothing of the old one is kept.
+        seen = nil
+        if let inner, let trace = request.trace { record(inner, view, trace) }
+        guard let total else { preconditionFailure("the weights of the teacher's blocks are all 0") }
+        return StepResult(loss: total)
+    }
+
+    /// The teacher's tokens that are compared: the class token, and the visible patches in the order of the mask.
+    private func teacherRows(_ mask: PatchMask, withClass: Bool) -> RowIndices {
+        let offset: Int32 = teacher.encoder.options.classToken ? 1 : 0
+        let first: [Int32] = withClass ? [0] : []
+        return RowIndices((0..<mask.imageCount).map { image in first + mask.visible(image).map { $0 + offset } })
+    }
+
+    private func record(_ inner: ForwardTrace, _ view: Teacher.View, _ trace: ForwardTrace) {
+        let last = encoder.options.depth - 1
+        for (ours, point) in [
+            ("block_0", "block_first"), ("block_\(last)", "block_last"), ("patch_embed", "patch_embed"),
+        ] {
+            if let value = inner.points["act/\(ours)"] { trace.record("act/\(point)", value) }
+        }
+        trace.record("act/teacher_input", view.input)
+        trace.record("act/teacher_positions", teacher.positions)
+        if let first = view.layers.first, let last = view.layers.last {
+            trace.record("act/teacher_block_first", first)
+            trace.record("act/teacher_block_last", last)
+        }
+        if let importance = view.importance {
+            let images = view.input.shape[0]
+            trace.record("act/importance", Tensor(importance, [images, importance.count / images]))
+        }
+    }
+}
+
+extension Tensor {
+    /// Whether all numbers are the same.
+    fileprivate func isEqual(to other: Tensor) -> Bool {
+        guard shape == other.shape else { return false }
+        return withUnsafeBuffer { own in other.withUnsafeBuffer { own.elementsEqual($0) } }
+    }
+}

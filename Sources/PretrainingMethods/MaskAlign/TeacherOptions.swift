@@ -1,0 +1,81 @@
+public import RecipeSchema
+public import VisionTransformers
+
+/// How the tensors of a teacher's file are named.
+public enum TeacherLayout: String, RecipeEnum {
+    /// Found out from the file.
+    case auto
+    /// Written by this program.
+    case own
+    /// OpenAI's CLIP and open_clip: `visual.…`.
+    case openaiCLIP = "openai_clip"
+    /// CLIP of Hugging Face's transformers.
+    case hfCLIP = "hf_clip"
+    /// ViT and DINO of transformers.
+    case hfViT = "hf_vit"
+    /// DINOv2 of transformers.
+    case hfDINOv2 = "hf_dinov2"
+    /// timm's names, with their relatives: DINO, DeiT, MAE, DINOv2's own, BEiT.
+    case timm
+}
+
+/// The activation of a teacher's perceptrons, by name.
+public enum TeacherActivation: String, RecipeEnum {
+    /// The exact GELU.
+    case gelu
+    /// x · sigmoid(1.702 x).
+    case quickGELU = "quick_gelu"
+
+    /// The encoder's word for it.
+    public var activation: Activation { self == .gelu ? .gelu : .quickGELU }
+}
+
+/// A frozen encoder: `method.teacher` of a recipe.
+public struct TeacherOptions: RecipeSection {
+    /// A safetensors file, or a folder that holds one: a run, a checkpoint.
+    public var path = ""
+    /// How its tensors are named.
+    public var layout = TeacherLayout.auto
+    /// Attention heads, which no file says; nil: of `config.json`, else one for 64 channels.
+    public var heads: Int?
+    /// The activation of its perceptrons; nil: of `config.json`, else the layout's.
+    public var activation: TeacherActivation?
+    /// The ε of its norms; nil: of `config.json`, else the layout's.
+    public var epsilon: Double?
+    /// Mean of each channel of its images; nil: CLIP's for CLIP layouts, else the student's.
+    public var mean: [Double]?
+    /// Deviation of each channel, like the mean.
+    public var deviation: [Double]?
+
+    /// No teacher yet.
+    public init() {}
+
+    /// The options.
+    public static let fields: [Field<Self>] = [
+        Field("path", \.path, "A run folder or checkpoint of this program, or a safetensors file."),
+        Field("layout", \.layout, "How the tensors are named; auto: found out."),
+        Field("heads", \.heads, in: .atLeast(1), "Attention heads; null: config.json's, else width / 64."),
+        Field("activation", \.activation, "Activation of the perceptrons; null: config.json's, else the layout's."),
+        Field("eps", \.epsilon, in: .above(0), "The ε of the norms; null: config.json's, else the layout's."),
+        Field("mean", \.mean, "Mean of each channel that its images are normalised with; null: the layout's."),
+        Field(
+            "std", \.deviation, in: .rule("numbers above 0") { $0.allSatisfy { $0 > 0 } },
+            "Deviation of each channel; null: the layout's."),
+    ]
+
+    /// Mean and deviation belong together, and a run of ours says all of its encoder.
+    public func check() -> [String] {
+        var faults: [String] = []
+        if (mean == nil) != (deviation == nil) || mean?.count != deviation?.count {
+            faults.append("mean and std must be given together and be equally long, or neither")
+        }
+        if layout == .own, let reason = ownFault { faults.append(reason) }
+        return faults
+    }
+
+    /// Why these options do not suit a teacher whose recipe is in its file.
+    var ownFault: String? {
+        heads == nil && activation == nil && epsilon == nil
+            ? nil : "heads, activation and eps stand in the recipe of a teacher of this program; remove them"
+    }
+}
