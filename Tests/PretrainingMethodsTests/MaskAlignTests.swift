@@ -1,5 +1,6 @@
 import Autodiff
 import Checkpoints
+import Foundation
 import ImageData
 import ImageMasking
 import Optimizers
@@ -165,7 +166,7 @@ struct TeacherFileTests {
         let thrown = #expect(throws: MethodError.self) { try self.read(clip, config: #"{"hidden_act": "selu"}"#) }
         #expect(
             thrown?.description
-                == #"teacher file: its config.json has hidden_act "selu"; known are "gelu" and "quick_gelu""#)
+                == #"file: its config.json has hidden_act "selu"; known are "gelu" and "quick_gelu""#)
     }
 
     @Test func prefixesOfWrappersAreRemovedFromThoseThatCarryThem() throws {

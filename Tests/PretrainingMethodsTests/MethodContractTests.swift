@@ -1,5 +1,6 @@
 import Autodiff
 import ImageMasking
+import Optimizers
 import PretrainingMethods
 import RandomStreams
 import RecipeSchema
