@@ -200,7 +200,7 @@ struct CAETests {
 
     @Test func reconstructionsShowTrueVisiblePatches() throws {
         let options = options(.pixels)
-        var method = try options.makeMethod(context())
+        let method = try options.makeMethod(context())
         let batch = Batch(images: images(), samples: [0, 1])
         let shown = try method.reconstructed(batch, .patches(Self.mask), engine: try Engine(threads: 1)).array
         let truth = images().array
