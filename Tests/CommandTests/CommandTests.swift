@@ -68,7 +68,10 @@ struct CommandTests {
         let first = try train("--max-steps", "3")
         #expect(first.code == 0, "\(first.errors)")
         let rows = try first.output.split(separator: "\n").map { try JSONParser.parse(String($0)) }
-        #expect(rows.count == 3 && rows.allSatisfy { $0["loss"]?.double != nil })
+        let steps = rows.filter { $0["kind"]?.string == "step" }
+        let checks = rows.filter { $0["kind"]?.string == "health" }
+        #expect(steps.count == 3 && steps.allSatisfy { $0["loss"]?.double != nil })
+        #expect(checks.map { $0["step"]?.int } == [0, 3] && checks.allSatisfy { $0["rankme"]?.double != nil })
         #expect(try train().code == 73)
         #expect(try train("--resume", "--max-steps", "5").code == 0)
         #expect(try pretrain("view", run, "--count", "2").code == 0)
@@ -118,6 +121,6 @@ struct CommandTests {
 
     @Test func theSchemaIsJSON() throws {
         let schema = try JSONParser.parse(try pretrain("recipes", "schema").output)
-        #expect(schema["properties"]?["mask"]?["oneOf"]?.array?.count == 6)
+        #expect(schema["properties"]?["mask"]?["oneOf"]?.array?.count == 7)
     }
 }

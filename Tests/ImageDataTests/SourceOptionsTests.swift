@@ -103,7 +103,7 @@ private func datasets(_ path: String) -> String { SharedFiles.url("datasets/\(pa
         let options = ProceduralSourceOptions()
         let train = try options.open(.train, in: SourceContext(cards: cards))
         let test = try options.open(.test, in: SourceContext(cards: cards))
-        #expect(train.count == 8000 && test.count == 2000 && train.labelNames?.count == 10)
+        #expect(train.count == 8000 && test.count == 2000 && train.labelNames?.count == 6)
         #expect(train.fingerprint != test.fingerprint)
         #expect(try train.image(17) == ProceduralSource(part: .train).image(17))
         #expect(try train.image(17) != test.image(17))
