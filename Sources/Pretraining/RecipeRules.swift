@@ -46,7 +46,7 @@ extension Recipe {
                     + "know; methods that do: \(methods.joined(separator: ", "))")
         }
         if method.sharesWidthEvenly, let reason = model.headsFault { fault("model", reason) }
-        if model.relativePositionBias != .none && strategy.kind == .patches {
+        if model.relativePositionBias != .none && ![.frequencies, .nothing].contains(strategy.kind) {
             fault(
                 "model.relative_position_bias",
                 "\"\(model.relativePositionBias.rawValue)\" is a term for pairs of all patches; mask strategy "

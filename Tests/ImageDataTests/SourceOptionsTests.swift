@@ -99,6 +99,25 @@ private func datasets(_ path: String) -> String { SharedFiles.url("datasets/\(pa
         #expect(try options.normalization(channels: 3, cards: cards).mean == [0.1])
     }
 
+    @Test func theBuiltInCardHasTheMeanAndDeviationOfItsPictures() throws {
+        let card = try cards.card("builtin").normalization
+        let source = ProceduralSource(part: .train)
+        var sums = [0.0, 0, 0]
+        var squares = sums
+        for index in 0..<source.count {
+            let values = try source.image(index).unitSamples()
+            for (place, value) in values.enumerated() {
+                sums[place % 3] += Double(value)
+                squares[place % 3] += Double(value) * Double(value)
+            }
+        }
+        let count = Double(source.count * 32 * 32)
+        let means = sums.map { $0 / count }
+        let deviations = zip(means, squares).map { ($1 / count - $0 * $0).squareRoot() }
+        #expect(zip(means, card.mean).allSatisfy { abs($0 - $1) < 6e-4 }, "\(means)")
+        #expect(zip(deviations, card.deviation).allSatisfy { abs($0 - $1) < 6e-4 }, "\(deviations)")
+    }
+
     @Test func proceduralPartsAreBalancedAndDifferent() throws {
         let options = ProceduralSourceOptions()
         let train = try options.open(.train, in: SourceContext(cards: cards))

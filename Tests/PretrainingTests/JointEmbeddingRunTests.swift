@@ -74,6 +74,11 @@ struct JointEmbeddingRunTests {
         #expect(faults("ijepa", "mask={\"strategy\":\"random\"}").first?.contains("it takes \"multiblock\"") == true)
     }
 
+    @Test func aBiasOfAllPairsIsRefusedWhereSomePatchesAreHidden() {
+        let found = faults("ijepa", "model.relative_position_bias=shared")
+        #expect(found.contains { $0.contains("mask strategy \"multiblock\" hides some of them") }, "\(found)")
+    }
+
     @Test func methodsBringTheirOwnDefaults() throws {
         let text = "{\"palimpsest\": 1, \"name\": \"d\", \"method\": {\"name\": \"ijepa\", \"predictor_width\": 192}}"
         var recipe = try JSONParser.parse(text)
