@@ -90,7 +90,7 @@ private func datasets(_ path: String) -> String { SharedFiles.url("datasets/\(pa
 
     @Test func constantsComeFromTheRecipeTheCardOrImageNet() throws {
         var options = DataOptions()
-        #expect(try options.normalization(channels: 3, cards: cards).mean == [0.498, 0.499, 0.5])
+        #expect(try options.normalization(channels: 3, cards: cards).mean == [0.499, 0.499, 0.501])
         options.source = ImagesSourceOptions()
         #expect(try options.normalization(channels: 3, cards: cards) == .imageNet)
         #expect(try options.normalization(channels: 5, cards: cards).mean == [0.5])
