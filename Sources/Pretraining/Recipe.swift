@@ -52,15 +52,8 @@ public struct Recipe: RecipeSection {
 
     /// What the method is built for.
     var methodContext: MethodContext {
-        var context = MethodContext(
+        MethodContext(
             encoder: model, grid: grid, mean: data.mean ?? [0], deviation: data.deviation ?? [1], random: initialValues)
-        context.openEncoder = { path in
-            let file = try EncoderFile(path: path)
-            let data = file.recipe.data
-            return FrozenEncoder(
-                file.encoder, file.parameters, mean: data.mean ?? [0], deviation: data.deviation ?? [1])
-        }
-        return context
     }
 
     /// The patch grid of the images.

@@ -58,7 +58,7 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
         self.state = state
         self.lastCheckpoint = lastCheckpoint
         self.trainer = trainer
-        health = HealthMonitor(job.recipe, source: source, stepsPerEpoch: steps, engine: job.engine)
+        health = HealthMonitor(job.recipe, source: source, engine: job.engine)
         stepsPerEpoch = steps
         lastStep = min(steps * train.epochs, train.maxSteps ?? Int.max)
         explain(source)

@@ -92,7 +92,7 @@ public struct DMTJEPAOptions: JointEmbeddingOptions {
 ///
 /// Mo and Yun, *DMT-JEPA: Discriminative Masked Targets for Joint-Embedding Predictive Architecture*, arXiv 2405.17995, as its
 /// code computes it; both heads are kept in checkpoints, which that code forgets.
-public struct DMTJEPA: PretrainingMethod {
+public struct DMTJEPA: JointEmbedding {
     /// Encoder, head of the context side and predictor.
     public var parameters: ParameterStore
     /// The encoder of contexts; on the averaged parameters it is the target encoder.
@@ -101,7 +101,10 @@ public struct DMTJEPA: PretrainingMethod {
     private let predictor: IJEPAPredictor
     private let options: DMTJEPAOptions
     private let window: NeighbourWindow
-    private var target: MovingAverage
+    /// Target encoder and target head.
+    public var target: MovingAverage
+    /// Their momentum at the first step and at the end.
+    public var ema: [Double] { options.ema }
 
     init(_ options: DMTJEPAOptions, _ context: MethodContext) {
         var store = ParameterStore()
@@ -110,22 +113,10 @@ public struct DMTJEPA: PretrainingMethod {
         head = DMTJEPAHead(
             width: context.encoder.width, heads: context.encoder.heads, adding: &store, random: context.random)
         target = MovingAverage(of: store, prefix: "target_")
-        predictor = IJEPAPredictor(
-            width: options.predictorWidth, depth: options.predictorDepth,
-            heads: options.predictorHeads ?? context.encoder.heads, behind: encoder, adding: &store,
-            random: context.random)
+        predictor = options.predictor(behind: encoder, adding: &store, random: context.random)
         parameters = store
         window = NeighbourWindow(grid: context.grid, window: options.window, border: options.effectiveBorder)
         self.options = options
-    }
-
-    /// The target encoder's parameters, with those of the target head: what is kept after pretraining.
-    public var encoderParameters: ParameterStore { target.parameters }
-
-    /// Target encoder and target head.
-    public var state: [String: Tensor] {
-        get { target.state }
-        set { target.state = newValue }
     }
 
     /// The mean smooth L1 distance between predictions and targets.
@@ -161,14 +152,5 @@ public struct DMTJEPA: PretrainingMethod {
             ]
         }
         return result
-    }
-
-    /// The averages begin as copies.
-    public mutating func adoptParameters() { target.restart(from: parameters) }
-
-    /// Target encoder and target head take in the new ones.
-    public mutating func finishStep(_ progress: TrainingProgress, engine: Engine) {
-        let momentum = progress.momentum(from: options.ema[0], to: options.ema[1])
-        target.update(from: parameters, momentum: momentum, on: engine)
     }
 }

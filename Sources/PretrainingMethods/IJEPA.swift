@@ -34,35 +34,25 @@ public struct IJEPAOptions: JointEmbeddingOptions {
 ///
 /// Assran, Duval, Misra, Bojanowski, Vincent, Rabbat, LeCun, Ballas, CVPR 2023, arXiv 2301.08243. Where paper and code differ (a
 /// smooth L1 loss, a target of rows with mean 0 and deviation 1) this follows the code.
-public struct IJEPA: PretrainingMethod {
+public struct IJEPA: JointEmbedding {
     /// Encoder and predictor.
     public var parameters: ParameterStore
     /// The encoder of contexts; on the averaged parameters it is the target encoder.
     public let encoder: Encoder
     private let predictor: IJEPAPredictor
-    private let options: IJEPAOptions
-    private var target: MovingAverage
+    /// The target encoder.
+    public var target: MovingAverage
+    /// Its momentum at the first step and at the end.
+    public let ema: [Double]
 
     init(_ options: IJEPAOptions, _ context: MethodContext) {
         var store = ParameterStore()
         encoder = Encoder(
             context.encoder, grid: context.grid, traits: options.encoderTraits, adding: &store, random: context.random)
         target = MovingAverage(of: store, prefix: "target_")
-        predictor = IJEPAPredictor(
-            width: options.predictorWidth, depth: options.predictorDepth,
-            heads: options.predictorHeads ?? context.encoder.heads, behind: encoder, adding: &store,
-            random: context.random)
+        predictor = options.predictor(behind: encoder, adding: &store, random: context.random)
         parameters = store
-        self.options = options
-    }
-
-    /// The target encoder's parameters: what is kept after pretraining.
-    public var encoderParameters: ParameterStore { target.parameters }
-
-    /// The target encoder.
-    public var state: [String: Tensor] {
-        get { target.state }
-        set { target.state = newValue }
+        ema = options.ema
     }
 
     /// The mean smooth L1 distance between predictions and targets.
@@ -81,14 +71,5 @@ public struct IJEPA: PretrainingMethod {
         var result = StepResult(loss: tape.smoothL1(predicted, target: wanted))
         if request.wantsConstantLoss { result.indicators = [("target_spread", spreadOverImages(whole.normed))] }
         return result
-    }
-
-    /// The target encoder begins as a copy.
-    public mutating func adoptParameters() { target.restart(from: parameters) }
-
-    /// The target encoder takes in the new encoder.
-    public mutating func finishStep(_ progress: TrainingProgress, engine: Engine) {
-        let momentum = progress.momentum(from: options.ema[0], to: options.ema[1])
-        target.update(from: parameters, momentum: momentum, on: engine)
     }
 }

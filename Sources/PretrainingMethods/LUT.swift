@@ -69,8 +69,16 @@ public struct LUTOptions: PretrainingOptions {
         return faults
     }
 
+    /// No crop: the views are made of whole pictures.
+    public static let recipeDefaults: [(path: String, value: JSONValue)] = [("data.crop_scale", .null)]
+
     /// Two.
     public var twoViews: TwoViewOptions? { views }
+
+    /// Why there is no random resized crop.
+    public var wholePictures: String? {
+        "method \"lut\" makes its views of whole pictures, shifted by method.views.pad"
+    }
 
     /// Student and teacher with the same initial values.
     public func makeMethod(_ context: MethodContext) -> LUT { LUT(self, context) }

@@ -69,10 +69,6 @@ public struct MethodContext: Sendable {
     public var deviation: [Double]
     /// The stream of initial values.
     public var random: RandomStream
-    /// Opens a file of an encoder that was trained before; throws where there is none that can be used.
-    public var openEncoder: @Sendable (_ path: String) throws -> FrozenEncoder = { path in
-        throw MethodError.unusableFile(path: path, reason: "nothing here opens files of encoders")
-    }
 
     /// A context; images that were not normalised have mean 0 and deviation 1.
     public init(

@@ -1,5 +1,6 @@
 import Autodiff
 import Checkpoints
+import Foundation
 import ImageMasking
 import PretrainingMethods
 import RandomStreams
@@ -137,15 +138,27 @@ struct CAETests {
         var context = context()
         context.mean = [0.2]
         context.deviation = [0.5]
-        let frozen = FrozenEncoder(teacher, store, mean: [0.6], deviation: [0.25])
-        context.openEncoder = { path in
-            #expect(path == "teacher.safetensors")
-            return frozen
+        let recipe = JSONValue.object([
+            ("method", .object([("name", JSONValue("mae"))])), ("model", small.encoded),
+            (
+                "data",
+                .object([
+                    ("image_size", JSONValue([JSONValue(6), JSONValue(8)])), ("mean", JSONValue([JSONValue(0.6)])),
+                    ("std", JSONValue([JSONValue(0.25)])),
+                ])
+            ),
+        ])
+        var file = SafetensorsFile(metadata: ["recipe": recipe.text()])
+        for (name, value) in teacher.exported(from: store) {
+            file[name] = StoredTensor(value.array, shape: Array(value.shape))
         }
+        let path = FileManager.default.temporaryDirectory.path + "/teacher-\(UUID().uuidString).safetensors"
+        try Safetensors.write(file, to: path)
+        defer { try? FileManager.default.removeItem(atPath: path) }
         var options = options(.teacher)
         options.teacherWidth = nil
         var source = TeacherSource()
-        source.path = "teacher.safetensors"
+        source.path = path
         options.teacher = source
         let method = try options.makeMethod(context)
         let trace = ForwardTrace()
@@ -168,7 +181,7 @@ struct CAETests {
         options.teacherWidth = 12
         #expect { try options.makeMethod(context) } throws: {
             "\($0)"
-                == "teacher.safetensors: has tokens of width 8; method.teacher_width is 12, so remove it or set it to 8"
+                == "\(path): has tokens of width 8; method.teacher_width is 12, so remove it or set it to 8"
         }
     }
 

@@ -42,6 +42,21 @@ struct RecipeTests {
         #expect(again.digest == recipe.digest)
     }
 
+    @Test func twoViewsTakeNoCrop() throws {
+        func recipe(_ data: String) throws -> Recipe {
+            let text = #"{"palimpsest": 1, "name": "views", "data": \#(data), "method": {"name": "lut"}}"#
+            return try Recipe.parse(Array(text.utf8))
+        }
+        #expect(try recipe("{}").data.cropScale == nil)
+        #expect {
+            try recipe(#"{"crop_scale": [0.2, 1]}"#)
+        } throws: {
+            ($0 as? Problems)?.list.map(\.message) == [
+                "method \"lut\" makes its views of whole pictures, shifted by method.views.pad; set data.crop_scale to null"
+            ]
+        }
+    }
+
     @Test func rulesBetweenSectionsAreChecked() {
         #expect(
             faults("data.image_size=[16,18]") == [

@@ -123,9 +123,7 @@ public struct EigenCAM: Sendable {
     /// The map of `patches` tokens of `width` numbers.
     public init(_ tokens: [Double], patches: Int, width: Int) {
         precondition(tokens.count == patches * width && patches > 0, "\(tokens.count) numbers")
-        var mean = [Double](repeating: 0, count: width)
-        for place in tokens.indices { mean[place % width] += tokens[place] / Double(patches) }
-        let centred = tokens.indices.map { tokens[$0] - mean[$0 % width] }
+        let centred = ColumnMeans(tokens, width: width).centred(tokens)
         let eigen = SymmetricEigen(Gram.matrix(centred, rows: patches, width: width), size: width)
         let direction = Array(eigen.vector(0))
         var map = (0..<patches).map { patch in

@@ -20,14 +20,12 @@ public struct FeatureSpectrum: Sendable {
     /// The figures of `features`, `rows` rows of `width` numbers.
     public init(_ features: [Double], rows: Int, width: Int) {
         precondition(features.count == rows * width && rows >= 2, "\(features.count) numbers for \(rows) x \(width)")
-        var mean = [Double](repeating: 0, count: width)
-        for row in 0..<rows { for column in 0..<width { mean[column] += features[row * width + column] } }
-        mean = mean.map { $0 / Double(rows) }
-        let centred = features.indices.map { features[$0] - mean[$0 % width] }
+        let mean = ColumnMeans(features, width: width)
+        let centred = mean.centred(features)
         singularValues = Self.singularValues(features, rows: rows, width: width)
         centredSingularValues = Self.singularValues(centred, rows: rows, width: width)
         let variance = centred.reduce(0) { $0 + $1 * $1 } / Double(rows - 1)
-        let offset = mean.reduce(0) { $0 + $1 * $1 }
+        let offset = mean.values.reduce(0) { $0 + $1 * $1 }
         relativeVariance = variance + offset > 0 ? variance / (variance + offset) : 0
 
         var sum = [Double](repeating: 0, count: width)
@@ -85,30 +83,5 @@ public struct FeatureSpectrum: Sendable {
         let size = min(rows, width)
         let gram = Gram.matrix(z, rows: rows, width: width, ofRows: rows < width)
         return SymmetricEigen(gram, size: size).values.map { max($0, 0).squareRoot() }
-    }
-}
-
-/// Products of a matrix with its transpose.
-package enum Gram {
-    /// ZᵀZ `[width, width]`, or ZZᵀ `[rows, rows]`.
-    package static func matrix(_ z: [Double], rows: Int, width: Int, ofRows: Bool = false) -> [Double] {
-        let size = ofRows ? rows : width
-        var gram = [Double](repeating: 0, count: size * size)
-        BLAS.useCallingThreadOnly()
-        z.withUnsafeBufferPointer { z in
-            gram.withUnsafeMutableBufferPointer { gram in
-                guard let z = z.baseAddress, let gram = gram.baseAddress else { return }
-                if ofRows {
-                    BLAS.multiply(
-                        m: rows, n: rows, k: width, .plain(z, stride: width), .transpose(z, stride: width), into: gram,
-                        stride: rows)
-                } else {
-                    BLAS.multiply(
-                        m: width, n: width, k: rows, .transpose(z, stride: width), .plain(z, stride: width),
-                        into: gram, stride: width)
-                }
-            }
-        }
-        return gram
     }
 }

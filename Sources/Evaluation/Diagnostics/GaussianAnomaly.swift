@@ -5,7 +5,7 @@ import Foundation
 public struct GaussianAnomaly: Sendable {
     /// How far the covariance was moved towards a multiple of the identity, from 0 to 1.
     public let shrinkage: Double
-    private let mean: [Double]
+    private let mean: ColumnMeans
     private let factor: Cholesky
     private let width: Int
 
@@ -13,9 +13,8 @@ public struct GaussianAnomaly: Sendable {
     public init?(_ features: [Double], rows: Int, width: Int) {
         precondition(features.count == rows * width && rows >= 2, "\(features.count) numbers for \(rows) x \(width)")
         let (n, d) = (Double(rows), Double(width))
-        var mean = [Double](repeating: 0, count: width)
-        for place in features.indices { mean[place % width] += features[place] / n }
-        let centred = features.indices.map { features[$0] - mean[$0 % width] }
+        let mean = ColumnMeans(features, width: width)
+        let centred = mean.centred(features)
         let products = Gram.matrix(centred, rows: rows, width: width)
         let squares = Gram.matrix(centred.map { $0 * $0 }, rows: rows, width: width).reduce(0, +)
         var covariance = products.map { $0 / n }
@@ -38,7 +37,7 @@ public struct GaussianAnomaly: Sendable {
     /// √((y − μ)ᵀ Σ⁻¹ (y − μ)) of each row.
     public func distances(_ features: [Double]) -> [Double] {
         let rows = features.count / width
-        let centred = features.indices.map { features[$0] - mean[$0 % width] }
+        let centred = mean.centred(features)
         var solved = centred
         factor.solve(&solved, rows: rows)
         return (0..<rows).map { row in
@@ -59,15 +58,14 @@ public struct GaussianAnomaly: Sendable {
 public struct PrincipalComponents: Sendable {
     /// The share of the variance of each component, falling.
     public let explained: [Double]
-    private let mean: [Double]
+    private let mean: ColumnMeans
     private let directions: SymmetricEigen
     private let width: Int
 
     /// The components of `rows` rows of `width` numbers.
     public init(_ features: [Double], rows: Int, width: Int) {
-        var mean = [Double](repeating: 0, count: width)
-        for place in features.indices { mean[place % width] += features[place] / Double(rows) }
-        let centred = features.indices.map { features[$0] - mean[$0 % width] }
+        let mean = ColumnMeans(features, width: width)
+        let centred = mean.centred(features)
         directions = SymmetricEigen(Gram.matrix(centred, rows: rows, width: width), size: width)
         let kept = directions.values.prefix(min(rows, width)).map { max($0, 0) }
         let sum = kept.reduce(0, +)
@@ -91,7 +89,7 @@ public struct PrincipalComponents: Sendable {
         (0..<features.count / width).flatMap { row in
             components.map { component in
                 zip(directions.vector(component), 0..<width).reduce(0.0) {
-                    $0 + $1.0 * (features[row * width + $1.1] - mean[$1.1])
+                    $0 + $1.0 * (features[row * width + $1.1] - mean.values[$1.1])
                 }
             }
         }

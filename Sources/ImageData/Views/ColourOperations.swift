@@ -1,4 +1,4 @@
-import Foundation
+import RandomStreams
 
 /// Operations on the colours of a picture whose numbers are in [0, 1], `[height, width, channels]`; results are clamped to
 /// [0, 1]. Hue, saturation and gray need three channels.
@@ -83,7 +83,7 @@ public enum ColourOperations {
     /// A separable Gaussian of deviation `sigma`: taps −⌈3σ⌉ … ⌈3σ⌉ of sum 1, edge pixels repeated outside.
     public static func blur(_ values: inout [Float], sigma: Double, height: Int, width: Int, channels: Int) {
         let reach = Int((3 * sigma).rounded(.up))
-        let weights = (-reach...reach).map { exp(-0.5 * Double($0 * $0) / (sigma * sigma)) }
+        let weights = (-reach...reach).map { exponential(max(-700, -0.5 * Double($0 * $0) / (sigma * sigma))) }
         let total = weights.reduce(0, +)
         let taps = weights.map { Float($0 / total) }
         func pass(_ source: [Float], length: Int, step: Int, starts: [Int]) -> [Float] {

@@ -17,7 +17,7 @@ struct HealthMonitor {
     private let engine: Engine
 
     /// A monitor for a run; nil where the source has no two readable pictures.
-    init?(_ recipe: Recipe, source: any ImageSource, stepsPerEpoch: Int, engine: Engine) {
+    init?(_ recipe: Recipe, source: any ImageSource, engine: Engine) {
         let count = min(max(512, 2 * recipe.model.width), source.count)
         let random = RandomStream(seed: UInt64(recipe.seed)).child("health")
         guard let pictures = ProbePictures(of: source, count: count, random: random) else { return nil }

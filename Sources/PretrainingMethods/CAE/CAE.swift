@@ -177,7 +177,7 @@ public struct CAE: PretrainingMethod {
             let align = Double(distance.value.item)
             indicators += [
                 ("main_loss", Double(main.value.item)), ("align_loss", align),
-                ("align_ratio", align / max(varianceOverTokens(aligned), .leastNormalMagnitude)),
+                ("align_ratio", align / max(bestConstantError(of: aligned), .leastNormalMagnitude)),
             ]
         }
         var result = StepResult(loss: tape.add(main, tape.scale(distance, by: Float(options.alignWeight))))

@@ -1,4 +1,5 @@
 public import Autodiff
+import ImageData
 import ImageMasking
 import VisionTransformers
 
@@ -17,7 +18,7 @@ enum CAETargetSource: Sendable {
     case pixels
     case codebook(PatchCodebook, PixelTarget)
     case tokens(TokenFile)
-    case encoder(FrozenEncoder, mean: [Double], deviation: [Double])
+    case encoder(Encoder, ParameterStore, TeacherInput)
     case features(FeatureFile)
 
     /// The targets of a batch.
@@ -26,9 +27,9 @@ enum CAETargetSource: Sendable {
         case .pixels: return .pixels
         case .codebook(let codebook, let pixels):
             return .tokens(codebook.tokens(of: pixels(of: batch.images, engine: engine), engine: engine))
-        case .encoder(let teacher, let mean, let deviation):
-            return .features(
-                teacher.tokens(of: batch.images, mean: mean, deviation: deviation, engine: engine))
+        case .encoder(let teacher, let parameters, let input):
+            var tape = Tape(engine: engine, recording: false)
+            return .features(teacher(input(batch.images, engine: engine), parameters, on: &tape).normed.value)
         case .tokens(let file):
             return .tokens(try pictures(batch).flatMap { try file.tokens(of: $0.key, mirrored: $0.mirrored) })
         case .features(let file):
@@ -95,19 +96,22 @@ extension CAEOptions {
     ) throws -> (source: CAETargetSource, width: Int, hasClassToken: Bool) {
         switch teacher.source {
         case .encoder:
-            let frozen = try context.openEncoder(teacher.path)
-            let (theirs, ours) = (frozen.encoder.options, context.encoder)
-            guard frozen.encoder.grid == context.grid, theirs.patchSize == ours.patchSize,
-                theirs.channels == ours.channels
+            var named = TeacherOptions()
+            named.path = teacher.path
+            let (encoder, parameters, normalization) = try TeacherFile(named).own()
+            let (theirs, ours) = (encoder.options, context.encoder)
+            guard encoder.grid == context.grid, theirs.patchSize == ours.patchSize, theirs.channels == ours.channels
             else {
                 throw MethodError.unusableFile(
                     path: teacher.path,
-                    reason: "sees \(frozen.encoder.grid) patches of \(theirs.patchSize) pixels and \(theirs.channels) "
+                    reason: "sees \(encoder.grid) patches of \(theirs.patchSize) pixels and \(theirs.channels) "
                         + "channels; the recipe has \(context.grid) of \(ours.patchSize) and \(ours.channels)")
             }
-            return (
-                .encoder(frozen, mean: context.mean, deviation: context.deviation), theirs.width, theirs.classToken
-            )
+            let size = context.imageSize
+            let input = TeacherInput(
+                height: size.height, width: size.width,
+                from: Normalization(mean: context.mean, deviation: context.deviation), to: normalization)
+            return (.encoder(encoder, parameters, input), theirs.width, theirs.classToken)
         case .file:
             let file = try FeatureFile(path: teacher.path, grid: context.grid)
             return (.features(file), file.width, file.rows > context.grid.count)
@@ -139,23 +143,5 @@ extension CAE {
             }
             return Double(right) / Double(labels.count)
         }
-    }
-
-    /// The mean over channels of the variance over tokens: the distance that the best constant would have. `[B, M, E]`.
-    func varianceOverTokens(_ tokens: Tensor) -> Double {
-        let (rows, columns) = (tokens.shape.rows, tokens.shape.columns)
-        var sums = [Double](repeating: 0, count: columns)
-        var squares = 0.0
-        tokens.withUnsafeBuffer { values in
-            for row in 0..<rows {
-                for column in 0..<columns {
-                    let value = Double(values[row * columns + column])
-                    sums[column] += value
-                    squares += value * value
-                }
-            }
-        }
-        let n = Double(rows)
-        return max(0, (squares / n - sums.reduce(0) { $0 + $1 * $1 } / (n * n)) / Double(columns))
     }
 }

@@ -1,4 +1,4 @@
-import Autodiff
+public import Autodiff
 public import ImageMasking
 import RandomStreams
 public import RecipeSchema
@@ -84,6 +84,43 @@ extension JointEmbeddingOptions {
             faults.append("\(name) encodes parts of images; set model.relative_position_bias to \"none\"")
         }
         return faults
+    }
+}
+
+extension JointEmbeddingOptions {
+    /// The predictor behind an encoder, added to `store`.
+    func predictor(behind encoder: Encoder, adding store: inout ParameterStore, random: RandomStream) -> IJEPAPredictor
+    {
+        IJEPAPredictor(
+            width: predictorWidth, depth: predictorDepth, heads: predictorHeads ?? encoder.options.heads,
+            behind: encoder, adding: &store, random: random)
+    }
+}
+
+/// A method whose targets come from a slow copy of its own encoder, which is also what is kept after pretraining.
+public protocol JointEmbedding: PretrainingMethod {
+    /// The slow copy.
+    var target: MovingAverage { get set }
+    /// Its momentum at the first step and at the end.
+    var ema: [Double] { get }
+}
+
+extension JointEmbedding {
+    /// Those of the slow copy.
+    public var encoderParameters: ParameterStore { target.parameters }
+
+    /// The slow copy.
+    public var state: [String: Tensor] {
+        get { target.state }
+        set { target.state = newValue }
+    }
+
+    /// The slow copy begins as a copy.
+    public mutating func adoptParameters() { target.restart(from: parameters) }
+
+    /// The slow copy takes in the new parameters.
+    public mutating func finishStep(_ progress: TrainingProgress, engine: Engine) {
+        target.update(from: parameters, momentum: progress.momentum(from: ema[0], to: ema[1]), on: engine)
     }
 }
 

@@ -36,7 +36,7 @@ public struct PixelReconstruction: Sendable {
             trace.record("act/mask", hidden)
             trace.record("act/loss_per_patch", perPatch)
         }
-        let constant = request.wantsConstantLoss ? constantLoss(target, hidden) : nil
+        let constant = request.wantsConstantLoss ? bestConstantError(of: target, counting: hidden) : nil
         return StepResult(loss: loss, constantLoss: constant)
     }
 
@@ -47,27 +47,5 @@ public struct PixelReconstruction: Sendable {
     /// patches.
     func images(of predicted: Tensor, like images: Tensor, engine: Engine) -> Tensor {
         pixels.images(of: predicted, like: images, engine: engine)
-    }
-
-    /// The loss of predicting, for every hidden patch, the mean hidden patch of the batch.
-    private func constantLoss(_ target: Tensor, _ hidden: Tensor) -> Double {
-        let columns = target.shape[2]
-        var sums = [Double](repeating: 0, count: columns)
-        var squares = 0.0
-        var count = 0
-        target.withUnsafeBuffer { target in
-            hidden.withUnsafeBuffer { hidden in
-                for row in hidden.indices where hidden[row] == 1 {
-                    count += 1
-                    for column in 0..<columns {
-                        let value = Double(target[row * columns + column])
-                        sums[column] += value
-                        squares += value * value
-                    }
-                }
-            }
-        }
-        let n = Double(count)
-        return (squares / n - sums.reduce(0) { $0 + $1 * $1 } / (n * n)) / Double(columns)
     }
 }

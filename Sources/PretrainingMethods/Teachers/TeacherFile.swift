@@ -96,9 +96,8 @@ public struct TeacherFile {
         return Normalization(mean: mean, deviation: deviation)
     }
 
-    /// The encoder of a file that this program wrote: the one that its method evaluates, for a grid.
-    func own(on grid: PatchGrid) throws -> (encoder: Encoder, parameters: ParameterStore, normalization: Normalization?)
-    {
+    /// The encoder of a file that this program wrote: the one that its method evaluates, for the grid of its own images.
+    func own() throws -> (encoder: Encoder, parameters: ParameterStore, normalization: Normalization) {
         if let reason = options.ownFault { throw fault("method.teacher: \(reason)") }
         let recipe = try OwnRecipe(file.metadata["recipe"]) { fault($0) }
         var store = ParameterStore()
@@ -116,15 +115,21 @@ public struct TeacherFile {
             }
             store.setValue(value, for: id)
         }
-        let normalization = given ?? recipe.normalization
-        if recipe.grid == grid { return (encoder, store, normalization) }
-        guard recipe.model.relativePositionBias == .none else {
+        return (encoder, store, given ?? recipe.normalization)
+    }
+
+    /// The same for another grid.
+    func own(on grid: PatchGrid) throws -> (encoder: Encoder, parameters: ParameterStore, normalization: Normalization)
+    {
+        let (encoder, parameters, normalization) = try own()
+        if encoder.grid == grid { return (encoder, parameters, normalization) }
+        guard encoder.options.relativePositionBias == .none else {
             throw fault(
-                "its relative positions are those of \(recipe.grid) patches, and cannot be used for the \(grid) of this "
+                "its relative positions are those of \(encoder.grid) patches, and cannot be used for the \(grid) of this "
                     + "recipe; train it on images of as many patches")
         }
-        let (other, parameters) = regridded(encoder, store, to: grid)
-        return (other, parameters, normalization)
+        let (other, resized) = regridded(encoder, parameters, to: grid)
+        return (other, resized, normalization)
     }
 
     /// The same encoder for another grid, its position table resized.
@@ -161,7 +166,7 @@ private struct OwnRecipe {
 
     init(_ text: String?, _ fault: (String) -> MethodError) throws {
         guard let text else {
-            throw fault("it carries no recipe, so it was not written by this program; set method.teacher.layout")
+            throw fault("it carries no recipe, so it was not written by this program")
         }
         guard let json = try? JSONParser.parse(text), let name = json["method"]?["name"]?.string else {
             throw fault("the recipe in its metadata cannot be read")
