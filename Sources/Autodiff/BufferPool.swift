@@ -14,14 +14,20 @@ final class BufferPool: Sendable {
     private struct State {
         var free: [Int: [Buffer]] = [:]
         var systemAllocations = 0
+        var bytes = 0
     }
 
     private let state = Mutex(State())
     private let poisons: Bool
+    private let limit: Int
+    private let onShortage: @Sendable (MemoryShortage) -> Never
 
-    /// With `poisons`, every buffer handed out is full of NaN: a test sees whatever relies on zeros or leftovers.
-    init(poisons: Bool) {
+    /// With `poisons`, every buffer handed out is full of NaN: a test sees whatever relies on zeros or leftovers. All
+    /// buffers together take at most `limit` bytes.
+    init(poisons: Bool, limit: Int, onShortage: @escaping @Sendable (MemoryShortage) -> Never) {
         self.poisons = poisons
+        self.limit = limit
+        self.onShortage = onShortage
     }
 
     deinit {
@@ -40,9 +46,10 @@ final class BufferPool: Sendable {
         let found = state.withLock { state -> Buffer? in
             if let buffer = state.free[size, default: []].popLast() { return buffer }
             state.systemAllocations += 1
+            state.bytes += size
             return nil
         }
-        let pointer = Self.bind(found?.pointer ?? Self.allocate(size), bytes: size)
+        let pointer = Self.bind(found?.pointer ?? allocate(size), bytes: size)
         if poisons {
             UnsafeMutableBufferPointer(start: pointer, count: size / MemoryLayout<Float>.stride).update(repeating: .nan)
         }
@@ -59,7 +66,10 @@ final class BufferPool: Sendable {
     /// Memory that belongs to no pool.
     static func allocateUnpooled(_ count: Int) -> UnsafeMutablePointer<Float> {
         let bytes = count * MemoryLayout<Float>.stride
-        return bind(allocate(bytes), bytes: bytes)
+        guard let pointer = pal_buffer_allocate(bytes) else {
+            fatalError("the system gave no memory for a tensor of \(bytes) bytes")
+        }
+        return bind(pointer, bytes: bytes)
     }
 
     static func sizeClass(_ bytes: Int) -> Int {
@@ -70,9 +80,11 @@ final class BufferPool: Sendable {
         return size
     }
 
-    private static func allocate(_ bytes: Int) -> UnsafeMutableRawPointer {
-        guard let pointer = pal_buffer_allocate(bytes) else {
-            fatalError("no memory for a buffer of \(bytes) bytes; use a smaller batch or model")
+    /// A new buffer, which `state.bytes` counts already.
+    private func allocate(_ bytes: Int) -> UnsafeMutableRawPointer {
+        let total = state.withLock { $0.bytes }
+        guard total <= limit, let pointer = pal_buffer_allocate(bytes) else {
+            onShortage(MemoryShortage(wanted: bytes, held: total - bytes, limit: limit))
         }
         return pointer
     }

@@ -45,6 +45,23 @@ public enum EngineError: Error, Sendable, Equatable, CustomStringConvertible {
     }
 }
 
+/// A computation needs more memory than there is. It cannot go on from inside a primitive, so whoever made the engine
+/// says how the program ends.
+public struct MemoryShortage: Error, Sendable, Equatable, CustomStringConvertible {
+    /// Bytes of the buffer that could not be had.
+    public var wanted: Int
+    /// Bytes of all buffers before.
+    public var held: Int
+    /// Most bytes that buffers may take.
+    public var limit: Int
+
+    /// One sentence for the user.
+    public var description: String {
+        "The computation needs \(wanted >> 20) MiB more beside the \(held >> 20) MiB that it holds, and may take "
+            + "\(limit >> 20) MiB in all; use a smaller batch, smaller pictures or a smaller model."
+    }
+}
+
 /// Threads, memory and kernels: what a computation runs on.
 ///
 /// Made once and handed to every `Tape`. One thread may use an engine at a time; the parallel work inside a primitive
@@ -59,13 +76,16 @@ public final class Engine: Sendable {
     /// - Parameters:
     ///   - level: Lowered to `KernelLevel.best` where the processor has less.
     ///   - poisonsBuffers: Fills every buffer with NaN before use; for tests.
+    ///   - memoryLimit: Most bytes of all buffers together.
+    ///   - onShortage: Ends the program when they would take more, or the system has no more.
     public init(
-        threads: Int, level: KernelLevel = .best, poisonsBuffers: Bool = false
+        threads: Int, level: KernelLevel = .best, poisonsBuffers: Bool = false, memoryLimit: Int = .max,
+        onShortage: @escaping @Sendable (MemoryShortage) -> Never = { fatalError($0.description) }
     ) throws(EngineError) {
         guard (1...1024).contains(threads) else { throw .threads(threads) }
         guard let handle = pal_engine_create(threads, level.isa) else { throw .unavailable(threads: threads) }
         self.handle = handle
-        self.pool = BufferPool(poisons: poisonsBuffers)
+        self.pool = BufferPool(poisons: poisonsBuffers, limit: memoryLimit, onShortage: onShortage)
     }
 
     deinit {

@@ -63,6 +63,8 @@ public struct DataOptions: RecipeSection {
     public var cropScale: [Double]? = [0.2, 1]
     /// Smallest and largest width over height of a random crop.
     public var cropRatio: [Double] = [0.75, 4.0 / 3.0]
+    /// The kernel that resizes training crops.
+    public var interpolation = ResamplingFilter.bicubic
     /// Mirrors half of the pictures left to right.
     public var flip = true
     /// Mean of each channel; nil for the card's, or ImageNet's.
@@ -91,6 +93,7 @@ public struct DataOptions: RecipeSection {
         Field(
             "crop_ratio", \.cropRatio, in: .rule("[low, high] with 0 < low ≤ high", isRange),
             "Width over height of a random crop."),
+        Field("interpolation", \.interpolation, "Kernel that resizes training crops."),
         Field("flip", \.flip, "Mirror half of the pictures left to right."),
         Field("mean", \.mean, "Mean of each channel; null: the card's, else ImageNet's."),
         Field(
@@ -152,6 +155,7 @@ public struct DataOptions: RecipeSection {
             shape: (channels, imageSize.height, imageSize.width),
             crop: cropScale.map { RandomResizedCrop(scale: $0[0]...$0[1], ratio: cropRatio[0]...cropRatio[1]) },
             flip: flip, normalization: normalization)
+        transform.filter = interpolation
         transform.decodesSmall = scaledDecoding
         return transform
     }

@@ -144,7 +144,7 @@ public struct DatasetCards: Sendable {
                 "there is no such dataset card; "
                     + (guess
                         ?? (known.isEmpty
-                            ? "no cards in \(folders.joined(separator: ", "))"
+                            ? "a folder `datasets` with cards is neither here nor beside the program"
                             : "known are \(known.joined(separator: ", "))"))
             )
         }

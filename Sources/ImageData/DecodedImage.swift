@@ -29,6 +29,8 @@ public struct DecodedImage: Sendable, Equatable {
     public let samples: Samples
     /// How a picture that was decoded small came about; nil for one in its own size.
     public var reduction: ImageReduction?
+    /// The decoder's first complaint about a file that it decoded all the same; nil without any.
+    public var fault: String?
 
     /// A picture of given samples; their number must be `height · width · channels`, each of these at least 1.
     public init(height: Int, width: Int, channels: Int, samples: Samples) {
@@ -129,6 +131,7 @@ public struct DecodedImage: Sendable, Equatable {
             height: height ?? self.height, width: width ?? self.width, channels: channels, samples: changed)
         // A change of channels keeps every pixel in its place; any other leaves nothing to compare with the full size.
         if height == nil && width == nil { image.reduction = reduction }
+        image.fault = fault
         return image
     }
 }

@@ -21,7 +21,7 @@ public struct DecodedFile: Sendable {
     /// Faults that the decoder went past, such as damaged entropy-coded data.
     public var warningCount: Int
     /// The first of them.
-    public var firstWarning: String?
+    public var firstWarning: String? { image.fault }
 }
 
 /// Decodes JPEG and PNG files, whoever made them: memory and time are bounded before anything is allocated, and content
@@ -104,11 +104,11 @@ public struct ImageDecoder: Sendable {
             samples: decoded.bits == 16
                 ? .uint16([UInt16](pixels.bindMemory(to: UInt16.self))) : .uint8([UInt8](pixels)))
         image.reduction = whole
+        image.fault = decoded.warnings > 0 ? withUnsafeBytes(of: decoded.first_warning, Self.text) : nil
         if turns { image = image.turned(orientation) }
         return DecodedFile(
             image: image, format: format, bitDepth: Int(decoded.stored_bits), orientation: orientation,
-            warningCount: Int(decoded.warnings),
-            firstWarning: decoded.warnings > 0 ? withUnsafeBytes(of: decoded.first_warning, Self.text) : nil)
+            warningCount: Int(decoded.warnings))
     }
 
     private var limits: pal_limits {

@@ -12,6 +12,20 @@ public struct UnreadablePicture: Sendable, Equatable {
     public var error: ImageError
 }
 
+/// A picture that its decoder took in spite of faults.
+public struct DamagedPicture: Sendable, Equatable {
+    /// What identifies it to a person.
+    public var key: String
+    /// The decoder's first complaint.
+    public var fault: String
+
+    /// A picture and what its decoder said.
+    public init(key: String, fault: String) {
+        self.key = key
+        self.fault = fault
+    }
+}
+
 /// The pictures of one training step. It has no labels: they never reach pretraining.
 public struct ImageBatch: Sendable {
     /// The numbers [B, C, H, W]; of the first views where the transform makes several.
@@ -32,6 +46,8 @@ public struct ImageBatch: Sendable {
     public var step: Int
     /// The pictures of this batch that had to be replaced.
     public var unreadable: [UnreadablePicture]
+    /// The pictures of this batch that were decoded in spite of faults.
+    public var damaged: [DamagedPicture] = []
 }
 
 /// Hands out the batches of training, made ahead by threads of its own.
@@ -48,7 +64,7 @@ public final class Loader: Sendable {
     private let plan: BatchPlan
     private let corruptLimit: Double
     private let prefetcher: Prefetcher<ImageBatch>
-    private let known = Locked(Set<Int>())
+    private let known: Locked<Set<Int>>
 
     /// A loader whose first batch is that of `firstStep`.
     ///
@@ -57,9 +73,11 @@ public final class Loader: Sendable {
     ///   - random: the stream of the data; its children are `order`, `augment` and `replacement`.
     ///   - corruptLimit: the share of the source's pictures that may be unreadable, 0…1.
     ///   - threads: threads to start; with 0, batches are made when they are asked for.
+    ///   - unreadable: the pictures that earlier batches of the same run found unreadable.
     public init(
         source: any ImageSource, transform: any ImageTransform, batchSize: Int, accumulate: Int = 1,
-        random: RandomStream, corruptLimit: Double, threads: Int, firstStep: Int = 0
+        random: RandomStream, corruptLimit: Double, threads: Int, firstStep: Int = 0,
+        unreadable: Set<Int> = []
     ) throws(ImageError) {
         precondition(
             batchSize >= 1 && accumulate >= 1 && firstStep >= 0,
@@ -74,6 +92,7 @@ public final class Loader: Sendable {
             source: source, transform: transform, batchSize: batchSize, accumulate: accumulate, random: random)
         self.plan = plan
         self.corruptLimit = corruptLimit
+        known = Locked(unreadable)
         stepsPerEpoch = plan.stepsPerEpoch
         prefetcher = Prefetcher(threads: threads, ahead: threads + 1, count: nil) { number in
             Result { () throws(ImageError) in try plan.batch(firstStep + number) }
@@ -91,8 +110,8 @@ public final class Loader: Sendable {
     /// Seconds that `next` has waited for batches so far.
     public var waitedSeconds: Double { prefetcher.waitedSeconds }
 
-    /// The number of different pictures found unreadable so far.
-    public var unreadableCount: Int { known.withLock { $0.count } }
+    /// The different pictures found unreadable so far.
+    public var unreadable: Set<Int> { known.withLock { $0 } }
 
     /// Ends the threads; at most the pictures in work are still finished.
     public func stop() { prefetcher.stop() }
@@ -156,6 +175,7 @@ struct BatchPlan: Sendable {
             batch.keys.append(source.key(sample))
             batch.mirrored.append(transform.mirrors(random: augment.child(sample)))
             batch.unreadable += failed
+            if let fault = image.fault { batch.damaged.append(DamagedPicture(key: source.key(sample), fault: fault)) }
             let place = row * size..<(row + 1) * size
             guard transform.views > 1 else {
                 batch.images.withUnsafeMutableBufferPointer {

@@ -1,5 +1,7 @@
+public import RecipeSchema
+
 /// The weight of a source sample by its distance, as Pillow defines it.
-public enum ResamplingFilter: String, Sendable, CaseIterable {
+public enum ResamplingFilter: String, RecipeEnum {
     /// The mean of the samples under an output sample.
     case box
     /// A triangle of radius 1.

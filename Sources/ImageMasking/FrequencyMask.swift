@@ -41,3 +41,33 @@ public struct FrequencyMask: Sendable, Equatable {
         return lowPass.flatMap { $0 ? low : high }
     }
 }
+
+/// One of the two filters of a ring.
+public struct FrequencyFilterKind: Sendable, Hashable, Comparable, CustomStringConvertible {
+    /// Whether everything but the ring stays.
+    public let isLowPass: Bool
+    /// Where the ring begins.
+    public let radius: Int
+    /// Where the ring ends.
+    public let outerRadius: Int
+
+    init(_ isLowPass: Bool, _ mask: FrequencyMask) {
+        self.isLowPass = isLowPass
+        radius = mask.radius
+        outerRadius = mask.outerRadius
+    }
+
+    /// How many frequencies of a picture of a size stay.
+    public func kept(height: Int, width: Int) -> Int {
+        FrequencyMask.lowPassKeeps(height: height, width: width, radius: radius, outerRadius: outerRadius)
+            .count { $0 == isLowPass }
+    }
+
+    /// What a person calls it.
+    public var description: String { "\(isLowPass ? "low" : "high")-pass, ring from \(radius) to \(outerRadius)" }
+
+    /// Small rings first, low-pass before high-pass.
+    public static func < (a: Self, b: Self) -> Bool {
+        (a.radius, a.outerRadius, a.isLowPass ? 0 : 1) < (b.radius, b.outerRadius, b.isLowPass ? 0 : 1)
+    }
+}

@@ -33,6 +33,10 @@ extension MaskStatistics {
             ("components", JSONValue(mean(components))), ("largest_component", JSONValue(mean(largestComponent))),
             ("visible_share", table(visibleShares)),
         ]
+        if !filters.isEmpty {
+            members.append(
+                ("filters", .object(filters.sorted { $0.key < $1.key }.map { ("\($0.key)", JSONValue($0.value)) })))
+        }
         if targetCount > 0 {
             members += [
                 ("targets", JSONValue(targetCount)), ("target_share", table(targetShares)),

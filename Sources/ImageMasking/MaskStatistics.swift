@@ -28,6 +28,8 @@ public struct MaskStatistics: Sendable, Equatable {
     public private(set) var contextBlocks: [BlockSize: Int] = [:]
     /// Images that got their strategy's last resort.
     public private(set) var fallbackCount = 0
+    /// How many images had a filter.
+    public private(set) var filters: [FrequencyFilterKind: Int] = [:]
     /// The grid of the masks.
     public let grid: PatchGrid
 
@@ -44,7 +46,7 @@ public struct MaskStatistics: Sendable, Equatable {
         switch plan {
         case .patches(let mask): add(mask)
         case .blocks(let mask): add(mask)
-        case .frequencies(let mask): imageCount += mask.imageCount  // no cell is hidden in these two
+        case .frequencies(let mask): add(mask)
         case .nothing: break
         }
     }
@@ -68,6 +70,12 @@ public struct MaskStatistics: Sendable, Equatable {
             for cell in targets { targetBlockTimes[Int(cell)] += 1 }
             for cell in Set(targets) { targetTimes[Int(cell)] += 1 }
         }
+    }
+
+    /// Counts every filter of a batch; no cell is hidden by one.
+    public mutating func add(_ mask: FrequencyMask) {
+        imageCount += mask.imageCount
+        for isLow in mask.lowPass { filters[FrequencyFilterKind(isLow, mask), default: 0] += 1 }
     }
 
     private mutating func add(visible cells: [Int]) {

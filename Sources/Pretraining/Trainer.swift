@@ -35,6 +35,7 @@ struct Trainer<Method: PretrainingMethod>: ~Copyable {
         /// Images that got the last resort of their masking strategy.
         var maskFallbacks = 0
         var unreadable: [UnreadablePicture] = []
+        var damaged: [DamagedPicture] = []
 
         mutating func add(_ indicators: [(name: String, value: Double)], share: Double) {
             for (name, value) in indicators {
@@ -80,6 +81,7 @@ struct Trainer<Method: PretrainingMethod>: ~Copyable {
         for part in 0..<accumulate {
             let loaded = try loader.next()
             report.unreadable += loaded.unreadable
+            report.damaged += loaded.damaged
             let batch = Batch(
                 images: Tensor(loaded.images, Shape(loaded.shape)),
                 otherViews: loaded.otherViews.map { Tensor($0, Shape(loaded.shape)) }, samples: loaded.samples,

@@ -20,7 +20,7 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
     private var state = TrainingState()
     private var clock = SpeedClock()
     private var lastCheckpoint: Int?
-    private var listed = Set<Int>()
+    private var warnsOfDamage = true
     private let health: HealthMonitor?
 
     init(
@@ -49,7 +49,7 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
             source: source, transform: transform, batchSize: train.batchSize, accumulate: train.accumulate,
             random: RandomStream(seed: UInt64(job.recipe.seed)).child("data"),
             corruptLimit: job.recipe.data.corruptLimit, threads: job.loaderThreads,
-            firstStep: state.step * train.accumulate)
+            firstStep: state.step * train.accumulate, unreadable: state.unreadable)
         // Nothing below throws: a value that cannot be copied is made whole, or not at all.
         self.job = job
         self.log = log
@@ -130,6 +130,7 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
             throw RunError(.data, "\(error)")
         }
         try note(report.unreadable)
+        note(report.damaged)
         guard report.loss.isFinite && report.gradientNorm.isFinite else { throw diverged(report, at: number) }
         state.step = number
         state.epochLoss += report.loss
@@ -151,19 +152,30 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
             onRow(row)
             state.epochLoss = 0
             state.epochSteps = 0
+            state.epochDamaged = 0
             clock.restart(waited: loader.waitedSeconds)
         }
     }
 
     /// Lists pictures that were found unreadable and replaced, each once.
     private mutating func note(_ pictures: [UnreadablePicture]) throws(RunError) {
-        let new = pictures.filter { listed.insert($0.sample).inserted }
+        let new = pictures.filter { state.unreadable.insert($0.sample).inserted }
         guard !new.isEmpty else { return }
-        log.warning("\(listed.count) unreadable pictures so far; listed in \(job.folder.skippedFile)")
+        log.warning("\(state.unreadable.count) unreadable pictures so far; listed in \(job.folder.skippedFile)")
         let path = job.folder.skippedFile
         guard let file = fopen(path, "a") else { throw RunError(.cannotCreate, "cannot write \(path)") }
         for picture in new { fputs("\(picture.key)\t\(picture.error.message)\n", file) }
         fclose(file)
+    }
+
+    /// Counts pictures that were decoded in spite of faults; the first of them is named.
+    private mutating func note(_ pictures: [DamagedPicture]) {
+        state.epochDamaged += pictures.count
+        guard warnsOfDamage, let first = pictures.first else { return }
+        warnsOfDamage = false
+        log.warning(
+            "\(first.key) was decoded in spite of a fault (\(first.fault)); such pictures are counted in the epoch's row"
+        )
     }
 
     private func diverged(_ report: Trainer<Method>.Report, at step: Int) -> RunError {
@@ -226,7 +238,8 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
             ("loss", JSONValue(state.epochLoss / Double(state.epochSteps))),
             ("images_per_s", JSONValue(clock.imagesPerSecond)),
             ("wait_share", JSONValue(clock.waitShare(waited: loader.waitedSeconds))),
-            ("seconds", JSONValue(clock.seconds)), ("unreadable", JSONValue(loader.unreadableCount)),
+            ("seconds", JSONValue(clock.seconds)), ("unreadable", JSONValue(state.unreadable.count)),
+            ("damaged", JSONValue(state.epochDamaged)),
         ])
     }
 }

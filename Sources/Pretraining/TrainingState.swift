@@ -13,6 +13,10 @@ struct TrainingState: Equatable {
     var epochLoss = 0.0
     /// Steps of this epoch.
     var epochSteps = 0
+    /// Pictures of this epoch that were decoded in spite of faults.
+    var epochDamaged = 0
+    /// The different pictures found unreadable.
+    var unreadable = Set<Int>()
     /// Digest of the recipe without its stopping point and log.
     var recipe = ""
     /// Digest of the data.
@@ -23,6 +27,8 @@ struct TrainingState: Equatable {
     var json: JSONValue {
         .object([
             ("step", JSONValue(step)), ("epoch_loss", JSONValue(epochLoss)), ("epoch_steps", JSONValue(epochSteps)),
+            ("epoch_damaged", JSONValue(epochDamaged)),
+            ("unreadable", JSONValue(unreadable.sorted().map { JSONValue($0) })),
             ("recipe", JSONValue(recipe)), ("data", JSONValue(data)),
             ("health", health.json), ("version", JSONValue(palimpsestVersion)),
         ])
@@ -32,12 +38,15 @@ struct TrainingState: Equatable {
 
     init?(_ json: JSONValue) {
         guard let step = json["step"]?.int, let loss = json["epoch_loss"]?.double, let steps = json["epoch_steps"]?.int,
+            let damaged = json["epoch_damaged"]?.int, let unreadable = json["unreadable"]?.array,
             let recipe = json["recipe"]?.string, let data = json["data"]?.string,
             let health = json["health"].flatMap({ HealthHistory($0) })
         else { return nil }
         self.step = step
         epochLoss = loss
         epochSteps = steps
+        epochDamaged = damaged
+        self.unreadable = Set(unreadable.compactMap(\.int))
         self.recipe = recipe
         self.data = data
         self.health = health

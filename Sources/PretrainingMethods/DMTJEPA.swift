@@ -146,6 +146,7 @@ public struct DMTJEPA: JointEmbedding {
         }
         var result = StepResult(loss: tape.smoothL1(predicted, target: wanted))
         if request.wantsConstantLoss {
+            result.constantLoss = constantLoss(of: wanted, engine: engine) { $2.smoothL1($0, target: $1) }
             result.indicators = [
                 ("target_spread", spreadOverImages(whole.normed)), ("neighbour_cosine", chosen.meanCosine),
                 ("target_head_gain", head.gain(target.parameters)),

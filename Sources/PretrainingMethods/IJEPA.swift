@@ -69,7 +69,10 @@ public struct IJEPA: JointEmbedding {
             trace.record("act/targets", wanted)
         }
         var result = StepResult(loss: tape.smoothL1(predicted, target: wanted))
-        if request.wantsConstantLoss { result.indicators = [("target_spread", spreadOverImages(whole.normed))] }
+        if request.wantsConstantLoss {
+            result.constantLoss = constantLoss(of: wanted, engine: tape.engine) { $2.smoothL1($0, target: $1) }
+            result.indicators = [("target_spread", spreadOverImages(whole.normed))]
+        }
         return result
     }
 }

@@ -196,8 +196,18 @@ public struct LUT: PretrainingMethod {
         let total = tape.add(
             tape.scale(pixels.loss, by: Float(options.maeWeight)),
             tape.scale(context, by: Float(options.contextWeight)))
-        // Of both terms only the reconstruction has a best constant that says something.
-        return StepResult(loss: total, constantLoss: nil)
+        var result = StepResult(loss: total)
+        if let constant = pixels.constantLoss {
+            let contexts = [t1, t2].map { target in
+                constantLoss(of: target, normalizing: true, engine: tape.engine) { $2.cosine($0, target: $1) }
+            }
+            result.constantLoss = options.maeWeight * constant + options.contextWeight * (contexts[0] + contexts[1])
+            result.indicators = [
+                ("mae_loss", Double(pixels.loss.value.item)), ("context_loss", Double(context.value.item)),
+                ("context_ratio", Double(context.value.item) / max(contexts[0] + contexts[1], .leastNormalMagnitude)),
+            ]
+        }
+        return result
     }
 
     /// The patches of the second view that the student sees: the next in each image's order, cut at its end. `[B, k]`.

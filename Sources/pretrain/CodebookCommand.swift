@@ -56,7 +56,7 @@ struct CodebookCommand: ParsableCommand {
             transform: recipe.data.trainingTransform(
                 channels: recipe.model.channels,
                 normalization: Normalization(mean: recipe.data.mean ?? [0], deviation: recipe.data.deviation ?? [1])),
-            engine: try Engine(threads: threads ?? ProcessInfo.processInfo.activeProcessorCount))
+            engine: try Machine.engine(threads: threads))
         try fitting.write(codebook, to: output)
         print(output)
     }

@@ -35,7 +35,7 @@ struct DoctorCommand: ParsableCommand {
             ("processor", JSONValue(line("/proc/cpuinfo", "model name") ?? "unknown")),
             ("cores", JSONValue(process.activeProcessorCount)),
             ("instruction_set", JSONValue(KernelLevel.best.rawValue)),
-            ("memory", JSONValue("\(process.physicalMemory >> 20) MiB")),
+            ("memory", JSONValue("\(Machine.memory >> 20) MiB")),
             ("memory_available", JSONValue(line("/proc/meminfo", "MemAvailable") ?? "unknown")),
             ("disk_free", JSONValue("\((disk.flatMap { $0 } ?? 0) >> 20) MiB")),
             ("system", JSONValue(process.operatingSystemVersionString)),

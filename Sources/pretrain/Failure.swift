@@ -12,6 +12,11 @@ struct Failure {
     let code: Int32
     let text: String
 
+    init(code: Int32, text: String) {
+        self.code = code
+        self.text = text
+    }
+
     /// The failure of an error of ours; nil for those that the argument parser reports itself.
     init?(_ error: any Error) {
         text = "\(error)"

@@ -72,7 +72,7 @@ struct FeatureInput: ParsableArguments {
         if kind == .rawPixels {
             return try SourceFeatures.rawPixels(source, transform: transform, threads: threads ?? 2)
         }
-        let engine = try Engine(threads: threads ?? ProcessInfo.processInfo.activeProcessorCount)
+        let engine = try Machine.engine(threads: threads)
         let (encoder, parameters) =
             kind == .pretrained
             ? (subject.encoder, subject.parameters) : EncoderFile.randomEncoder(subject.recipe)

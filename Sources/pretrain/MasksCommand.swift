@@ -1,9 +1,9 @@
 import ArgumentParser
+import Autodiff
 import Foundation
 import ImageData
 import ImageMasking
 import Pretraining
-import RandomStreams
 import RecipeSchema
 import Reporting
 
@@ -13,7 +13,8 @@ struct MasksCommand: ParsableCommand {
         commandName: "masks", abstract: "Draw a recipe's masks, and say how often each cell is hidden.",
         discussion: """
             Example: pretrain masks --recipe colormae.json --stats --output masks.png
-            Masks are those of the first images in the first epoch, in batches of the recipe's size. In the picture visible \
+            Masks are those of the first images in the first epoch, in batches of the recipe's size. Where a teacher's \
+            attention decides, the images of the training part are read and shown to it. In the picture visible \
             cells are light, hidden ones dark, targets in colour.
             """)
 
@@ -22,6 +23,9 @@ struct MasksCommand: ParsableCommand {
 
     @Option(name: .customLong("set"), help: "Change a value of the recipe: KEY=VALUE, such as mask.ratio=0.6.")
     var changes: [String] = []
+
+    @Option(help: "Other images, where masks depend on them: as in `train`.")
+    var data: String?
 
     @Flag(help: "Print statistics: share of each cell, block sizes, components, adjacent pairs.")
     var stats = false
@@ -43,16 +47,12 @@ struct MasksCommand: ParsableCommand {
     }
 
     func run() throws {
-        let recipe = try RecipeLibrary.read(RecipeLibrary.find(recipe), set: changes)
+        var recipe = try RecipeLibrary.read(RecipeLibrary.find(recipe), set: changes)
+        if let data { recipe.data.source = try SourceArgument.parse(data, keeping: recipe.data.source) }
         let counts = stats || json
-        let random = RandomStream(seed: UInt64(recipe.seed)).child("mask")
-        let images = count ?? (counts ? 4096 : 64)
         var statistics = MaskStatistics(grid: recipe.grid)
         var pictures: [ContactSheet.Picture] = []
-        for (step, start) in stride(from: 0, to: images, by: recipe.train.batchSize).enumerated() {
-            let samples = Array(start..<min(start + recipe.train.batchSize, images))
-            let plan = try recipe.mask.plan(
-                MaskRequest(grid: recipe.grid, samples: samples, step: step), random: random)
+        try forEachPlan(of: recipe, images: count ?? (counts ? 4096 : 64)) { plan in
             statistics.add(plan)
             if pictures.count < 64 { pictures += plan.pictures(recipe.data.imageSize) }
         }
@@ -67,6 +67,28 @@ struct MasksCommand: ParsableCommand {
         } else {
             if stats { print(text(statistics, recipe)) }
             if let path { print(path) }
+        }
+    }
+
+    /// Hands on the plans of the first images, batch by batch; images are read only where plans depend on them.
+    private func forEachPlan(of recipe: Recipe, images: Int, _ use: (MaskPlan) -> Void) throws {
+        let size = min(recipe.train.batchSize, images)
+        var preview = try MaskPreview(try DataAccess.resolved(recipe), engine: try Machine.engine(threads: nil))
+        guard preview.needsImages else {
+            for (step, start) in stride(from: 0, to: images, by: size).enumerated() {
+                use(try preview.plan(step: step, samples: Array(start..<min(start + size, images))))
+            }
+            return
+        }
+        let source = try DataAccess.source(recipe.data, .train)
+        let loader = EvaluationLoader(
+            source: source, transform: try DataAccess.evaluationTransform(recipe), batchSize: size, threads: 1,
+            requiresLabels: false)
+        var (step, first) = (0, 0)
+        while first < images, let batch = try loader.next() {
+            let images = Tensor(batch.images, Shape(batch.shape))
+            use(try preview.plan(step: step, samples: Array(first..<first + batch.shape[0]), images: images))
+            (step, first) = (step + 1, first + batch.shape[0])
         }
     }
 
@@ -92,6 +114,19 @@ struct MasksCommand: ParsableCommand {
         return .object(members)
     }
 
+    private func frequencies(_ statistics: MaskStatistics, _ recipe: Recipe) -> String {
+        let size = recipe.data.imageSize
+        let all = size.height * size.width
+        return statistics.filters.sorted { $0.key < $1.key }.reduce(
+            "mask \"\(type(of: recipe.mask).name)\" on spectra of \(size.height)x\(size.width): "
+                + "\(statistics.imageCount) images"
+        ) { text, filter in
+            let share = 100 * Double(filter.value) / Double(statistics.imageCount)
+            return text + String(format: "\n%@ in %.1f %% of the images: ", "\(filter.key)", share)
+                + "\(filter.key.kept(height: size.height, width: size.width)) of \(all) frequencies stay"
+        }
+    }
+
     private func text(_ statistics: MaskStatistics, _ recipe: Recipe) -> String {
         func number(_ value: Double) -> String { String(format: "%.2f", value) }
         func table(_ shares: [Double]) -> [String] {
@@ -107,7 +142,7 @@ struct MasksCommand: ParsableCommand {
                 .joined(separator: ", ")
         }
         guard let range = statistics.visibleCounts else {
-            return "mask \"\(type(of: recipe.mask).name)\" hides no cells: \(statistics.imageCount) images"
+            return frequencies(statistics, recipe)
         }
         let spread = range.count > 1 ? " (\(range.lowerBound) to \(range.upperBound))" : ""
         var lines = [

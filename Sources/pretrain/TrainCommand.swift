@@ -125,7 +125,7 @@ struct TrainingOutput: ParsableArguments {
     ) throws {
         var logger = PeopleLog.logger(console: json ? .standardError : .standardOutput, path: folder.logFile)
         if quiet { logger.logLevel = .warning }
-        let engine = try Engine(threads: threads ?? ProcessInfo.processInfo.activeProcessorCount)
+        let engine = try Machine.engine(threads: threads)
         let source = try DataAccess.source(recipe.data, .train)
         var job = TrainingJob(recipe, in: folder, start: start, engine: engine, loaderThreads: loaderThreads)
         job.untilEpoch = untilEpoch

@@ -21,7 +21,7 @@ struct VerifyCommand: ParsableCommand {
     var threads = ProcessInfo.processInfo.activeProcessorCount
 
     func run() throws {
-        let verifier = Verifier(engine: try Engine(threads: threads))
+        let verifier = Verifier(engine: try Machine.engine(threads: threads))
         var failed = 0
         var count = 0
         for path in paths {

@@ -37,7 +37,7 @@ struct ViewCommand: ParsableCommand {
         var recipe = trained.recipe
         if let data { recipe.data.source = try SourceArgument.parse(data, keeping: recipe.data.source) }
         let images = try load(recipe)
-        let engine = try Engine(threads: ProcessInfo.processInfo.activeProcessorCount)
+        let engine = try Machine.engine(threads: nil)
         let (mask, predicted) = try trained.reconstruct(images, engine: engine)
         let sheet = rows(images, mask, predicted, recipe)
         let path = folder.pictures + "/reconstructions.png"

@@ -1,4 +1,5 @@
 import Autodiff
+import Foundation
 import Testing
 
 /// Shapes that do not fit stop the program, and the message shows both.
@@ -30,6 +31,20 @@ import Testing
             _ = tape.gatherRows(tape.constant(Tensor(zeros: [1, 3, 2])), RowIndices([[0, 3]]))
         }
         #expect(message(result).contains("row index 3 outside 0..<3"))
+    }
+
+    @Test func moreMemoryThanAllowedEndsAsTheMakerOfTheEngineSays() async {
+        let result = await #expect(processExitsWith: .exitCode(64), observing: [\.standardErrorContent]) {
+            let engine = try Engine(threads: 1, memoryLimit: 64 << 20) { shortage in
+                FileHandle.standardError.write(Data(shortage.description.utf8))
+                exit(64)
+            }
+            var tape = Tape(engine: engine)
+            var x = tape.constant(Tensor(zeros: [1 << 20]))
+            for _ in 0..<40 { x = tape.add(x, x) }
+        }
+        #expect(
+            message(result).contains("needs 4 MiB more beside the 64 MiB that it holds, and may take 64 MiB in all"))
     }
 
     @Test func headsDivideTheWidth() async {

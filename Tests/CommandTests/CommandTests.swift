@@ -96,27 +96,54 @@ struct CommandTests {
         #expect(try pretrain("doctor", "--json").output.contains("\"instruction_set\""))
     }
 
-    @Test(arguments: ["random", "color", "block", "multiblock", "frequency"])
-    func everyStrategyCanBeLookedAt(strategy: String) throws {
-        let home = try TemporaryFolder()
-        let recipe = home.path + "/recipe.json"
+    /// A recipe on a few small built-in pictures, written to a folder.
+    private func recipe(_ strategy: String, _ method: String, in home: TemporaryFolder) throws -> String {
+        let path = home.path + "/recipe.json"
         let text = """
-            {"palimpsest": 1, "name": "look", "data": {"source": {"kind": "procedural"}, "image_size": 32},
-             "method": {"name": "\(strategy == "multiblock" ? "ijepa" : "mae")"},
-             "mask": {"strategy": "\(strategy)"\(strategy == "multiblock" ? ", \"min_keep\": 4" : "")}}
+            {"palimpsest": 1, "name": "look", "data": {"source": {"kind": "procedural", "count": 64}, "image_size": 32},
+             "model": {"patch_size": 4, "width": 16, "depth": 1, "heads": 2, "drop_path": 0}, "method": {\(method)},
+             "mask": {"strategy": \(strategy)}, "train": {"batch_size": 16}}
             """
-        try Data(text.utf8).write(to: URL(fileURLWithPath: recipe))
+        try Data(text.utf8).write(to: URL(fileURLWithPath: path))
+        return path
+    }
+
+    @Test(arguments: [
+        ("\"random\"", "\"name\": \"mae\""), ("\"color\"", "\"name\": \"mae\""), ("\"block\"", "\"name\": \"cae\""),
+        ("\"multiblock\", \"min_keep\": 4", "\"name\": \"ijepa\""),
+        ("\"attention\"", "\"name\": \"maskalign\", \"drop_path\": 0, \"loss_layers\": \"mean\""),
+    ])
+    func everyStrategyCanBeLookedAt(strategy: String, method: String) throws {
+        let home = try TemporaryFolder()
         let picture = home.path + "/masks.png"
-        let result = try pretrain("masks", "--recipe", recipe, "--json", "--count", "40", "--output", picture)
-        // A method that cannot use a strategy is a fault of the recipe: nothing is drawn.
-        guard strategy != "frequency" else {
-            #expect(result.code == 64 && result.errors.contains("cannot use \"frequency\""))
-            return
+        var arguments = [
+            "masks", "--recipe", try recipe(strategy, method, in: home), "--json", "--count", "40", "--output", picture,
+        ]
+        if strategy.contains("attention") {
+            let teacher = try TemporaryFolder()
+            let other = try recipe("\"random\"", "\"name\": \"mae\"", in: teacher)
+            #expect(try pretrain("--recipe", other, "--run", home.path + "/run", "--max-steps", "1").code == 0)
+            arguments += [
+                "--set", "method.teacher.path=\"\(home.path)/run\"", "--set", "method.teacher.layout=\"own\"",
+            ]
         }
+        let result = try call(arguments)
         #expect(result.code == 0, "\(result.errors)")
         let row = try JSONParser.parse(result.output)
         #expect(row["images"]?.int == 40 && row["visible_share"]?.array?.count == 8)
         #expect(try Data(contentsOf: URL(fileURLWithPath: picture)).prefix(4) == Data([0x89, 0x50, 0x4E, 0x47]))
+    }
+
+    @Test func masksOfFrequenciesCanBeLookedAtAndAWrongPairIsRefused() throws {
+        let home = try TemporaryFolder()
+        let frequencies = "\"frequency\", \"radius\": 3"
+        let picture = home.path + "/masks.png"
+        let fitting = try recipe(frequencies, "\"name\": \"mfm\"", in: home)
+        let result = try pretrain("masks", "--recipe", fitting, "--stats", "--count", "40", "--output", picture)
+        #expect(result.code == 0 && result.output.contains("25 of 1024 frequencies stay"), "\(result.output)")
+        #expect(try Data(contentsOf: URL(fileURLWithPath: picture)).prefix(4) == Data([0x89, 0x50, 0x4E, 0x47]))
+        let wrong = try pretrain("masks", "--recipe", try recipe(frequencies, "\"name\": \"mae\"", in: home))
+        #expect(wrong.code == 64 && wrong.errors.contains("cannot use \"frequency\""))
     }
 
     @Test func theSchemaIsJSON() throws {

@@ -6,12 +6,15 @@ import Testing
 private struct NumberedSource: ImageSource {
     var count: Int
     var unreadable: Set<Int> = []
+    var faulty: Set<Int> = []
     var labelNames: [String]? { nil }
     var fingerprint: String { "numbers" }
 
     func image(_ index: Int) throws(ImageError) -> DecodedImage {
         if unreadable.contains(index) { throw ImageError(.corrupt, path: key(index), "broken on purpose") }
-        return DecodedImage(height: 1, width: 1, channels: 1, samples: .float32([Float(index)]))
+        var image = DecodedImage(height: 1, width: 1, channels: 1, samples: .float32([Float(index)]))
+        image.fault = faulty.contains(index) ? "scratched" : nil
+        return image
     }
     func label(_ index: Int) -> Int? { index == 5 ? nil : index % 3 }
     func key(_ index: Int) -> String { "number \(index)" }
@@ -107,7 +110,7 @@ private func loader(
         func run(_ threads: Int) throws -> (samples: [[Int]], bad: [UnreadablePicture]) {
             let loader = try loader(source, threads: threads, corruptLimit: 0.05)
             let batches = try (0..<20).map { _ in try loader.next() }
-            #expect(loader.unreadableCount == 2)
+            #expect(loader.unreadable == [3, 17])
             return (batches.map(\.samples), batches.flatMap(\.unreadable))
         }
         let plain = try run(0)
@@ -123,6 +126,22 @@ private func loader(
         let error = try #require(throws: ImageError.self) { for _ in 0..<10 { _ = try loader.next() } }
         #expect(error.reason == .corrupt && error.message.contains("2 of 40 pictures"))
         #expect(error.message.contains("data.corrupt_limit"))
+    }
+
+    @Test func aResumedRunRemembersThePicturesThatItCouldNotRead() throws {
+        let source = NumberedSource(count: 40, unreadable: [3, 17])
+        let loader = try Loader(
+            source: source,
+            transform: TrainingTransform(shape: (1, 1, 1), crop: nil, flip: false, normalization: asTheyAre),
+            batchSize: 4, random: RandomStream(seed: 7), corruptLimit: 0.05, threads: 0, unreadable: [30])
+        let error = try #require(throws: ImageError.self) { for _ in 0..<10 { _ = try loader.next() } }
+        #expect(error.message.contains("3 of 40 pictures"))
+    }
+
+    @Test func picturesDecodedInSpiteOfFaultsAreNamed() throws {
+        let loader = try loader(NumberedSource(count: 8, faulty: [2]), threads: 0)
+        let damaged = try (0..<4).flatMap { _ in try loader.next().damaged }
+        #expect(damaged == [DamagedPicture](repeating: .init(key: "number 2", fault: "scratched"), count: 2))
     }
 
     @Test func aSourceWithoutAReadablePictureIsAnError() throws {

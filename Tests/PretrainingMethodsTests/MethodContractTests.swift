@@ -83,7 +83,8 @@ struct MethodContractTests {
         let (loss, constant, gradients, idle) = try step(type.init(), threads: 1)
         #expect(idle.count < gradients.entries.count / 2)
         #expect(loss.isFinite && loss > 0)
-        if let constant { #expect(constant > 0 && constant < 100) }
+        let known = try #require(constant)
+        #expect(known > 0 && known < 100)
         for entry in gradients.entries {
             let values = gradients[entry.name]?.array ?? []
             // What the optimiser is to leave alone is what the loss does not reach, and nothing else.

@@ -144,26 +144,34 @@ public struct CAE: PretrainingMethod {
         if case .features(let features) = target {
             let all = prediction(tape.concatRows([z, predicted]), &tape)
             trace?.record("act/prediction", all.value)
-            let loss = try teacherLoss(all, mask, features, on: &tape, trace: trace)
-            return StepResult(loss: tape.scale(loss, by: Float(options.teacherWeight)))
+            let (loss, constant) = try teacherLoss(
+                all, mask, features, on: &tape, trace: trace, wantsConstantLoss: wantsIndicators)
+            return StepResult(
+                loss: tape.scale(loss, by: Float(options.teacherWeight)),
+                constantLoss: constant.map { $0 * options.teacherWeight })
         }
         let decoded = decoder(tape.add(predicted, places.hidden), parameters, drop: drop.decoder, on: &tape).tokens
         let output = prediction(decoded, &tape)
         trace?.record("act/prediction", output.value)
         var indicators: [(name: String, value: Double)] = []
+        var constant: Double?
         let main: Variable
         if case .tokens(let tokens) = target {
             let labels = hiddenTokens(tokens, mask)
             main = tape.crossEntropy(output, labels: labels)
-            if wantsIndicators { indicators.append(("token_accuracy", accuracy(of: output.value, labels))) }
+            if wantsIndicators {
+                constant = constantLoss(ofLabels: labels)
+                indicators.append(("token_accuracy", accuracy(of: output.value, labels)))
+            }
         } else {
             let wanted = pixels(of: images, rows: mask.hiddenRows, engine: tape.engine)
             trace?.record("act/target", wanted)
             main = tape.meanSquared(output, target: wanted)
+            if wantsIndicators { constant = bestConstantError(of: wanted) }
         }
         trace?.record("loss/main", main.value)
         guard options.alignWeight > 0 || trace != nil else {
-            var result = StepResult(loss: main)
+            var result = StepResult(loss: main, constantLoss: constant)
             result.indicators = indicators
             return result
         }
@@ -175,12 +183,15 @@ public struct CAE: PretrainingMethod {
         }
         if wantsIndicators {
             let align = Double(distance.value.item)
+            let constantAlign = bestConstantError(of: aligned)
+            constant = constant.map { $0 + options.alignWeight * constantAlign }
             indicators += [
                 ("main_loss", Double(main.value.item)), ("align_loss", align),
-                ("align_ratio", align / max(bestConstantError(of: aligned), .leastNormalMagnitude)),
+                ("align_ratio", align / max(constantAlign, .leastNormalMagnitude)),
             ]
         }
-        var result = StepResult(loss: tape.add(main, tape.scale(distance, by: Float(options.alignWeight))))
+        var result = StepResult(
+            loss: tape.add(main, tape.scale(distance, by: Float(options.alignWeight))), constantLoss: constant)
         result.indicators = indicators
         return result
     }
@@ -216,8 +227,9 @@ public struct CAE: PretrainingMethod {
     /// The mean distance of predictions `[B, 1 + N, C]`, class token, visible, hidden, to the supervised parts of a teacher's
     /// `[B, N or 1 + N, C]`, class token first if there is one, then patches in raster order.
     private func teacherLoss(
-        _ predicted: Variable, _ mask: PatchMask, _ features: Tensor, on tape: inout Tape, trace: ForwardTrace?
-    ) throws -> Variable {
+        _ predicted: Variable, _ mask: PatchMask, _ features: Tensor, on tape: inout Tape, trace: ForwardTrace?,
+        wantsConstantLoss: Bool
+    ) throws -> (loss: Variable, constant: Double?) {
         let (patches, visible) = (mask.grid.count, mask.visibleCount)
         let prefix = features.shape[1] - patches
         guard features.shape.rank == 3, features.shape[0] == mask.imageCount, prefix == 0 || prefix == 1,
@@ -252,11 +264,16 @@ public struct CAE: PretrainingMethod {
         var target = theirs.count == 1 ? theirs[0] : quiet.concatRows(theirs)
         if options.teacherLoss == .smoothL1 { target = quiet.layerNorm(target, epsilon: 1e-6) }
         trace?.record("act/teacher_target", target.value)
-        switch options.teacherLoss {
-        case .cosine: return tape.cosine(prediction, target: target.value)
-        case .smoothL1:
-            return tape.smoothL1(prediction, target: target.value, beta: Float(options.smoothL1Beta))
+        let isCosine = options.teacherLoss == .cosine
+        func distance(_ predicted: Variable, _ target: Tensor, _ tape: inout Tape) -> Variable {
+            isCosine
+                ? tape.cosine(predicted, target: target)
+                : tape.smoothL1(predicted, target: target, beta: Float(options.smoothL1Beta))
         }
+        let constant =
+            wantsConstantLoss
+            ? constantLoss(of: target.value, normalizing: isCosine, engine: tape.engine, distance) : nil
+        return (distance(prediction, target.value, &tape), constant)
     }
 
     private func record(_ inner: ForwardTrace?, _ mask: PatchMask, in trace: ForwardTrace) {

@@ -48,7 +48,12 @@ public struct MFM: PretrainingMethod {
             streams: batch.streams(request.random.child("drop_path")))
         let loss = restorationLoss(
             pictures: pictures, target: batch.images, corruption, drop: drop, on: &tape, trace: request.trace)
-        return StepResult(loss: loss)
+        let constant =
+            request.wantsConstantLoss
+            ? constantLoss(of: batch.images, perImage: true, engine: tape.engine) {
+                distance($0, $1, corruption, on: &$2).loss
+            } : nil
+        return StepResult(loss: loss, constantLoss: constant)
     }
 
     /// The loss of pictures `[B, C, H, W]` in [0, 1] under a corruption whose draws are made.
@@ -70,10 +75,7 @@ public struct MFM: PretrainingMethod {
         let prediction = tape.unpatchify(
             head(encoded.normed, parameters, on: &tape), patch: PatchSize(encoder.options.patchSize),
             order: .channelsFirst, channels: shape[1], height: shape[2], width: shape[3])
-        var removed: FrequencyMask?
-        if case .frequencies(let mask) = corruption, options.comparesRemovedAlone { removed = mask }
-        let (loss, map) = FrequencyLoss(options: options.frequencyLoss)(
-            prediction, target: target, removed: removed, on: &tape)
+        let (loss, map) = distance(prediction, target, corruption, on: &tape)
         if let trace {
             trace.record("act/corrupted", corrupted)
             trace.record("act/input", input)
@@ -82,6 +84,14 @@ public struct MFM: PretrainingMethod {
             trace.record("act/loss_map", map)
         }
         return loss
+    }
+
+    private func distance(
+        _ prediction: Variable, _ target: Tensor, _ corruption: Corruption, on tape: inout Tape
+    ) -> (loss: Variable, map: Tensor) {
+        var removed: FrequencyMask?
+        if case .frequencies(let mask) = corruption, options.comparesRemovedAlone { removed = mask }
+        return FrequencyLoss(options: options.frequencyLoss)(prediction, target: target, removed: removed, on: &tape)
     }
 
     /// What is done to a batch: the plan's filters, or what the pretext draws for each picture from its own stream.

@@ -121,6 +121,7 @@ public struct MaskAlign: PretrainingMethod {
         let rows = teacherRows(mask, withClass: hasClass)
         let fused = alignment(layers, for: wanted, parameters, on: &tape)
         var total: Variable?
+        var constant = 0.0
         for (block, mixed) in zip(wanted, fused) {
             let compared = hasClass ? mixed : tape.sliceRows(mixed, encoder.prefix..<mixed.shape[1])
             let predicted = heads[block](compared, parameters, on: &tape)
@@ -129,6 +130,11 @@ public struct MaskAlign: PretrainingMethod {
             let distance = options.loss(predicted, target: target, on: &tape)
             let term = tape.scale(distance, by: Float(layerWeights[block]))
             if let sum = total { total = tape.add(sum, term) } else { total = term }
+            if request.wantsConstantLoss {
+                constant +=
+                    layerWeights[block]
+                    * constantLoss(of: target, engine: tape.engine) { options.loss($0, target: $1, on: &$2) }
+            }
             guard let trace = request.trace else { continue }
             trace.record("loss/layer_\(block)", distance.value)
             if block == layerWeights.count - 1 {
@@ -141,7 +147,7 @@ public struct MaskAlign: PretrainingMethod {
         seen = nil
         if let inner, let trace = request.trace { record(inner, view, trace) }
         guard let total else { preconditionFailure("the weights of the teacher's blocks are all 0") }
-        return StepResult(loss: total)
+        return StepResult(loss: total, constantLoss: request.wantsConstantLoss ? constant : nil)
     }
 
     /// The teacher's tokens that are compared: the class token, and the visible patches in the order of the mask.

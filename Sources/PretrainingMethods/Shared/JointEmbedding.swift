@@ -22,11 +22,12 @@ extension JointEmbeddingOptions {
     /// Contexts and targets.
     public static var masks: Set<MaskPlan.Kind> { [.blocks] }
 
-    /// The published settings: no class token, warm-up and cosine counted in steps, crops of 0.3 to 1.
+    /// The published settings: no class token, warm-up and cosine counted in steps, bilinear crops of 0.3 to 1.
     public static var recipeDefaults: [(path: String, value: JSONValue)] {
         [
             ("model.class_token", JSONValue(false)), ("mask.strategy", JSONValue("multiblock")),
             ("data.crop_scale", JSONValue([JSONValue(0.3), JSONValue(1)])), ("data.flip", JSONValue(false)),
+            ("data.interpolation", JSONValue("bilinear")),
             ("train.schedule", JSONValue("warmup_cosine")), ("train.learning_rate", JSONValue(1e-3)),
             ("train.warmup_learning_rate", JSONValue(2e-4)), ("train.min_learning_rate", JSONValue(1e-6)),
             ("train.warmup_epochs", JSONValue(40)), ("train.weight_decay", JSONValue(0.04)),
