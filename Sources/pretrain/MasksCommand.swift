@@ -86,9 +86,10 @@ struct MasksCommand: ParsableCommand {
             requiresLabels: false)
         var (step, first) = (0, 0)
         while first < images, let batch = try loader.next() {
-            let images = Tensor(batch.images, Shape(batch.shape))
-            use(try preview.plan(step: step, samples: Array(first..<first + batch.shape[0]), images: images))
-            (step, first) = (step + 1, first + batch.shape[0])
+            let count = min(batch.shape[0], images - first)
+            let shown = Tensor(batch.images, Shape(batch.shape)).entries(0..<count)
+            use(try preview.plan(step: step, samples: Array(first..<first + count), images: shown))
+            (step, first) = (step + 1, first + count)
         }
     }
 

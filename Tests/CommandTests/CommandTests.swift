@@ -102,7 +102,7 @@ struct CommandTests {
         let text = """
             {"palimpsest": 1, "name": "look", "data": {"source": {"kind": "procedural", "count": 64}, "image_size": 32},
              "model": {"patch_size": 4, "width": 16, "depth": 1, "heads": 2, "drop_path": 0}, "method": {\(method)},
-             "mask": {"strategy": \(strategy)}, "train": {"batch_size": 16}}
+             "mask": {"strategy": \(strategy)}, "train": {"batch_size": 16, "learning_rate": 0.001}}
             """
         try Data(text.utf8).write(to: URL(fileURLWithPath: path))
         return path
