@@ -43,13 +43,13 @@ final class BufferPool: Sendable {
     /// A buffer for at least `count` floats.
     func take(_ count: Int) -> UnsafeMutablePointer<Float> {
         let size = Self.sizeClass(count * MemoryLayout<Float>.stride)
-        let found = state.withLock { state -> Buffer? in
-            if let buffer = state.free[size, default: []].popLast() { return buffer }
+        let (found, held) = state.withLock { state -> (Buffer?, Int) in
+            if let buffer = state.free[size, default: []].popLast() { return (buffer, state.bytes) }
             state.systemAllocations += 1
             state.bytes += size
-            return nil
+            return (nil, state.bytes - size)
         }
-        let pointer = Self.bind(found?.pointer ?? allocate(size), bytes: size)
+        let pointer = Self.bind(found?.pointer ?? allocate(size, beside: held), bytes: size)
         if poisons {
             UnsafeMutableBufferPointer(start: pointer, count: size / MemoryLayout<Float>.stride).update(repeating: .nan)
         }
@@ -80,11 +80,10 @@ final class BufferPool: Sendable {
         return size
     }
 
-    /// A new buffer, which `state.bytes` counts already.
-    private func allocate(_ bytes: Int) -> UnsafeMutableRawPointer {
-        let total = state.withLock { $0.bytes }
-        guard total <= limit, let pointer = pal_buffer_allocate(bytes) else {
-            onShortage(MemoryShortage(wanted: bytes, held: total - bytes, limit: limit))
+    /// A new buffer beside the bytes that others hold.
+    private func allocate(_ bytes: Int, beside held: Int) -> UnsafeMutableRawPointer {
+        guard bytes <= limit - held, let pointer = pal_buffer_allocate(bytes) else {
+            onShortage(MemoryShortage(wanted: bytes, held: held, limit: limit))
         }
         return pointer
     }

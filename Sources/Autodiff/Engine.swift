@@ -47,7 +47,7 @@ public enum EngineError: Error, Sendable, Equatable, CustomStringConvertible {
 
 /// A computation needs more memory than there is. It cannot go on from inside a primitive, so whoever made the engine
 /// says how the program ends.
-public struct MemoryShortage: Error, Sendable, Equatable, CustomStringConvertible {
+public struct MemoryShortage: Sendable, CustomStringConvertible {
     /// Bytes of the buffer that could not be had.
     public var wanted: Int
     /// Bytes of all buffers before.

@@ -18,12 +18,6 @@ public struct DamagedPicture: Sendable, Equatable {
     public var key: String
     /// The decoder's first complaint.
     public var fault: String
-
-    /// A picture and what its decoder said.
-    public init(key: String, fault: String) {
-        self.key = key
-        self.fault = fault
-    }
 }
 
 /// The pictures of one training step. It has no labels: they never reach pretraining.

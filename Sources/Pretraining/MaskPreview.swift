@@ -16,17 +16,10 @@ public struct MaskPreview {
         self.recipe = recipe
         self.engine = engine
         random = RandomStream(seed: UInt64(recipe.seed)).child("mask")
-        guard type(of: recipe.mask).needsImportance else { return }
-        func made<Options: PretrainingOptions>(_ options: Options) throws -> any PretrainingMethod {
-            try options.makeMethod(recipe.methodContext)
-        }
-        judge = try made(recipe.method)
+        if type(of: recipe.mask).needsImportance { judge = try recipe.method.makeMethod(recipe.methodContext) }
     }
 
-    /// Whether plans depend on what the images show.
-    public var needsImages: Bool { judge != nil }
-
-    /// The masks of one batch; `images` are its images, `[B, C, H, W]`, where plans need them.
+    /// The masks of one batch; `images` are its images, `[B, C, H, W]`, where the strategy needs importance.
     public mutating func plan(step: Int, samples: [Int], images: Tensor? = nil) throws -> MaskPlan {
         var request = MaskRequest(grid: recipe.grid, samples: samples, step: step)
         if let images, var looking = judge {

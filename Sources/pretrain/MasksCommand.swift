@@ -73,8 +73,11 @@ struct MasksCommand: ParsableCommand {
     /// Hands on the plans of the first images, batch by batch; images are read only where plans depend on them.
     private func forEachPlan(of recipe: Recipe, images: Int, _ use: (MaskPlan) -> Void) throws {
         let size = min(recipe.train.batchSize, images)
-        var preview = try MaskPreview(try DataAccess.resolved(recipe), engine: try Machine.engine(threads: nil))
-        guard preview.needsImages else {
+        // Only a teacher that looks at images needs to know how they are normalised.
+        let follows = type(of: recipe.mask).needsImportance
+        var preview = try MaskPreview(
+            follows ? try DataAccess.resolved(recipe) : recipe, engine: try Machine.engine(threads: nil))
+        guard follows else {
             for (step, start) in stride(from: 0, to: images, by: size).enumerated() {
                 use(try preview.plan(step: step, samples: Array(start..<min(start + size, images))))
             }

@@ -119,6 +119,21 @@ struct RecipeTests {
         _ = try Recipe.parse(Array(text.utf8), set: ["method.pretext=sr", #"mask={"strategy":"none"}"#])
     }
 
+    @Test func cropsAreResizedAsTheMethodsPaperDoesUnlessARecipeSaysElse() throws {
+        func filter(_ method: String, _ mask: String, _ data: String = "{}") throws -> ResamplingFilter {
+            let text = """
+                {"palimpsest": 1, "name": "kernel", "data": \(data), "method": {"name": "\(method)"},
+                 "model": {"patch_size": 4, "width": 48, "depth": 1, "heads": 3}, "mask": {\(mask)}}
+                """
+            let data = try Recipe.parse(Array(text.utf8)).data
+            return data.trainingTransform(channels: 3, normalization: .imageNet).filter
+        }
+        let blocks = #""strategy": "multiblock", "min_keep": 4"#
+        #expect(try filter("mae", #""strategy": "random""#) == .bicubic)
+        #expect(try filter("ijepa", blocks) == .bilinear)
+        #expect(try filter("ijepa", blocks, #"{"interpolation": "bicubic"}"#) == .bicubic)
+    }
+
     @Test func severalFaultsComeTogether() {
         #expect(faults("seed=-1", "train.epochs=0", "data.flipp=true").count == 3)
     }

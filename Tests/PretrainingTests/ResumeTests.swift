@@ -1,10 +1,29 @@
 import Autodiff
 import Checkpoints
 import Foundation
+import ImageData
 import Pretraining
 import RecipeSchema
 import Testing
 import VisionTransformers
+
+/// A source some of whose pictures cannot be read, and half of whose others have a fault.
+private struct FlawedSource: ImageSource {
+    static let unreadable: Set<Int> = [3, 8]
+    let whole: any ImageSource
+    var count: Int { whole.count }
+    var labelNames: [String]? { whole.labelNames }
+    var fingerprint: String { whole.fingerprint }
+
+    func image(_ index: Int) throws(ImageError) -> DecodedImage {
+        if Self.unreadable.contains(index) { throw ImageError(.corrupt, path: key(index), "broken on purpose") }
+        var image = try whole.image(index)
+        image.fault = index % 2 == 0 ? "scratched" : nil
+        return image
+    }
+    func label(_ index: Int) -> Int? { whole.label(index) }
+    func key(_ index: Int) -> String { whole.key(index) }
+}
 
 /// A run stopped anywhere and resumed is the run that was never stopped, to the last bit.
 struct ResumeTests {
@@ -31,6 +50,26 @@ struct ResumeTests {
         #expect(try run.finalDigests() == Self.whole)
         let steps = try run.rows().map { try JSONParser.parse($0) }.filter { $0["kind"]?.string == "step" }
         #expect(steps.compactMap { $0["step"]?.int } == Array(1...9))
+    }
+
+    @Test(arguments: [1, 2, 4, 5])
+    func picturesFoundUnreadableOrDamagedAreCountedAsIfNeverStopped(step: Int) throws {
+        func counts(stoppingAfter steps: [Int]) throws -> (rows: [[Int?]], skipped: Int) {
+            let run = try TinyRun()
+            for (i, step) in steps.enumerated() {
+                let recipe = try TinyRun.recipe("data.corrupt_limit=0.2", "train.max_steps=\(step)")
+                try run.train(recipe, i == 0 ? .fresh : .resumed) { FlawedSource(whole: $0) }
+            }
+            let rows = try run.rows().map { try JSONParser.parse($0) }.filter { $0["kind"]?.string == "epoch" }
+            let skipped = try String(contentsOfFile: run.folder.skippedFile, encoding: .utf8).split(separator: "\n")
+            return (rows.map { [$0["unreadable"]?.int, $0["damaged"]?.int] }, skipped.count)
+        }
+        let whole = try counts(stoppingAfter: [9])
+        #expect(whole.skipped == FlawedSource.unreadable.count)
+        #expect(whole.rows.last?.first == FlawedSource.unreadable.count)
+        #expect(whole.rows.count == 3 && whole.rows.allSatisfy { ($0[1] ?? 0) > 6 })
+        let stopped = try counts(stoppingAfter: [step, 9])
+        #expect(stopped.rows == whole.rows && stopped.skipped == whole.skipped)
     }
 
     @Test func stoppingAtAnEpochAndGoingOnChangesNoBit() throws {

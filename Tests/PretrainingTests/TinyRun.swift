@@ -31,7 +31,7 @@ struct TinyRun {
     @discardableResult
     func train(
         _ recipe: Recipe, _ start: TrainingJob.Start = .fresh, threads: Int = 1, loaderThreads: Int = 0,
-        untilEpoch: Int? = nil
+        untilEpoch: Int? = nil, seenAs: (any ImageSource) -> any ImageSource = { $0 }
     ) throws -> TrainingJob.Outcome {
         if start != .resumed { try folder.create(overwriting: true) }
         var job = TrainingJob(
@@ -40,7 +40,7 @@ struct TinyRun {
         let cards = DatasetCards(folders: [])
         let normalization = try recipe.data.normalization(channels: 3, cards: cards)
         return try job.run(
-            source: try recipe.data.open(.train, cards: cards),
+            source: seenAs(try recipe.data.open(.train, cards: cards)),
             transform: recipe.data.trainingTransform(channels: 3, normalization: normalization), stop: nil,
             log: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }), onRow: { _ in },
             onProgress: { _ in })
