@@ -112,8 +112,8 @@ let package = Package(
         program(
             "bench",
             needs: [
-                "Autodiff", "ImageData", "ImageMasking", "Optimizers", "PretrainingMethods", "RandomStreams",
-                "RecipeSchema", "VisionTransformers",
+                "Autodiff", "ImageData", "ImageMasking", "Optimizers", "Pretraining", "PretrainingMethods",
+                "RandomStreams", "RecipeSchema", "VisionTransformers",
             ],
             packages: [argumentParser]),
 

@@ -98,6 +98,9 @@ public final class Engine: Sendable {
     /// The instruction set in use.
     public var level: KernelLevel { KernelLevel(pal_engine_isa(handle)) }
 
+    /// Operations of all products and attentions so far, a multiply-add being two.
+    public var operations: Double { pal_engine_operations(handle) }
+
     /// How many buffers the engine has asked from the system so far; constant once all shapes have been seen.
     public var systemAllocations: Int { pool.systemAllocations }
 

@@ -28,11 +28,17 @@ static void bias_task(void *context, size_t task, size_t worker) {
                                              rows * shape.k_tokens, it->d_bias + task * shape.k_tokens);
 }
 
+/* One product of queries and keys, or of a matrix like their scores with one like either. */
+static double product_operations(pal_attention_shape shape) {
+    return 2.0 * (double)(shape.batch * shape.heads) * (double)(shape.q_tokens * shape.k_tokens * shape.head_width);
+}
+
 void pal_attention_forward(pal_engine *engine, pal_attention_shape shape, const float *q, const float *k,
                            const float *v, const float *bias, float *out, float *probabilities) {
     task_job it = {.engine = engine,
                    .job = {.shape = shape, .q = q, .k = k, .v = v, .bias = bias, .out = out,
                            .probabilities = probabilities}};
+    pal_engine_count(engine, 2 * product_operations(shape));
     pal_engine_run(engine, shape.batch * shape.heads, head_task, &it);
 }
 
@@ -43,6 +49,7 @@ void pal_attention_backward(pal_engine *engine, pal_attention_shape shape, const
                    .job = {.shape = shape, .q = q, .k = k, .v = v, .probabilities = (float *)probabilities,
                            .d_out = d_out, .d_q = d_q, .d_k = d_k, .d_v = d_v}};
     size_t rows = shape.heads * shape.q_tokens;
+    pal_engine_count(engine, 4 * product_operations(shape));
     if (d_bias) it.job.d_scores = pal_engine_shared(engine, shape.batch * rows * shape.k_tokens);
     pal_engine_run(engine, shape.batch * shape.heads, head_task, &it);
     if (d_bias) pal_engine_run(engine, rows, bias_task, &it);

@@ -38,6 +38,7 @@ struct pal_engine {
     const pal_kernels *kernels;
     pal_isa isa;
     size_t threads, started;
+    double operations;
     bool stop; /* under `mutex` */
     pthread_mutex_t mutex;
     pthread_cond_t work;
@@ -171,6 +172,8 @@ void pal_engine_destroy(pal_engine *engine) {
 
 size_t pal_engine_threads(const pal_engine *engine) { return engine->threads; }
 pal_isa pal_engine_isa(const pal_engine *engine) { return engine->isa; }
+double pal_engine_operations(const pal_engine *engine) { return engine->operations; }
+void pal_engine_count(pal_engine *engine, double operations) { engine->operations += operations; }
 const pal_kernels *pal_engine_kernels(const pal_engine *engine) { return engine->kernels; }
 
 static float *grow(slab *it, size_t floats) {

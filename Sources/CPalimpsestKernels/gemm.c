@@ -128,6 +128,7 @@ static void run_whole(job *it) {
 void pal_gemm(pal_engine *engine, size_t m, size_t n, size_t k, const float *a, size_t a_row, size_t a_col,
               const float *b, size_t b_row, size_t b_col, float *c, size_t c_row, pal_epilogue epilogue) {
     if (m == 0 || n == 0) return;
+    pal_engine_count(engine, 2.0 * (double)m * (double)n * (double)k);
     job it = {.engine = engine, .kernels = pal_engine_kernels(engine), .columns = n, .column_blocks = 1,
               .product = {m, n, k, a, a_row, a_col, b, b_row, b_col, c, c_row, epilogue}};
     it.depth = k_range(k);
@@ -149,6 +150,7 @@ void pal_gemm_batched(pal_engine *engine, size_t batch, size_t m, size_t n, size
                       size_t a_row, size_t a_col, const float *b, size_t b_batch, size_t b_row, size_t b_col, float *c,
                       size_t c_batch, size_t c_row, bool accumulate) {
     if (m == 0 || n == 0) return;
+    pal_engine_count(engine, 2.0 * (double)batch * (double)m * (double)n * (double)k);
     job it = {.engine = engine, .kernels = pal_engine_kernels(engine), .rows = m, .row_blocks = 1, .columns = n,
               .column_blocks = 1, .depth = k_range(k), .a_batch = a_batch, .b_batch = b_batch, .c_batch = c_batch,
               .product = {m, n, k, a, a_row, a_col, b, b_row, b_col, c, c_row, {.accumulate = accumulate}}};

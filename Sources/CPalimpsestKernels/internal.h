@@ -80,6 +80,7 @@ extern const pal_kernels pal_kernels_avx2, pal_kernels_avx512;
 const pal_kernels *pal_kernels_for(pal_isa isa);
 
 const pal_kernels *pal_engine_kernels(const pal_engine *engine);
+void pal_engine_count(pal_engine *engine, double operations);
 /* Scratch that all workers may use; asked for on the calling thread, outside of regions. */
 float *pal_engine_shared(pal_engine *engine, size_t floats);
 

@@ -56,6 +56,16 @@ public struct Recipe: RecipeSection {
             encoder: model, grid: grid, mean: data.mean ?? [0], deviation: data.deviation ?? [1], random: initialValues)
     }
 
+    /// What makes pictures into what its method trains on: crops, or two views.
+    public func trainingTransform(_ normalization: Normalization) -> any ImageTransform {
+        guard let views = method.twoViews else {
+            return data.trainingTransform(channels: model.channels, normalization: normalization)
+        }
+        return TwoViewTransform(
+            shape: (model.channels, data.imageSize.height, data.imageSize.width), options: views, flip: data.flip,
+            normalization: normalization)
+    }
+
     /// The patch grid of the images.
     public var grid: PatchGrid { model.grid(height: data.imageSize.height, width: data.imageSize.width) }
 }

@@ -3,15 +3,22 @@ import Autodiff
 import Foundation
 import RecipeSchema
 
-/// `bench`: what a training step or plain encoding takes, one JSON object a case.
+/// `bench`: what computing takes, one JSON object a case.
 @main
 struct Bench: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "bench", abstract: "Time MAE training steps, or plain encoding with --features.",
+        commandName: "bench", abstract: "Time training steps on this machine.",
+        subcommands: [StepCommand.self, RecipesCommand.self], defaultSubcommand: StepCommand.self)
+}
+
+/// `bench [step]`: a training step of MAE, or plain encoding.
+struct StepCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "step", abstract: "Time MAE training steps, or plain encoding with --features (the default verb).",
         discussion: """
             Example: bench --config vit_tiny_32 --batch 64 --threads 2 --steps 10
             A step is: draw the masks, forward, loss, backward, AdamW. Images are random, made once, outside the clock. \
-            Operations are counted as 3 x forward, a multiply-add being 2.
+            Operations are those of all matrix products and attentions, a multiply-add being 2.
             """)
 
     @Option(help: "vit_tiny_32, vit_small_64 or vit_base_224.")
@@ -48,16 +55,15 @@ struct Bench: ParsableCommand {
         let engine = try Engine(threads: threads)
         var step = StepBench(configuration, batch: batch, features: features, engine: engine)
         let first = step.milliseconds()
+        let operations = engine.operations / 1e9
         for _ in 0..<max(0, warmup - 1) { _ = step.milliseconds() }
         let times = (0..<steps).map { _ in step.milliseconds() }.sorted()
-        let median = steps % 2 == 1 ? times[steps / 2] : (times[steps / 2 - 1] + times[steps / 2]) / 2
-        let operations = configuration.operations(batch: batch, features: features) / 1e9
-        let rate = operations / median * 1000
-        func rounded(_ value: Double) -> JSONValue { JSONValue((value * 100).rounded() / 100) }
+        let typical = median(times)
+        let rate = operations / typical * 1000
         let row = JSONValue.object([
             ("config", JSONValue(config)), ("mode", JSONValue("palimpsest")), ("batch", JSONValue(batch)),
             ("threads", JSONValue(threads)), ("what", JSONValue(features ? "features" : "train")),
-            ("images_per_s", rounded(Double(batch) / median * 1000)), ("step_ms", rounded(median)),
+            ("images_per_s", rounded(Double(batch) / typical * 1000)), ("step_ms", rounded(typical)),
             ("step_ms_min", rounded(times[0])), ("step_ms_max", rounded(times[steps - 1])),
             ("first_step_ms", rounded(first)), ("gflops", rounded(operations)), ("gflops_per_s", rounded(rate)),
             ("pct_of_peak", rounded(100 * rate / productRate(engine))), ("isa", JSONValue(engine.level.rawValue)),
@@ -86,3 +92,13 @@ struct Bench: ParsableCommand {
         return Double(usage.ru_maxrss) / 1024
     }
 }
+
+/// The middle value, or the mean of the middle two.
+func median(_ values: [Double]) -> Double {
+    let sorted = values.sorted()
+    let middle = sorted.count / 2
+    return sorted.count % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
+}
+
+/// Two digits after the point.
+func rounded(_ value: Double) -> JSONValue { JSONValue((value * 100).rounded() / 100) }

@@ -28,24 +28,6 @@ struct StepConfiguration: Sendable {
             name: "vit_base_224", image: 224, patch: 16, width: 768, depth: 12, heads: 12, decoderWidth: 512,
             decoderDepth: 8, decoderHeads: 16),
     ]
-
-    /// Operations of a step, a multiply-add being two and a backward pass two forward passes.
-    func operations(batch: Int, features: Bool) -> Double {
-        let patches = Double((image / patch) * (image / patch))
-        let numbers = Double(patch * patch * 3)
-        func block(_ tokens: Double, _ width: Double) -> Double {
-            24 * tokens * width * width + 4 * tokens * tokens * width
-        }
-        let encoderWidth = Double(width)
-        let embedding = 2 * patches * numbers * encoderWidth
-        if features { return (embedding + Double(depth) * block(patches + 1, encoderWidth)) * Double(batch) }
-        let seen = (patches * 0.25).rounded(.down) + 1
-        let narrow = Double(decoderWidth)
-        let forward =
-            embedding + Double(depth) * block(seen, encoderWidth) + 2 * seen * encoderWidth * narrow
-            + Double(decoderDepth) * block(patches + 1, narrow) + 2 * (patches + 1) * narrow * numbers
-        return 3 * Double(batch) * forward
-    }
 }
 
 /// Steps of one configuration on random images.

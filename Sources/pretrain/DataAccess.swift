@@ -22,14 +22,7 @@ enum DataAccess {
     }
 
     static func trainingTransform(_ recipe: Recipe) throws -> any ImageTransform {
-        let (data, channels) = (recipe.data, recipe.model.channels)
-        let constants = try constants(recipe)
-        guard let views = recipe.method.twoViews else {
-            return data.trainingTransform(channels: channels, normalization: constants)
-        }
-        return TwoViewTransform(
-            shape: (channels, data.imageSize.height, data.imageSize.width), options: views, flip: data.flip,
-            normalization: constants)
+        recipe.trainingTransform(try constants(recipe))
     }
 
     static func evaluationTransform(_ recipe: Recipe) throws -> EvaluationTransform {

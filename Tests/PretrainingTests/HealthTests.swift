@@ -28,8 +28,15 @@ struct HealthTests {
         var history = HealthHistory()
         _ = history.verdict(healthy, afterWarmup: false)
         for _ in 0..<3 { #expect(history.verdict(narrow, afterWarmup: false) == nil) }
-        _ = history.verdict(narrow, afterWarmup: true)
         #expect(history.verdict(narrow, afterWarmup: true)?.hasPrefix("narrowing") ?? false)
+    }
+
+    @Test func losingFewDirectionsAlarmsAtTheSecondCheckInARow() {
+        let narrower = figures { _, column, noise in column < 9 ? noise : 0 }
+        var history = HealthHistory()
+        _ = history.verdict(healthy, afterWarmup: true)
+        #expect(history.verdict(narrower, afterWarmup: true) == nil)
+        #expect(history.verdict(narrower, afterWarmup: true)?.hasPrefix("narrowing") ?? false)
     }
 
     @Test func healthyFeaturesNeverAlarm() {

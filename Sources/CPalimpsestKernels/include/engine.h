@@ -21,6 +21,8 @@ pal_engine *_Nullable pal_engine_create(size_t threads, pal_isa isa);
 void pal_engine_destroy(pal_engine *engine);
 size_t pal_engine_threads(const pal_engine *engine);
 pal_isa pal_engine_isa(const pal_engine *engine);
+/* Operations of all products and attentions so far, a multiply-add being two. */
+double pal_engine_operations(const pal_engine *engine);
 
 /* Runs body(context, task, worker) for every task in 0..<tasks and returns when all have ended. Which worker runs a
    task is left to chance: a task's work and its writes depend on `task` alone. */

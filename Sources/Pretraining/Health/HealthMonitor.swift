@@ -8,8 +8,8 @@ import VisionTransformers
 /// Looks at the features of a fixed set of training pictures from time to time: signs of collapse that no loss shows.
 ///
 /// The pictures are max(512, 2·width) of the source, in evaluation form, through the encoder that the run keeps. A check costs
-/// about as much as training on as many pictures, so there is one before the first step, then one about every hundred times as
-/// many pictures: one or two percent of the time.
+/// no more than training on as many pictures, so there is one before the first step, then one about every sixty times as many
+/// pictures: less than two percent of the time.
 struct HealthMonitor {
     private let pictures: ProbePictures
     private let transform: EvaluationTransform
@@ -25,7 +25,7 @@ struct HealthMonitor {
         transform = recipe.data.evaluationTransform(
             channels: recipe.model.channels,
             normalization: Normalization(mean: recipe.data.mean ?? [0], deviation: recipe.data.deviation ?? [1]))
-        let images = 100 * pictures.count
+        let images = 60 * pictures.count
         interval = max(1, (images + recipe.train.effectiveBatch - 1) / recipe.train.effectiveBatch)
         self.engine = engine
     }

@@ -69,13 +69,15 @@ package struct HealthHistory: Sendable, Equatable {
             afterWarmup
             && (figures.covarianceRank < 0.8 * initialRank || figures.covarianceRank < 0.5 * largestRank)
         narrowChecks = isNarrow ? narrowChecks + 1 : 0
+        // A short run has no second check to wait for.
+        let isGrave = isNarrow && figures.covarianceRank < 0.5 * initialRank
         if constantChecks >= 2 {
             return "collapsed: all pictures get the same features (relative variance "
                 + String(format: "%.1e", figures.relativeVariance)
                 + "); whatever the loss says, nothing is being learnt. Lower the learning rate, or slow the teacher "
                 + "(a momentum nearer to 1)"
         }
-        if narrowChecks >= 2 {
+        if narrowChecks >= 2 || isGrave {
             return String(
                 format:
                     "narrowing: the features vary in %.1f directions, against %.1f before training and %.1f at best; "
