@@ -27,6 +27,11 @@ extension Recipe {
         if data.cropScale != nil, let reason = method.wholePictures {
             fault("data.crop_scale", "\(reason); set data.crop_scale to null")
         }
+        if self.method.twoViews != nil {
+            let reason = "says how crops are made, and method \"\(type(of: self.method).name)\" makes views; leave it out"
+            if data.interpolation != .bicubic { fault("data.interpolation", reason) }
+            if data.scaledDecoding { fault("data.scaled_decoding", reason) }
+        }
         let method = type(of: method)
         let strategy = type(of: mask)
         if !self.method.acceptedMasks.contains(strategy.kind) {

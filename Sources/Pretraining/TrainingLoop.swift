@@ -108,13 +108,17 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
 
     /// Looks at the features of the probe pictures; an alarm warns.
     private mutating func checkHealth(_ onRow: (JSONValue) -> Void) throws {
+        let start = ContinuousClock.now
         guard let figures = health?.figures(trainer.method.encoder, trainer.method.encoderParameters) else { return }
         let warmup = job.recipe.train.warmupEpochs * Double(stepsPerEpoch)
         let verdict = state.health.verdict(figures, afterWarmup: Double(state.step) >= warmup)
         if let verdict { log.warning("health at step \(state.step): \(verdict)") }
         let row = JSONValue.object(
             [("kind", JSONValue("health")), ("step", JSONValue(state.step))] + figures.members
-                + [("verdict", verdict.map { JSONValue($0) } ?? .null)])
+                + [
+                    ("seconds", JSONValue((ContinuousClock.now - start) / .seconds(1))),
+                    ("verdict", verdict.map { JSONValue($0) } ?? .null),
+                ])
         try metrics.append(row)
         onRow(row)
     }

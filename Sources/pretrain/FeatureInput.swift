@@ -11,7 +11,7 @@ import VisionTransformers
 /// What `probe` and `features` work on: an encoder, images, a pooling.
 struct FeatureInput: ParsableArguments {
     /// The kinds of features that a probe compares.
-    enum Kind: String, CaseIterable {
+    enum Kind: String, CaseIterable, ExpressibleByArgument {
         case pretrained
         case randomInit = "random-init"
         case rawPixels = "raw-pixels"

@@ -24,6 +24,10 @@ struct ProbeCommand: ParsableCommand {
     @Option(name: .customLong("protocol"), help: "A protocol; may be repeated. (default: the four of the table)")
     var protocols: [String] = []
 
+    @Option(
+        help: "pretrained, random-init or raw-pixels; may be repeated. The first is compared with the rest. (default: all)")
+    var features: [FeatureInput.Kind] = []
+
     @OptionGroup var input: FeatureInput
 
     @Flag(help: "One JSON object a protocol and kind of features on standard output.")
@@ -38,7 +42,7 @@ struct ProbeCommand: ParsableCommand {
         let random = RandomStream(seed: UInt64(subject.recipe.seed)).child("probe")
         var columns: [ProbeReport.Column] = []
         var rows: [JSONValue] = []
-        for kind in FeatureInput.Kind.allCases {
+        for kind in features.isEmpty ? FeatureInput.Kind.allCases : features {
             log.info("features: \(kind.title)")
             let (train, test) = try input.tables(of: kind, subject)
             let scores = try probes.flatMap { probe in

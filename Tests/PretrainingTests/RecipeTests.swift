@@ -55,6 +55,11 @@ struct RecipeTests {
                 "method \"lut\" makes its views of whole pictures, shifted by method.views.pad; set data.crop_scale to null"
             ]
         }
+        #expect {
+            try recipe(#"{"interpolation": "bilinear", "scaled_decoding": true}"#)
+        } throws: {
+            ($0 as? Problems)?.list.map(\.path) == ["$.data.interpolation", "$.data.scaled_decoding"]
+        }
     }
 
     @Test func rulesBetweenSectionsAreChecked() {
