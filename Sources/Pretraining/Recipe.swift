@@ -89,8 +89,15 @@ extension Recipe {
         if let name = json["method"]?["name"]?.string,
             let method = pretrainingMethods.first(where: { $0.name == name })
         {
-            let hasBaseRate = json["train"]?["base_learning_rate"].map { !$0.isNull } ?? false
-            for (path, value) in method.recipeDefaults where !(hasBaseRate && path == "train.learning_rate") {
+            var unwanted: Set<String> = []
+            if json["train"]?["base_learning_rate"].map({ !$0.isNull }) ?? false {
+                unwanted.insert("train.learning_rate")
+            }
+            // A constant rate has no warm-up and no end but those that the recipe itself asks for.
+            if json["train"]?["schedule"]?.string == ScheduleKind.constant.rawValue {
+                unwanted.formUnion(["train.warmup_epochs", "train.warmup_learning_rate", "train.min_learning_rate"])
+            }
+            for (path, value) in method.recipeDefaults where !unwanted.contains(path) {
                 json.setDefault(value, at: path)
             }
         }

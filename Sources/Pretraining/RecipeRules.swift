@@ -18,7 +18,7 @@ extension Recipe {
                 "data.image_size",
                 "\(size.height) x \(size.width) is not a multiple of model.patch_size \(patch) in both directions")
         } else {
-            for reason in mask.faults(on: grid) { fault("mask", reason) }
+            for reason in mask.faults(on: grid) { fault("mask", "\(reason) (the grid has \(grid) patches)") }
             for reason in method.faults(encoder: model, grid: grid) { fault("method", reason) }
         }
         if train.accumulate > 1, let reason = method.batchDependence {
@@ -28,7 +28,8 @@ extension Recipe {
             fault("data.crop_scale", "\(reason); set data.crop_scale to null")
         }
         if self.method.twoViews != nil {
-            let reason = "says how crops are made, and method \"\(type(of: self.method).name)\" makes views; leave it out"
+            let reason =
+                "says how crops are made, and method \"\(type(of: self.method).name)\" makes views; leave it out"
             if data.interpolation != .bicubic { fault("data.interpolation", reason) }
             if data.scaledDecoding { fault("data.scaled_decoding", reason) }
         }

@@ -154,7 +154,7 @@ public struct LUT: PretrainingMethod {
         guard let second = batch.otherViews.first else {
             throw MethodError.unusableBatch(method: LUTOptions.name, reason: "it needs two views of each image")
         }
-        if options.headNorm == .batch && options.contextWeight > 0 && batch.samples.count < 2 {
+        if options.headNorm == .batch && batch.samples.count < 2 {
             throw MethodError.unusableBatch(
                 method: LUTOptions.name,
                 reason: "head_norm \"BN\" needs two images or more in a batch; raise train.batch_size or choose \"LN\"")
@@ -174,10 +174,6 @@ public struct LUT: PretrainingMethod {
             }
             if let value = trace.points["act/pred"] { trace.record("act/decoder_pred", value) }
             trace.record("act/mask1", mask.hiddenFlags)
-        }
-        guard options.contextWeight > 0 else {
-            return StepResult(
-                loss: tape.scale(pixels.loss, by: Float(options.maeWeight)), constantLoss: pixels.constantLoss)
         }
         let visible = secondVisible(mask)
         let other = encoded(second, visible, streams, "view_2", &tape, nil)

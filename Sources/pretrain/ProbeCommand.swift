@@ -25,7 +25,9 @@ struct ProbeCommand: ParsableCommand {
     var protocols: [String] = []
 
     @Option(
-        help: "pretrained, random-init or raw-pixels; may be repeated. The first is compared with the rest. (default: all)")
+        help:
+            "pretrained, random-init or raw-pixels; may be repeated. The first is compared with the rest. (default: all)"
+    )
     var features: [FeatureInput.Kind] = []
 
     @OptionGroup var input: FeatureInput

@@ -194,6 +194,36 @@ struct CAETests {
         #expect { try step(CAE(options, context()), options, features) } throws: { "\($0)".contains("no class token") }
     }
 
+    /// Every supervised token counts alike, whatever parts were named.
+    @Test(arguments: [CAEOptions.TeacherLoss.cosine, .smoothL1])
+    func supervisedPartsAreWeightedByTheirTokens(distance: CAEOptions.TeacherLoss) throws {
+        var stream = RandomStream(seed: 12)
+        let features = CAETarget.features(
+            Tensor((0..<2 * 13 * 8).map { _ in Float(stream.normal()) }, [2, 13, 8]))
+        func loss(_ parts: [CAEOptions.Part]?, weight: Double = 1) throws -> Double {
+            var options = options(.teacher)
+            options.supervise = parts
+            options.teacherWeight = weight
+            options.teacherLoss = distance
+            return Double(try step(CAE(options, context()), options, features).loss)
+        }
+        let (cls, visible, masked) = try (loss([.classToken]), loss([.visible]), loss([.masked]))
+        #expect(abs(try loss([.masked, .visible]) - (visible + masked) / 2) < 1e-6)
+        #expect(abs(try loss([.classToken, .masked]) - (cls + 6 * masked) / 7) < 1e-6)
+        #expect(abs(try loss(nil) - (cls + 6 * visible + 6 * masked) / 13) < 1e-6)
+        #expect(abs(try loss(nil, weight: 2.5) - 2.5 * loss(nil)) < 1e-6)
+    }
+
+    @Test func theLossIsTheMainOneAndTheAlignmentByItsWeight() throws {
+        for weight in [0, 0.5, 2] {
+            var options = options()
+            options.alignWeight = weight
+            let (loss, points, _) = try step(CAE(options, context()), options, tokens)
+            let (main, align) = try (#require(points["loss/main"]).item, #require(points["loss/align"]).item)
+            #expect(align > 0 && abs(loss - (main + Float(weight) * align)) < 1e-5)
+        }
+    }
+
     @Test func optionsThatExcludeEachOtherAreNamed() {
         func faults(_ change: (inout CAEOptions) -> Void) -> [String] {
             var options = CAEOptions()

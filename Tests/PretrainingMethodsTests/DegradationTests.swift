@@ -91,4 +91,76 @@ struct DegradationTests {
         ).array
         #expect(found == [Float]([-2.5, 2.5, 0.5, 1.5, -2.5, 2.5, 0.5, 1.5, -2.5, 2.5, 0.5, 1.5]))
     }
+
+    /// Shares within five deviations of their chance.
+    private func expect(_ count: Int, of all: Int, share: Double) {
+        let deviation = (share * (1 - share) / Double(all)).squareRoot()
+        #expect(abs(Double(count) / Double(all) - share) < 5 * deviation, "\(count) of \(all), expected \(share)")
+    }
+
+    @Test func blursAreDrawnAsTheOptionsSay() {
+        var options = BlurOptions()
+        options.kernelList = [.isotropic, .generalizedAnisotropic, .plateauIsotropic, .sinc]
+        options.kernelProb = [1, 2, 4, 1]
+        options.kernelSize = [7, 13]
+        options.sigmaX = [0.2, 3]
+        options.sigmaY = [4, 5]
+        options.rotateAngle = [-1, 0.5]
+        options.betaGaussian = [2, 4]
+        options.betaPlateau = [0.25, 0.5]
+        var stream = RandomStream(seed: 8)
+        let count = 6000
+        let blurs = (0..<count).map { _ in options.drawn(&stream) }
+        for (kind, weight) in zip(options.kernelList, options.kernelProb) {
+            expect(blurs.count { $0.kind == kind }, of: count, share: weight / 8)
+        }
+        expect(blurs.count { $0.size == 13 }, of: count, share: 0.5)
+        func fill(_ values: [Double], _ low: Double, _ high: Double) {
+            #expect(values.allSatisfy { low...high ~= $0 }, "\(low)...\(high)")
+            expect(values.count { $0 < (low + high) / 2 }, of: values.count, share: 0.5)
+            #expect((values.min() ?? 0) - low < 0.02 * (high - low) && high - (values.max() ?? 0) < 0.02 * (high - low))
+        }
+        fill(blurs.map(\.sigma.x), 0.2, 3)
+        fill(blurs.map(\.sigma.y), 4, 5)
+        fill(blurs.map(\.theta), -1, 0.5)
+        fill(blurs.filter { $0.size == 7 }.map(\.omega), .pi / 3, .pi)
+        fill(blurs.filter { $0.size == 13 }.map(\.omega), .pi / 5, .pi)
+        // The second draw, uniform between 1 and the first: mean (1 + mean of the first) / 2.
+        for (kind, first) in [(BlurKind.plateauIsotropic, 0.25...0.5), (.generalizedAnisotropic, 2...4)] {
+            let powers = blurs.filter { $0.kind == kind }.map(\.beta)
+            let mean = (1 + (first.lowerBound + first.upperBound) / 2) / 2
+            #expect(abs(powers.reduce(0, +) / Double(powers.count) - mean) < 0.05 * mean)
+            let bounds = first.lowerBound < 1 ? first.lowerBound...1 : 1...first.upperBound
+            #expect(powers.allSatisfy { bounds ~= $0 })
+        }
+    }
+
+    @Test func noiseIsDrawnAsTheOptionsSay() throws {
+        var options = NoiseOptions()
+        options.type = [.poisson, .gaussian]
+        options.prob = [1, 3]
+        options.gaussianSigma = [10, 30]
+        options.gaussianGrayNoiseProb = 0.25
+        options.poissonScale = [0.5, 2]
+        options.poissonGrayNoiseProb = 0.75
+        let picture = [Float](repeating: 0.4, count: 3 * 16)
+        var stream = RandomStream(seed: 8)
+        let count = 4000
+        let noises = picture.withUnsafeBufferPointer { picture in
+            (0..<count).map { _ in options.drawn(for: picture, channels: 3, &stream) }
+        }
+        let gaussian = noises.filter { $0.kind == .gaussian }
+        let poisson = noises.filter { $0.kind == .poisson }
+        expect(gaussian.count, of: count, share: 0.75)
+        expect(gaussian.count { $0.isGray }, of: gaussian.count, share: 0.25)
+        expect(poisson.count { $0.isGray }, of: poisson.count, share: 0.75)
+        for (noises, low, high) in [(gaussian, 10.0, 30.0), (poisson, 0.5, 2)] {
+            #expect(noises.allSatisfy { low...high ~= $0.strength })
+            expect(noises.count { $0.strength < (low + high) / 2 }, of: noises.count, share: 0.5)
+        }
+        let numbers = gaussian.flatMap { $0.values.map(Double.init) }
+        let mean = numbers.reduce(0, +) / Double(numbers.count)
+        let variance = numbers.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(numbers.count)
+        #expect(abs(mean) < 0.02 && abs(variance - 1) < 0.02)
+    }
 }

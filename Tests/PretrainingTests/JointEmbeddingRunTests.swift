@@ -89,5 +89,9 @@ struct JointEmbeddingRunTests {
         try recipe.set("train.base_learning_rate=0.001")
         let based = try Recipe.parse(Array(recipe.text().utf8))
         #expect(based.train.learningRate == nil && based.train.peakLearningRate == 0.001)
+        try recipe.set("train.schedule=constant")
+        try recipe.set("train.epochs=3")
+        let constant = try Recipe.parse(Array(recipe.text().utf8)).train
+        #expect(constant.warmupEpochs == 0 && constant.warmupLearningRate == 0 && constant.minLearningRate == 0)
     }
 }

@@ -68,7 +68,8 @@ struct RecipeTests {
                 "--set data.image_size: 16 x 18 is not a multiple of model.patch_size 4 in both directions"
             ])
         #expect(
-            faults("mask.ratio=0.99").first?.hasSuffix("ratio 0.99 leaves none of 16 patches visible; lower it") == true
+            faults("mask.ratio=0.99").first?.hasSuffix(
+                "ratio 0.99 leaves none of 16 patches visible; lower it (the grid has 4x4 patches)") == true
         )
         #expect(faults("model.width=15").first?.contains("width 15 is not a multiple of 4") == true)
         #expect(faults("model.heads=3").first?.contains("width 16 is not a multiple of heads 3") == true)

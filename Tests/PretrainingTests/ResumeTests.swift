@@ -134,6 +134,37 @@ struct ResumeTests {
         for name in names { #expect(file.parameters[name]?.array == trained[name]?.floats(), "\(name)") }
     }
 
+    private static let lut =
+        #"method={"name":"lut","decoder_width":8,"decoder_depth":1,"decoder_heads":2,"head_hidden":8"#
+
+    /// Methods that keep running statistics, a slow copy or tokens beside their parameters.
+    @Test(arguments: [
+        [lut + "}", "train.accumulate=1", "train.batch_size=8"],
+        [lut + #","head_norm":"LN","head_activation":"GELU","predictor_depth":1}"#],
+        [#"method={"name":"cae","regressor_depth":1,"decoder_depth":1}"#, #"mask={"strategy":"block","ratio":0.5}"#],
+        [#"method={"name":"cae","regressor_depth":1,"regressor_width":8,"decoder_heads":2,"init":"rescaled"}"#],
+        [
+            #"method={"name":"dmtjepa","predictor_width":8,"predictor_depth":1}"#,
+            #"mask={"strategy":"multiblock","min_keep":4}"#,
+        ],
+    ])
+    func whatMethodsKeepSurvives(changes: [String]) throws {
+        func recipe(_ more: String...) throws -> Recipe {
+            try Recipe.parse(Array(TinyRun.text.utf8), set: changes + more)
+        }
+        let (whole, stopped) = (try TinyRun(), try TinyRun())
+        try whole.train(try recipe())
+        try stopped.train(try recipe("train.max_steps=2"))
+        try stopped.train(try recipe("train.max_steps=7"), .resumed, threads: 2)
+        try stopped.train(try recipe(), .resumed)
+        #expect(try whole.finalDigests() == stopped.finalDigests())
+        let losses = try [whole, stopped].map { run in
+            try run.rows().map { try JSONParser.parse($0) }.filter { $0["kind"]?.string == "step" }
+                .map { [$0["loss"]?.double, $0["constant_loss"]?.double, $0["grad_norm"]?.double] }
+        }
+        #expect(losses[0] == losses[1] && losses[0].count == 9)
+    }
+
     @Test func anotherSeedGivesOtherBits() throws {
         let run = try TinyRun()
         try run.train(try TinyRun.recipe("seed=4"))

@@ -41,7 +41,7 @@ struct TinyRun {
         let normalization = try recipe.data.normalization(channels: 3, cards: cards)
         return try job.run(
             source: seenAs(try recipe.data.open(.train, cards: cards)),
-            transform: recipe.data.trainingTransform(channels: 3, normalization: normalization), stop: nil,
+            transform: recipe.trainingTransform(normalization), stop: nil,
             log: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }), onRow: { _ in },
             onProgress: { _ in })
     }

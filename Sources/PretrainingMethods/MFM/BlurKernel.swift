@@ -1,5 +1,5 @@
 import Foundation
-import RandomStreams
+package import RandomStreams
 public import RecipeSchema
 
 /// The kinds of blur that a degraded picture may have (the pipeline of Real-ESRGAN, Wang et al., arXiv 2107.10833).
@@ -179,7 +179,7 @@ public struct BlurOptions: RecipeSection {
     }
 
     /// Draws one blur: kind, side, σx, σy, θ, both powers, ω, then how far the power is pulled towards 1.
-    func drawn(_ stream: inout RandomStream) -> BlurKernel {
+    package func drawn(_ stream: inout RandomStream) -> BlurKernel {
         let kind = kernelList[stream.choice(kernelProb)]
         let size = kernelSize[stream.integer(below: kernelSize.count)]
         let sigma = (x: stream.uniform(in: sigmaX), y: stream.uniform(in: sigmaY))

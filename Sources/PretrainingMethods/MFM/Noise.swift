@@ -1,4 +1,4 @@
-import RandomStreams
+package import RandomStreams
 public import RecipeSchema
 
 /// The kinds of noise that a degraded picture may have.
@@ -56,7 +56,9 @@ public struct NoiseOptions: RecipeSection {
     }
 
     /// Draws the noise of one picture `[C, H, W]` in [0, 1]: kind, strength, gray or not, then a number for each of its numbers.
-    func drawn(for picture: UnsafeBufferPointer<Float>, channels: Int, _ stream: inout RandomStream) -> PictureNoise {
+    package func drawn(
+        for picture: UnsafeBufferPointer<Float>, channels: Int, _ stream: inout RandomStream
+    ) -> PictureNoise {
         let kind = type[stream.choice(prob)]
         switch kind {
         case .gaussian:
