@@ -3,7 +3,8 @@ extension ContactSheet.Picture {
     ///
     /// A cell in several targets has their mixture, one that is visible too a paler one.
     public init(rows: Int, columns: Int, visible: some Sequence<Int>, targets: [[Int]] = []) {
-        let (light, dark): (Float, Float) = (0.95, 0.22)
+        // Light enough to read as seen, dark enough to stand out from the white between the masks.
+        let (light, dark): (Float, Float) = (0.82, 0.22)
         var samples = [Float](repeating: dark, count: 3 * rows * columns)
         for cell in visible {
             for channel in 0..<3 { samples[3 * cell + channel] = light }

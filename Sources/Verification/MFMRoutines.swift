@@ -26,7 +26,7 @@ let mfmRoutines: [GoldenRoutine] = [
 
 private func frequencyModel(_ golden: GoldenCase, _ engine: Engine) throws -> GoldenOutcome {
     let pictures = try golden.engineTensor("in/images")
-    let encoder = try golden.section("recipe.model", as: EncoderOptions.self)
+    let encoder = try golden.encoder(for: MFMOptions.self)
     let options = try golden.section("recipe.method", as: MFMOptions.self, without: ["name"])
     var method = options.makeMethod(try context(golden, encoder, pictures.shape))
     try load("w/", of: golden, into: &method.parameters)

@@ -21,6 +21,32 @@ struct TrainingJobTests {
         #expect(try losses(large).count == 9)
     }
 
+    /// Every schedule's rates, by the formulas of its page: 9 steps of three epochs, the first of them warm-up.
+    @Test(arguments: ["cosine", "constant", "mfm_cosine", "cae_cosine", "warmup_cosine"])
+    func ratesAreThoseOfTheScheduleThatIsNamed(schedule: String) throws {
+        let (peak, end, start) = (0.01, 0.002, 0.001)
+        func half(_ share: Double) -> Double { end + (peak - end) * 0.5 * (1 + cos(.pi * share)) }
+        func expected(_ step: Int) -> Double {
+            let s = Double(step)
+            switch schedule {
+            case "mfm_cosine":
+                let update = max(s - 1, 0)
+                return update < 3 ? start + update * (peak - start) / 3 : half(update / 9)
+            case "cae_cosine": return s < 3 ? start + (peak - start) * s / 2 : half((s - 3) / 6)
+            case "warmup_cosine": return s + 1 < 3 ? start + (s + 1) / 3 * (peak - start) : half((s - 2) / 6)
+            default: return s < 3 ? start + (peak - start) * s / 3 : schedule == "constant" ? peak : half((s - 3) / 6)
+            }
+        }
+        let run = try TinyRun()
+        try run.train(
+            try TinyRun.recipe(
+                "train.schedule=\(schedule)", "train.base_learning_rate=null", "train.learning_rate=\(peak)",
+                "train.min_learning_rate=\(end)", "train.warmup_learning_rate=\(start)", "train.warmup_epochs=1"))
+        let rates = try run.rows().map { try JSONParser.parse($0) }.compactMap { $0["learning_rate"]?.double }
+        #expect(rates.count == 9)
+        for (step, rate) in rates.enumerated() { #expect(abs(rate - expected(step)) < 1e-12, "step \(step)") }
+    }
+
     @Test func aSecondProcessIsRefusedWhileTheFolderIsInUse() throws {
         let run = try TinyRun()
         try run.train(try TinyRun.recipe("train.max_steps=1"))

@@ -49,8 +49,6 @@ package struct HealthHistory: Sendable, Equatable {
     var largestRank = 0.0
     /// Checks in a row with constant features.
     var constantChecks = 0
-    /// Checks in a row with too few directions.
-    var narrowChecks = 0
     /// The largest loss of the best constant so far.
     var largestConstant = 0.0
 
@@ -65,19 +63,14 @@ package struct HealthHistory: Sendable, Equatable {
             return nil
         }
         constantChecks = figures.isConstant ? constantChecks + 1 : 0
-        let isNarrow =
-            afterWarmup
-            && (figures.covarianceRank < 0.8 * initialRank || figures.covarianceRank < 0.5 * largestRank)
-        narrowChecks = isNarrow ? narrowChecks + 1 : 0
-        // A short run has no second check to wait for.
-        let isGrave = isNarrow && figures.covarianceRank < 0.5 * initialRank
         if constantChecks >= 2 {
             return "collapsed: all pictures get the same features (relative variance "
                 + String(format: "%.1e", figures.relativeVariance)
                 + "); whatever the loss says, nothing is being learnt. Lower the learning rate, or slow the teacher "
                 + "(a momentum nearer to 1)"
         }
-        if narrowChecks >= 2 || isGrave {
+        // Half, because healthy runs of joint-embedding methods lose a third of their directions before they gain new ones.
+        if afterWarmup && figures.covarianceRank < 0.5 * largestRank {
             return String(
                 format:
                     "narrowing: the features vary in %.1f directions, against %.1f before training and %.1f at best; "
@@ -101,7 +94,7 @@ package struct HealthHistory: Sendable, Equatable {
     package var json: JSONValue {
         .object([
             ("initial_rank", initialRank.map { JSONValue($0) } ?? .null), ("largest_rank", JSONValue(largestRank)),
-            ("constant_checks", JSONValue(constantChecks)), ("narrow_checks", JSONValue(narrowChecks)),
+            ("constant_checks", JSONValue(constantChecks)),
             ("largest_constant", JSONValue(largestConstant)),
         ])
     }
@@ -109,12 +102,11 @@ package struct HealthHistory: Sendable, Equatable {
     /// What a checkpoint held.
     package init?(_ json: JSONValue) {
         guard let rank = json["largest_rank"]?.double, let constant = json["constant_checks"]?.int,
-            let narrow = json["narrow_checks"]?.int, let largest = json["largest_constant"]?.double
+            let largest = json["largest_constant"]?.double
         else { return nil }
         initialRank = json["initial_rank"]?.double
         largestRank = rank
         constantChecks = constant
-        narrowChecks = narrow
         largestConstant = largest
     }
 }
