@@ -24,11 +24,7 @@ struct StepCommand: ParsableCommand {
     @Option(help: "vit_tiny_32, vit_small_64 or vit_base_224.")
     var config = StepConfiguration.all[0].name
 
-    @Option(help: "Images of a step.")
-    var batch = 64
-
-    @Option(help: "Threads.")
-    var threads = ProcessInfo.processInfo.activeProcessorCount
+    @OptionGroup var load: LoadOptions
 
     @Option(help: "Timed steps.")
     var steps = 10
@@ -44,7 +40,7 @@ struct StepCommand: ParsableCommand {
             let names = StepConfiguration.all.map(\.name).joined(separator: ", ")
             throw ValidationError("--config is \(config), allowed are \(names)")
         }
-        for (name, value, least) in [("batch", batch, 1), ("steps", steps, 1), ("warmup", warmup, 0)]
+        for (name, value, least) in [("steps", steps, 1), ("warmup", warmup, 0)]
         where value < least {
             throw ValidationError("--\(name) is \(value), allowed is an integer ≥ \(least)")
         }
@@ -52,8 +48,8 @@ struct StepCommand: ParsableCommand {
 
     func run() throws {
         guard let configuration = StepConfiguration.all.first(where: { $0.name == config }) else { return }
-        let engine = try Engine(threads: threads)
-        var step = StepBench(configuration, batch: batch, features: features, engine: engine)
+        let engine = try Engine(threads: load.threads)
+        var step = StepBench(configuration, batch: load.batch, features: features, engine: engine)
         let first = step.milliseconds()
         let operations = engine.operations / 1e9
         for _ in 0..<max(0, warmup - 1) { _ = step.milliseconds() }
@@ -61,9 +57,9 @@ struct StepCommand: ParsableCommand {
         let typical = median(times)
         let rate = operations / typical * 1000
         let row = JSONValue.object([
-            ("config", JSONValue(config)), ("mode", JSONValue("palimpsest")), ("batch", JSONValue(batch)),
-            ("threads", JSONValue(threads)), ("what", JSONValue(features ? "features" : "train")),
-            ("images_per_s", rounded(Double(batch) / typical * 1000)), ("step_ms", rounded(typical)),
+            ("config", JSONValue(config)), ("mode", JSONValue("palimpsest")), ("batch", JSONValue(load.batch)),
+            ("threads", JSONValue(load.threads)), ("what", JSONValue(features ? "features" : "train")),
+            ("images_per_s", rounded(Double(load.batch) / typical * 1000)), ("step_ms", rounded(typical)),
             ("step_ms_min", rounded(times[0])), ("step_ms_max", rounded(times[steps - 1])),
             ("first_step_ms", rounded(first)), ("gflops", rounded(operations)), ("gflops_per_s", rounded(rate)),
             ("pct_of_peak", rounded(100 * rate / productRate(engine))), ("isa", JSONValue(engine.level.rawValue)),
@@ -90,6 +86,19 @@ struct StepCommand: ParsableCommand {
         var usage = rusage()
         getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
         return Double(usage.ru_maxrss) / 1024
+    }
+}
+
+/// How much a step computes at once, and on what.
+struct LoadOptions: ParsableArguments {
+    @Option(help: "Images of a step.")
+    var batch = 64
+
+    @Option(help: "Threads.")
+    var threads = ProcessInfo.processInfo.activeProcessorCount
+
+    func validate() throws {
+        if batch < 1 { throw ValidationError("--batch is \(batch), allowed is an integer ≥ 1") }
     }
 }
 

@@ -18,23 +18,17 @@ struct RecipesCommand: ParsableCommand {
     @Argument(help: "Files of recipes; the first is the one that others are compared with.")
     var recipes: [String]
 
-    @Option(help: "Images of a step, the same for all.")
-    var batch = 64
-
-    @Option(help: "Threads.")
-    var threads = ProcessInfo.processInfo.activeProcessorCount
+    @OptionGroup var load: LoadOptions
 
     @Option(help: "Timed steps of each.")
     var steps = 15
 
     func validate() throws {
-        for (name, value) in [("batch", batch), ("steps", steps)] where value < 1 {
-            throw ValidationError("--\(name) is \(value), allowed is an integer ≥ 1")
-        }
+        if steps < 1 { throw ValidationError("--steps is \(steps), allowed is an integer ≥ 1") }
     }
 
     func run() throws {
-        let engine = try Engine(threads: threads)
+        let engine = try Engine(threads: load.threads)
         let rehearsals = try recipes.map { try rehearsal($0, engine) }
         // The first step of each asks the system for memory.
         for rehearsal in rehearsals { try rehearsal.takeStep() }
@@ -51,7 +45,8 @@ struct RecipesCommand: ParsableCommand {
         for (index, rehearsal) in rehearsals.enumerated() {
             let ratios = zip(times[index], times[0]).map { $0 / $1 }.sorted()
             let row = JSONValue.object([
-                ("recipe", JSONValue(recipes[index])), ("batch", JSONValue(batch)), ("threads", JSONValue(threads)),
+                ("recipe", JSONValue(recipes[index])), ("batch", JSONValue(load.batch)),
+                ("threads", JSONValue(load.threads)),
                 ("step_ms", rounded(median(times[index]))), ("ratio", rounded(median(ratios))),
                 ("ratio_min", rounded(ratios[0])), ("ratio_max", rounded(ratios[steps - 1])),
                 ("gflops", rounded(operations[index])), ("gflops_ratio", rounded(operations[index] / operations[0])),
@@ -66,9 +61,11 @@ struct RecipesCommand: ParsableCommand {
         guard let bytes = FileManager.default.contents(atPath: path) else {
             throw ValidationError("\(path) cannot be read")
         }
-        let changes = ["data.source={\"kind\": \"procedural\"}", "train.batch_size=\(batch)", "train.accumulate=1"]
+        let changes = [
+            "data.source={\"kind\": \"procedural\"}", "train.batch_size=\(load.batch)", "train.accumulate=1",
+        ]
         let recipe = try Recipe.parse(Array(bytes), set: changes)
-        let source = ProceduralSource(part: .train, count: max(8000, batch), size: recipe.data.imageSize.height)
+        let source = ProceduralSource(part: .train, count: max(8000, load.batch), size: recipe.data.imageSize.height)
         let normalization = Normalization(mean: [0.5], deviation: [0.25])
         return try Rehearsal(recipe, source: source, normalization: normalization, engine: engine)
     }
