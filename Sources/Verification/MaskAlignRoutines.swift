@@ -29,7 +29,8 @@ private func maskAlign(_ golden: GoldenCase, _ engine: Engine) throws -> GoldenO
     context.deviation = try numbers(golden, "recipe.data.std") ?? context.deviation
     let weights = Dictionary(
         uniqueKeysWithValues: golden.tensors(under: "teacher/").map { ($0.name, Tensor($0.tensor)) })
-    let teacher = try described(TeacherWeights(canonical: weights), by: "recipe.method.teacher", golden, context)
+    let teacher = try described(
+        TeacherWeights(canonical: weights, patches: grid.count), by: "recipe.method.teacher", golden, context)
     var method = try options.makeMethod(context, teacher: teacher)
     try load("w/", of: golden, into: &method.parameters)
 

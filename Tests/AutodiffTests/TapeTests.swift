@@ -34,6 +34,21 @@ import Testing
         #expect(counts[2] == counts[1])
     }
 
+    /// Rows of 5 into 15 channels, then one head of attention over 7 tokens: twice as much back as forward.
+    @Test func operationsOfProductsAndAttentionsAreCounted() throws {
+        let engine = try Engine(threads: 2)
+        var store = ParameterStore()
+        let x = store.add("x", [2, 7, 5], sampleValues([2, 7, 5], stream: "x"))
+        let weight = store.add("weight", [15, 5], sampleValues([15, 5], stream: "weight"))
+        var tape = Tape(engine: engine)
+        let qkv = tape.linear(tape.parameter(x, of: store), weight: tape.parameter(weight, of: store))
+        let loss = tape.mean(tape.attention(qkv: qkv, heads: 1))
+        let (product, attention) = (2.0 * 14 * 5 * 15, 2 * (2.0 * 2 * 7 * 7 * 5))
+        #expect(engine.operations == product + attention)
+        _ = tape.gradients(of: loss, for: store)
+        #expect(engine.operations == 3 * (product + attention))
+    }
+
     @Test func everyParameterThatActsOnTheLossHasAGradient() throws {
         let model = SmallMAE()
         let (loss, gradients) = model.step(on: try Engine(threads: 2))

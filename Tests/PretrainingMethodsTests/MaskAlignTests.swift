@@ -219,6 +219,27 @@ struct TeacherFileTests {
         #expect(unknown?.description.contains("there is no such file or folder") == true)
     }
 
+    /// Without a class token there may be a row for it or none: the network is the same.
+    @Test(arguments: [PatchGrid(rows: 3, columns: 3), PatchGrid(rows: 2, columns: 5)])
+    func encodersWithoutAClassTokenAreReadWithItsRowOrWithout(grid: PatchGrid) throws {
+        let file = TinyTeacher(classToken: false, grid: grid).file
+        var tensors: [String: Tensor] = [:]
+        for name in file.names { tensors[name] = file[name].map { Tensor($0.floats(), Shape($0.shape)) } }
+        let table = try #require(tensors["pos_embed"])
+        let bare = try TeacherWeights(canonical: tensors, patches: grid.count)
+        tensors["pos_embed"] = Tensor([Float](repeating: 0, count: 12) + table.array, [1, 1 + grid.count, 12])
+        let padded = try TeacherWeights(canonical: tensors, patches: grid.count)
+        #expect(bare.tensors["pos_embed"]?.array == padded.tensors["pos_embed"]?.array)
+        #expect(bare.tensors["pos_embed"]?.shape == [1, 1 + grid.count, 12])
+        let traits = TeacherWeights.Traits(heads: 2, activation: .gelu, epsilon: 1e-6)
+        var encoder = EncoderOptions()
+        encoder.patchSize = 2
+        let context = MethodContext(encoder: encoder, grid: grid, random: RandomStream(seed: 0))
+        _ = try Teacher(bare, traits, normalization: nil, context)
+        tensors["pos_embed"] = Tensor([Float](repeating: 0, count: 8 * 12), [1, 8, 12])
+        #expect(throws: MethodError.self) { try TeacherWeights(canonical: tensors, patches: grid.count) }
+    }
+
     /// Rows of registers between those of class token and patches are added to the registers.
     @Test func positionsOfRegistersGoToTheRegisters() throws {
         var tiny = TinyTeacher(registers: 4)

@@ -12,10 +12,11 @@ public struct TeacherWeights: Sendable {
     /// Where they come from, for errors.
     let path: String
 
-    /// Tensors that have canonical names already.
-    public init(canonical tensors: [String: Tensor], path: String = "") {
+    /// Tensors that have canonical names already; `patches` is the number that the teacher will see.
+    public init(canonical tensors: [String: Tensor], patches: Int, path: String = "") throws {
         self.tensors = tensors
         self.path = path
+        try arrangePositions(patches: patches)
     }
 
     /// The tensors of a file, renamed by the rules of a layout; `patches` is the number that the teacher will see.
@@ -95,10 +96,10 @@ public struct TeacherWeights: Sendable {
         }
     }
 
-    /// Gives `pos_embed` one row for the class token and one a patch: files may lack the first, or have rows of registers
-    /// between, which are added to the registers.
+    /// Gives `pos_embed` one row for the class token, there or not, and one a patch: files may lack the first, or have rows of
+    /// registers between, which are added to the registers.
     private mutating func arrangePositions(patches: Int) throws {
-        guard let table = tensors["pos_embed"] else { throw fault("it has no position table") }
+        guard let table = tensors["pos_embed"], table.shape.rank == 3 else { throw fault("it has no position table") }
         let (rows, width) = (table.shape[1], table.shape[2])
         let registers = tensors["reg_token"]?.shape[1] ?? 0
         let hasClass = tensors["cls_token"] != nil
@@ -117,7 +118,7 @@ public struct TeacherWeights: Sendable {
             tensors["pos_embed"] = Tensor(Array(values[..<width]) + values[end...], [1, 1 + inner, width])
             return
         }
-        if hasClass && rows - 1 == patches { return }
+        if rows - 1 == patches || isSquare(rows - 1) { return }
         throw fault(
             "its position table has \(rows) rows, which are neither a square of patches nor the \(patches) patches of the "
                 + "recipe")
@@ -218,7 +219,7 @@ extension TeacherWeights {
 
     /// The position table for a grid: a square number of patches is a square and is resized, another number must fit.
     private func positions(on grid: PatchGrid, hasClass: Bool) throws -> Tensor {
-        guard let table = tensors["pos_embed"], table.shape.rank == 3 else { throw fault("it has no position table") }
+        guard let table = tensors["pos_embed"] else { throw fault("it has no position table") }
         let (patches, width) = (table.shape[1] - 1, table.shape[2])
         var values = table.array
         if let side = Self.side(patches) {
