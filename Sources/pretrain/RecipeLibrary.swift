@@ -35,8 +35,8 @@ enum RecipeLibrary {
         let guess = nearest(to: name, among: shipped().map(\.name)).map { "; did you mean \($0)?" } ?? ""
         throw RunError(
             .usage,
-            "no recipe \(name)\(guess) Looked for \(tried.joined(separator: ", ")); "
-                + "`pretrain recipes list` names those that are shipped")
+            "no recipe \(name), looked for \(tried.joined(separator: ", ")); "
+                + "`pretrain recipes list` names those that are shipped\(guess)")
     }
 
     /// The recipes shipped, by their path below the folder.

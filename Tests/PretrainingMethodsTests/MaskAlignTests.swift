@@ -235,7 +235,16 @@ struct TeacherFileTests {
         var encoder = EncoderOptions()
         encoder.patchSize = 2
         let context = MethodContext(encoder: encoder, grid: grid, random: RandomStream(seed: 0))
-        _ = try Teacher(bare, traits, normalization: nil, context)
+        // What stands in the row of a token that is not there is never read.
+        tensors["pos_embed"] = Tensor([Float](repeating: 7, count: 12) + table.array, [1, 1 + grid.count, 12])
+        let strange = try TeacherWeights(canonical: tensors, patches: grid.count)
+        let images = Tensor((0..<grid.count * 12).map { Float($0 % 5) }, [1, 3, 2 * grid.rows, 2 * grid.columns])
+        let engine = try Engine(threads: 1)
+        let layers = try [bare, strange].map { weights in
+            try Teacher(weights, traits, normalization: nil, context)
+                .view(of: images, wantsImportance: false, engine: engine).layers.map(\.array)
+        }
+        #expect(layers[0] == layers[1] && layers[0].count == 2)
         tensors["pos_embed"] = Tensor([Float](repeating: 0, count: 8 * 12), [1, 8, 12])
         #expect(throws: MethodError.self) { try TeacherWeights(canonical: tensors, patches: grid.count) }
     }

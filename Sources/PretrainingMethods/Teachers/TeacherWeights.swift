@@ -13,6 +13,8 @@ public struct TeacherWeights: Sendable {
     let path: String
 
     /// Tensors that have canonical names already; `patches` is the number that the teacher will see.
+    ///
+    /// Throws where the position table has the rows of no grid.
     public init(canonical tensors: [String: Tensor], patches: Int, path: String = "") throws {
         self.tensors = tensors
         self.path = path
@@ -37,12 +39,6 @@ public struct TeacherWeights: Sendable {
             tensors[canonical] = Tensor(stored.floats(), Shape(stored.shape))
         }
         try joinQueriesKeysAndValues()
-        for name in ["cls_token", "reg_token", "pos_embed"] {
-            guard let tensor = tensors[name] else { continue }
-            let width = tensor.shape.columns
-            guard width > 0 else { throw fault("its \"\(name)\" is empty") }
-            tensors[name] = tensor.reshaped([1, tensor.count / width, width])
-        }
         try arrangePositions(patches: patches)
     }
 
@@ -96,10 +92,16 @@ public struct TeacherWeights: Sendable {
         }
     }
 
-    /// Gives `pos_embed` one row for the class token, there or not, and one a patch: files may lack the first, or have rows of
-    /// registers between, which are added to the registers.
+    /// Gives tokens and positions three axes, and `pos_embed` one row for the class token, there or not, and one a patch: files
+    /// may lack the first, or have rows of registers between, which are added to the registers.
     private mutating func arrangePositions(patches: Int) throws {
-        guard let table = tensors["pos_embed"], table.shape.rank == 3 else { throw fault("it has no position table") }
+        for name in ["cls_token", "reg_token", "pos_embed"] {
+            guard let tensor = tensors[name] else { continue }
+            let width = tensor.shape.columns
+            guard width > 0 else { throw fault("its \"\(name)\" is empty") }
+            tensors[name] = tensor.reshaped([1, tensor.count / width, width])
+        }
+        guard let table = tensors["pos_embed"] else { throw fault("it has no position table") }
         let (rows, width) = (table.shape[1], table.shape[2])
         let registers = tensors["reg_token"]?.shape[1] ?? 0
         let hasClass = tensors["cls_token"] != nil
