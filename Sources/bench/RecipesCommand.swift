@@ -12,13 +12,17 @@ struct RecipesCommand: ParsableCommand {
         discussion: """
             Example: bench recipes recipes/cifar10/mae.json recipes/cifar10/ijepa.json --threads 1
             A step is the trainer's own: load a batch, draw the masks, forward, backward, optimiser, moving averages. \
-            Pictures are the built-in ones. Times are medians of the steps, ratios medians of the ratios of each turn.
+            Pictures are the built-in ones. Times are medians of the steps, ratios medians of the ratios of each turn, \
+            for each picture: with --own-batches they compare epochs.
             """)
 
     @Argument(help: "Files of recipes; the first is the one that others are compared with.")
-    var recipes: [String]
+    var paths: [String]
 
     @OptionGroup var load: LoadOptions
+
+    @Flag(help: "The batch of each recipe instead of --batch.")
+    var ownBatches = false
 
     @Option(help: "Timed steps of each.")
     var steps = 15
@@ -29,7 +33,9 @@ struct RecipesCommand: ParsableCommand {
 
     func run() throws {
         let engine = try Engine(threads: load.threads)
+        let recipes = try paths.map(recipe)
         let rehearsals = try recipes.map { try rehearsal($0, engine) }
+        let pictures = recipes.map { Double($0.train.effectiveBatch) }
         // The first step of each asks the system for memory.
         for rehearsal in rehearsals { try rehearsal.takeStep() }
         var times = [[Double]](repeating: [], count: recipes.count)
@@ -43,13 +49,15 @@ struct RecipesCommand: ParsableCommand {
             }
         }
         for (index, rehearsal) in rehearsals.enumerated() {
-            let ratios = zip(times[index], times[0]).map { $0 / $1 }.sorted()
+            let share = pictures[0] / pictures[index]
+            let ratios = zip(times[index], times[0]).map { $0 / $1 * share }.sorted()
             let row = JSONValue.object([
-                ("recipe", JSONValue(recipes[index])), ("batch", JSONValue(load.batch)),
+                ("recipe", JSONValue(paths[index])), ("batch", JSONValue(recipes[index].train.effectiveBatch)),
                 ("threads", JSONValue(load.threads)),
                 ("step_ms", rounded(median(times[index]))), ("ratio", rounded(median(ratios))),
                 ("ratio_min", rounded(ratios[0])), ("ratio_max", rounded(ratios[steps - 1])),
-                ("gflops", rounded(operations[index])), ("gflops_ratio", rounded(operations[index] / operations[0])),
+                ("gflops", rounded(operations[index])),
+                ("gflops_ratio", rounded(operations[index] / operations[0] * share)),
                 ("gflops_per_s", rounded(operations[index] / median(times[index]) * 1000)),
                 ("parameters", JSONValue(rehearsal.parameterCount)), ("steps", JSONValue(steps)),
             ])
@@ -57,15 +65,17 @@ struct RecipesCommand: ParsableCommand {
         }
     }
 
-    private func rehearsal(_ path: String, _ engine: Engine) throws -> Rehearsal {
+    private func recipe(_ path: String) throws -> Recipe {
         guard let bytes = FileManager.default.contents(atPath: path) else {
             throw ValidationError("\(path) cannot be read")
         }
-        let changes = [
-            "data.source={\"kind\": \"procedural\"}", "train.batch_size=\(load.batch)", "train.accumulate=1",
-        ]
-        let recipe = try Recipe.parse(Array(bytes), set: changes)
-        let source = ProceduralSource(part: .train, count: max(8000, load.batch), size: recipe.data.imageSize.height)
+        let batch = ownBatches ? [] : ["train.batch_size=\(load.batch)", "train.accumulate=1"]
+        return try Recipe.parse(Array(bytes), set: ["data.source={\"kind\": \"procedural\"}"] + batch)
+    }
+
+    private func rehearsal(_ recipe: Recipe, _ engine: Engine) throws -> Rehearsal {
+        let count = max(8000, recipe.train.effectiveBatch)
+        let source = ProceduralSource(part: .train, count: count, size: recipe.data.imageSize.height)
         let normalization = Normalization(mean: [0.5], deviation: [0.25])
         return try Rehearsal(recipe, source: source, normalization: normalization, engine: engine)
     }
