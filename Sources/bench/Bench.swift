@@ -49,7 +49,7 @@ struct StepCommand: ParsableCommand {
     func run() throws {
         guard let configuration = StepConfiguration.all.first(where: { $0.name == config }) else { return }
         let engine = try Engine(threads: load.threads)
-        var step = StepBench(configuration, batch: load.batch, features: features, engine: engine)
+        var step = StepBench(configuration, batch: load.images, features: features, engine: engine)
         let first = step.milliseconds()
         let operations = engine.operations / 1e9
         for _ in 0..<max(0, warmup - 1) { _ = step.milliseconds() }
@@ -57,9 +57,9 @@ struct StepCommand: ParsableCommand {
         let typical = median(times)
         let rate = operations / typical * 1000
         let row = JSONValue.object([
-            ("config", JSONValue(config)), ("mode", JSONValue("palimpsest")), ("batch", JSONValue(load.batch)),
+            ("config", JSONValue(config)), ("mode", JSONValue("palimpsest")), ("batch", JSONValue(load.images)),
             ("threads", JSONValue(load.threads)), ("what", JSONValue(features ? "features" : "train")),
-            ("images_per_s", rounded(Double(load.batch) / typical * 1000)), ("step_ms", rounded(typical)),
+            ("images_per_s", rounded(Double(load.images) / typical * 1000)), ("step_ms", rounded(typical)),
             ("step_ms_min", rounded(times[0])), ("step_ms_max", rounded(times[steps - 1])),
             ("first_step_ms", rounded(first)), ("gflops", rounded(operations)), ("gflops_per_s", rounded(rate)),
             ("pct_of_peak", rounded(100 * rate / productRate(engine))), ("isa", JSONValue(engine.level.rawValue)),
@@ -91,14 +91,17 @@ struct StepCommand: ParsableCommand {
 
 /// How much a step computes at once, and on what.
 struct LoadOptions: ParsableArguments {
-    @Option(help: "Images of a step.")
-    var batch = 64
+    @Option(help: "Images of a step; 64 where it is not given.")
+    var batch: Int?
 
     @Option(help: "Threads.")
     var threads = ProcessInfo.processInfo.activeProcessorCount
 
+    /// Images of a step.
+    var images: Int { batch ?? 64 }
+
     func validate() throws {
-        if batch < 1 { throw ValidationError("--batch is \(batch), allowed is an integer ≥ 1") }
+        if let batch, batch < 1 { throw ValidationError("--batch is \(batch), allowed is an integer ≥ 1") }
     }
 }
 

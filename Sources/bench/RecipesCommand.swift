@@ -28,6 +28,9 @@ struct RecipesCommand: ParsableCommand {
     var steps = 15
 
     func validate() throws {
+        if ownBatches, load.batch != nil {
+            throw ValidationError("--own-batches and --batch exclude each other, leave one out")
+        }
         if steps < 1 { throw ValidationError("--steps is \(steps), allowed is an integer ≥ 1") }
     }
 
@@ -69,7 +72,7 @@ struct RecipesCommand: ParsableCommand {
         guard let bytes = FileManager.default.contents(atPath: path) else {
             throw ValidationError("\(path) cannot be read")
         }
-        let batch = ownBatches ? [] : ["train.batch_size=\(load.batch)", "train.accumulate=1"]
+        let batch = ownBatches ? [] : ["train.batch_size=\(load.images)", "train.accumulate=1"]
         return try Recipe.parse(Array(bytes), set: ["data.source={\"kind\": \"procedural\"}"] + batch)
     }
 
