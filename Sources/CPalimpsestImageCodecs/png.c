@@ -197,6 +197,9 @@ static pal_status run_encoder(struct encoder *e, const uint8_t *samples, uint32_
     png_set_write_fn(e->png, e, write_bytes, flush_nothing);
     png_set_IHDR(e->png, e->info, width, height, 8, channels == 1 ? PNG_COLOR_TYPE_GRAY : PNG_COLOR_TYPE_RGB,
                  PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+    /* Tells a picture of ours from one that may not be replaced. */
+    png_text mark = {.compression = PNG_TEXT_COMPRESSION_NONE, .key = "Software", .text = "Palimpsest", .text_length = 10};
+    png_set_text(e->png, e->info, &mark, 1);
     png_write_info(e->png, e->info);
     for (uint32_t y = 0; y < height; y++) png_write_row(e->png, samples + (size_t)y * width * channels);
     png_write_end(e->png, NULL);

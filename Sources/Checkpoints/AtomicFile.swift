@@ -14,21 +14,51 @@ public enum AtomicFile {
     public static func write(
         to path: String, _ body: (inout FileWriter) throws(CheckpointError) -> Void
     ) throws(CheckpointError) -> FileSummary {
+        let prepared = try prepare(path, body)
+        let summary = prepared.summary
+        try prepared.commit()
+        return summary
+    }
+
+    /// Writes what `body` appends under another name in the folder of `path` and flushes it, so that putting it in place can
+    /// hardly fail any more.
+    public static func prepare(
+        _ path: String, _ body: (inout FileWriter) throws(CheckpointError) -> Void
+    ) throws(CheckpointError) -> PreparedFile {
         let (folder, name) = split(path)
         let temporary = "\(folder)/.\(name).\(getpid()).partial"
         unlink(temporary)  // left by a killed process that had our number
         do throws(CheckpointError) {
             var writer = try FileWriter(creating: temporary, reportedAs: path)
             try body(&writer)
-            let summary = try writer.finish()
-            guard rename(temporary, path) == 0 else {
-                throw CheckpointError(.unwritable, path: path, "cannot be put in place: \(systemReason())")
-            }
-            try flushFolder(folder, reportedAs: path)
-            return summary
+            return PreparedFile(temporary: temporary, path: path, summary: try writer.finish())
         } catch {
             unlink(temporary)
             throw error
         }
+    }
+}
+
+/// A file that is whole on the disk, but not yet under its name; it vanishes unless it is put in place.
+public struct PreparedFile: ~Copyable {
+    fileprivate let temporary: String
+    fileprivate let path: String
+    /// Length and digest of the content.
+    public let summary: FileSummary
+
+    fileprivate init(temporary: String, path: String, summary: FileSummary) {
+        self.temporary = temporary
+        self.path = path
+        self.summary = summary
+    }
+
+    deinit { unlink(temporary) }
+
+    /// Gives the file its name; what was there before stays until then.
+    public consuming func commit() throws(CheckpointError) {
+        guard rename(temporary, path) == 0 else {
+            throw CheckpointError(.unwritable, path: path, "cannot be put in place: \(systemReason())")
+        }
+        try flushFolder(split(path).folder, reportedAs: path)
     }
 }

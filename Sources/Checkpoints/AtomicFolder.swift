@@ -49,9 +49,13 @@ public enum AtomicFolder {
         if existing { try removeFolder(old) }
     }
 
-    /// Removes a folder so that no half of it is ever seen under its name; nothing happens where there is none.
+    /// Removes a folder so that no half of it is ever seen under its name; nothing happens where there is none. One that is
+    /// protected against writing is left as it is.
     public static func remove(_ path: String) throws(CheckpointError) {
         guard isFolder(path) else { return }
+        guard access(path, W_OK | X_OK) == 0 else {
+            throw CheckpointError(.unwritable, path: path, "cannot be removed: \(systemReason())")
+        }
         let (parent, name) = split(path)
         let old = "\(parent)/.\(name).old\(partialSuffix)"
         try removeFolder(old)

@@ -41,10 +41,16 @@ public struct CheckpointFolder: Sendable {
     }
 
     /// The folder of a step.
-    public func folder(of step: Int) -> String {
+    public func folder(of step: Int) -> String { "\(path)/\(Self.name(of: step))" }
+
+    /// The name of a step's folder: `step-00001950`.
+    public static func name(of step: Int) -> String {
         let digits = String(step)
-        return "\(path)/step-\(String(repeating: "0", count: max(0, 8 - digits.count)))\(digits)"
+        return "step-\(String(repeating: "0", count: max(0, 8 - digits.count)))\(digits)"
     }
+
+    /// The files of a checkpoint.
+    public static let fileNames = [modelName, optimizerName, stateName]
 
     /// The steps that have a folder, rising; not all of them need be good.
     public func steps() -> [Int] {
@@ -58,19 +64,22 @@ public struct CheckpointFolder: Sendable {
         guard digits.count >= 8, digits.utf8.allSatisfy({ (48...57).contains($0) }), let step = Int(digits) else {
             return nil
         }
-        // The one spelling that `folder(of:)` gives.
+        // The one spelling that `name(of:)` gives.
         return digits.count == 8 || digits.first != "0" ? step : nil
     }
 
     /// Writes a checkpoint, then removes all but the last `keep`, this one among them. A folder of the same step is
     /// replaced. When it fails (no space, no permission), the older checkpoints are as they were.
-    public func write(_ checkpoint: Checkpoint, keep: Int) throws(CheckpointError) {
+    ///
+    /// Returns a sentence for each old checkpoint that could not be removed: that is no reason to stop.
+    @discardableResult
+    public func write(_ checkpoint: Checkpoint, keep: Int) throws(CheckpointError) -> [String] {
         precondition(keep >= 1, "keep is \(keep); at least the checkpoint just written is kept")
         guard let own = checkpoint.state.members else {
             preconditionFailure("the state of a checkpoint is a JSON object, not \(checkpoint.state.text())")
         }
         try createFolder(path)
-        removeRubbish()
+        removePartials()
         try AtomicFolder.write(to: folder(of: checkpoint.step), replacing: true) {
             (writer: inout FolderWriter) throws(CheckpointError) in
             var files: [(String, JSONValue)] = []
@@ -86,9 +95,15 @@ public struct CheckpointFolder: Sendable {
                 try output.write([UInt8]((state.text(pretty: true) + "\n").utf8))
             }
         }
+        var warnings: [String] = []
         for step in steps().filter({ $0 <= checkpoint.step }).dropLast(keep) {
-            try AtomicFolder.remove(folder(of: step))
+            do throws(CheckpointError) {
+                try AtomicFolder.remove(folder(of: step))
+            } catch {
+                warnings.append("an old checkpoint stays: \(error)")
+            }
         }
+        return warnings
     }
 
     /// Reads the checkpoint of a step; fails where a file is missing, damaged, or not the one that was written.
@@ -105,21 +120,28 @@ public struct CheckpointFolder: Sendable {
             state: .object(members.map { ($0.name, $0.value) }))
     }
 
-    /// The newest checkpoint that is whole, nil where there is none, and a sentence for each newer one that is not.
-    public func latest() -> (checkpoint: Checkpoint?, warnings: [String]) {
+    /// The newest checkpoint that is whole, nil where there is none, and a sentence for each newer one that is damaged.
+    ///
+    /// Throws where one cannot be read for want of permission, say: it may well be whole, and going on from an older one would
+    /// lose what it holds.
+    public func latest() throws(CheckpointError) -> (checkpoint: Checkpoint?, warnings: [String]) {
         var warnings: [String] = []
         for step in steps().reversed() {
             do throws(CheckpointError) {
                 return (try read(step: step), warnings)
             } catch {
+                let isMissing = Self.fileNames.contains {
+                    access("\(folder(of: step))/\($0)", F_OK) != 0 && errno == ENOENT
+                }
+                guard error.kind == .invalid || isMissing else { throw error }
                 warnings.append("checkpoint of step \(step) is skipped: \(error)")
             }
         }
         return (nil, warnings)
     }
 
-    /// Removes what a killed process left half written or half removed.
-    private func removeRubbish() {
+    /// Removes what a killed process left half written or half removed; only for whoever holds the lock of the run.
+    public func removePartials() {
         for name in (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
         where name.hasPrefix(".step-") && name.hasSuffix(AtomicFolder.partialSuffix) {
             // Rubbish that stays takes space, nothing else; writing goes on.

@@ -2,7 +2,7 @@ import ContentDigests
 import Foundation
 
 /// The system's words for the last failed call, such as "No space left on device".
-func systemReason() -> String { String(cString: strerror(errno)) }
+package func systemReason() -> String { String(cString: strerror(errno)) }
 
 /// Repeats a call that a signal interrupted.
 func uninterrupted<Result: SignedInteger>(_ call: () -> Result) -> Result {
@@ -124,7 +124,7 @@ public struct FileWriter: ~Copyable {
 }
 
 /// The folder part and the last part of a path.
-func split(_ path: String) -> (folder: String, name: String) {
+package func split(_ path: String) -> (folder: String, name: String) {
     let trimmed = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
     guard let slash = trimmed.lastIndex(of: "/") else { return (".", trimmed) }
     let folder = trimmed[..<slash]
@@ -132,7 +132,7 @@ func split(_ path: String) -> (folder: String, name: String) {
 }
 
 /// Flushes a folder's list of names, so that a rename in it survives a power cut.
-func flushFolder(_ folder: String, reportedAs path: String) throws(CheckpointError) {
+package func flushFolder(_ folder: String, reportedAs path: String) throws(CheckpointError) {
     let descriptor = uninterrupted { open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
     guard descriptor >= 0 else {
         throw CheckpointError(.unwritable, path: path, "its folder cannot be opened: \(systemReason())")
@@ -144,7 +144,7 @@ func flushFolder(_ folder: String, reportedAs path: String) throws(CheckpointErr
 }
 
 /// Creates a folder and those above it.
-func createFolder(_ path: String) throws(CheckpointError) {
+package func createFolder(_ path: String) throws(CheckpointError) {
     guard mkdir(path, 0o777) != 0, errno != EEXIST || !isFolder(path) else { return }
     if errno == ENOENT {
         let parent = split(path).folder
@@ -157,7 +157,7 @@ func createFolder(_ path: String) throws(CheckpointError) {
 }
 
 /// True where a folder of that name exists.
-func isFolder(_ path: String) -> Bool {
+package func isFolder(_ path: String) -> Bool {
     var status = stat()
     return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
 }

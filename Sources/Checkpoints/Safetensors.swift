@@ -22,9 +22,28 @@ public enum Safetensors {
         }
     }
 
+    /// The strings of a file; nothing of its tensors is read.
+    public static func metadata(_ path: String) throws(CheckpointError) -> [String: String] {
+        let reader = try FileReader(path)
+        return try header(count: reader.size, path: path) { (count) throws(CheckpointError) in try reader.read(count) }
+            .metadata
+    }
+
     private static func read(
         count: Int, path: String, next: (Int) throws(CheckpointError) -> [UInt8]
     ) throws(CheckpointError) -> SafetensorsFile {
+        let header = try header(count: count, path: path, next: next)
+        var file = SafetensorsFile(metadata: header.metadata)
+        for entry in header.entries {
+            let bytes = try next(entry.end - entry.begin)
+            file[entry.name] = StoredTensor(dtype: entry.dtype, shape: entry.shape, bytes: bytes)
+        }
+        return file
+    }
+
+    private static func header(
+        count: Int, path: String, next: (Int) throws(CheckpointError) -> [UInt8]
+    ) throws(CheckpointError) -> SafetensorsHeader {
         guard count >= 8 else {
             throw CheckpointError(
                 .invalid, path: path, "has \(count) bytes; a safetensors file has at least 8, the length of its header")
@@ -37,13 +56,7 @@ public enum Safetensors {
                 "the header would take \(length) bytes; at most \(allowed) are possible in this file of \(count)")
         }
         let json = try next(Int(length))
-        let header = try SafetensorsHeader(json, dataCount: count - 8 - Int(length), path: path)
-        var file = SafetensorsFile(metadata: header.metadata)
-        for entry in header.entries {
-            let bytes = try next(entry.end - entry.begin)
-            file[entry.name] = StoredTensor(dtype: entry.dtype, shape: entry.shape, bytes: bytes)
-        }
-        return file
+        return try SafetensorsHeader(json, dataCount: count - 8 - Int(length), path: path)
     }
 
     /// Writes a file: complete or not at all.

@@ -78,6 +78,11 @@ public enum ProbeCatalogue {
         StandardizedLogisticRegressionProbe.self,
     ]
 
+    /// The four of the table that `probe` prints where no protocol is named.
+    public static let usual = [
+        LogisticRegressionProbe.name, FewShotProbe.name, NearestNeighbourProbe.name, LinearProbe.name,
+    ]
+
     /// The probe of a name, with its defaults.
     public static func named(_ name: String) throws -> any Probe {
         guard let probe = all.first(where: { $0.name == name }) else {

@@ -55,7 +55,33 @@ public struct ProbeReport: Sendable {
                 return column == 0 ? cell.0 + padding : padding + cell.0
             }.joined(separator: "  ")
         }
-        return (lines + sentences).joined(separator: "\n")
+        return (lines + sentences + Self.remarks(first.scores)).joined(separator: "\n")
+    }
+
+    /// What was not computed as the names of the protocols say, a sentence each.
+    private static func remarks(_ scores: [ProbeScore]) -> [String] {
+        var sentences: [String] = []
+        func list(_ value: JSONValue?) -> String? {
+            value?.array.map { $0.map { $0.string ?? $0.text() }.joined(separator: ", ") }
+        }
+        for score in scores {
+            if let tooMany = list(score.chosen["k_beyond_the_pictures"]) {
+                sentences.append(
+                    "\(score.name): k = \(tooMany) left out, more than the pictures there are to choose on")
+            }
+            if let tooMany = list(score.chosen["shots_beyond_the_smallest_class"]) {
+                sentences.append("\(score.name): \(tooMany) a class left out, more than the smallest class has")
+            }
+            if let classes = list(score.chosen["classes_without_training"]),
+                let count = score.chosen["test_pictures_of_them"]?.int
+            {
+                sentences.append(
+                    "\(count) of \(score.test) test pictures are of classes that no training picture has (\(classes)): they "
+                        + "count as wrong")
+            }
+        }
+        var told = Set<String>()
+        return sentences.filter { told.insert($0).inserted }
     }
 
     /// The name of a row; scores of one protocol with several numbers of shots are told apart.

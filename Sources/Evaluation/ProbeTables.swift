@@ -1,3 +1,5 @@
+import RecipeSchema
+
 /// A training and a test table that fit together: what every probe starts from.
 struct ProbeTables {
     let train: FeatureTable
@@ -22,6 +24,31 @@ struct ProbeTables {
         }
         self.train = train
         self.test = test
+    }
+
+    /// Classes of test pictures that no training picture has, and how many those pictures are: they count as wrong whatever the
+    /// features are. Empty where there are none.
+    var untrained: (classes: [String], pictures: Int) {
+        let known = Set(trainLabels)
+        let strange = testLabels.filter { !known.contains($0) }
+        let names = train.classNames
+        return (
+            Set(strange).sorted().map { label in
+                guard let names, names.indices.contains(label) else { return String(label) }
+                return names[label]
+            }, strange.count
+        )
+    }
+
+    /// What a row says beside the protocol's own choices, where there is anything to say.
+    var remarks: [(String, JSONValue)] {
+        let (classes, pictures) = untrained
+        return classes.isEmpty
+            ? []
+            : [
+                ("classes_without_training", JSONValue(classes.map { JSONValue($0) })),
+                ("test_pictures_of_them", JSONValue(pictures)),
+            ]
     }
 
     private static func labels(_ table: FeatureTable, _ name: String) throws -> [Int] {

@@ -45,14 +45,14 @@ public struct CodebookFitting {
         return fitted
     }
 
-    /// Writes a codebook as the recipe key `method.tokens` reads it.
-    public func write(_ codebook: PatchCodebook, to path: String) throws {
+    /// The file of a codebook, as the recipe key `method.tokens` reads it.
+    public func bytes(of codebook: PatchCodebook) -> [UInt8] {
         var file = SafetensorsFile(
             metadata: [
                 "format": "palimpsest-codebook", "version": "1", "palimpsest": palimpsestVersion,
                 "recipe": recipe.encoded.text(),
             ])
         file["codebook"] = StoredTensor(codebook.rows.array, shape: Array(codebook.rows.shape))
-        try orRunError { () throws(CheckpointError) in _ = try Safetensors.write(file, to: path) }
+        return Safetensors.bytes(of: file)
     }
 }

@@ -1,5 +1,6 @@
 import Autodiff
 import Checkpoints
+import ContentDigests
 import Logging
 import PretrainingMethods
 import RecipeSchema
@@ -8,9 +9,18 @@ import VisionTransformers
 extension Trainer {
     /// Goes back to the last good checkpoint of a run; returns its step, nil where there is none and training starts anew.
     mutating func resume(
-        _ folder: CheckpointFolder, _ state: inout TrainingState, _ log: Logger
+        _ run: RunFolder, _ state: inout TrainingState, pictures: Int, stepsPerEpoch: Int, _ log: Logger
     ) throws(RunError) -> Int? {
-        let (found, warnings) = folder.latest()
+        let folder = run.checkpoints
+        let found: Checkpoint?
+        let warnings: [String]
+        do throws(CheckpointError) {
+            (found, warnings) = try folder.latest()
+        } catch {
+            throw RunError(
+                .inputOutput,
+                "\(error); it may well be whole, so make it readable, or move it away to go on from the one before")
+        }
         for warning in warnings { log.warning("\(warning)") }
         guard let found else {
             guard warnings.isEmpty else {
@@ -20,18 +30,24 @@ extension Trainer {
             return nil
         }
         let place = folder.folder(of: found.step)
-        guard let saved = TrainingState(found.state) else {
-            throw RunError(.data, "\(place)/state.json lacks step, epoch sums or digests; it is of another version")
+        let saved: TrainingState
+        do throws(TrainingState.Fault) {
+            saved = try TrainingState(found.state, step: found.step)
+        } catch {
+            throw RunError(.data, "\(place)/state.json \(error.reason); \(TrainingState.remedy)")
         }
         guard saved.recipe == state.recipe else {
             throw RunError(
-                .usage, "\(place) was made by another recipe than \(folder.path)/../recipe.json; restore that file")
+                .usage, "\(place) was made by another recipe than \(run.recipeFile); restore that file")
         }
         guard saved.data == state.data else {
             throw RunError(
                 .data,
                 "the data are not those that \(place) was trained on (files were added, removed or changed); put them "
                     + "back, or start a new run")
+        }
+        if let reason = saved.contradiction(pictures: pictures, stepsPerEpoch: stepsPerEpoch) {
+            throw RunError(.data, "\(place)/state.json \(reason); \(TrainingState.remedy)")
         }
         try restore(found, from: place)
         state = saved
@@ -62,16 +78,67 @@ extension Trainer {
 }
 
 extension Recipe {
-    /// The digest of what a resumed run may not change: all but where to stop and how to log.
-    var coreDigest: String {
-        var core = self
-        core.train.maxSteps = nil
-        core.log = LogOptions()
-        return core.digest
+    /// What a resumed run may change, because no step that was taken depends on it: where to stop, how to log, and where the data
+    /// lie, whose content is compared by itself. Of the epochs too, where nothing is scheduled over all of them.
+    private var freePaths: [String] {
+        ["train.max_steps", "log", "data.source.path", "data.source.label_file"]
+            + (train.schedule == .constant && !method.isScheduledOverRun ? ["train.epochs"] : [])
     }
 
-    /// The key paths that differ from another recipe and may not, on resume.
+    /// The digest of what a resumed run may not change.
+    var coreDigest: String {
+        let core = freePaths.reduce(into: encoded) { $0.remove($1) }
+        return SHA256.hexadecimal(of: Array(core.text().utf8))
+    }
+
+    /// What a resumed run changes and may not, a sentence each with both values.
     public func forbiddenChanges(from other: Recipe) -> [String] {
-        differences(from: other).filter { $0 != "train.max_steps" && !$0.hasPrefix("log.") }
+        differences(from: other)
+            .filter { change in !freePaths.contains { change.path == $0 || change.path.hasPrefix($0 + ".") } }
+            .map { change in
+                let values = "\(change.path) (\(change.old.summary) there, \(change.new.summary) here)"
+                guard change.path == "train.epochs" else { return values }
+                return values
+                    + ": rates and averages run over all epochs, so other epochs change the past; begin a new "
+                    + "run with --init-from and the run's encoder.safetensors"
+            }
+    }
+
+    /// Refuses to go on with a run that was made by another recipe.
+    func requireSamePast(as old: Recipe, in folder: RunFolder) throws(RunError) {
+        let changed = forbiddenChanges(from: old)
+        guard changed.isEmpty else {
+            throw RunError(
+                .usage,
+                "\(folder.path) was made by another recipe: \(changed.joined(separator: "; ")). Resume with the same values, "
+                    + "or start a new run with --run or --overwrite")
+        }
+    }
+
+    /// The values in which two recipes differ, by their key paths.
+    private func differences(from other: Recipe) -> [(path: String, old: JSONValue, new: JSONValue)] {
+        func walk(_ new: JSONValue, _ old: JSONValue, _ path: String) -> [(
+            path: String, old: JSONValue, new: JSONValue
+        )] {
+            guard let members = new.members, let others = old.members else {
+                return new == old ? [] : [(path, old, new)]
+            }
+            let names = members.map(\.name) + others.map(\.name).filter { new[$0] == nil }
+            return names.flatMap { name in
+                walk(new[name] ?? .null, old[name] ?? .null, path.isEmpty ? name : "\(path).\(name)")
+            }
+        }
+        return walk(encoded, other.encoded, "")
+    }
+}
+
+extension JSONValue {
+    /// Takes the value at a dotted path out, if it is there.
+    fileprivate mutating func remove(_ path: String) {
+        guard case .object(var members) = kind else { return }
+        let parts = path.split(separator: ".", maxSplits: 1)
+        guard let place = members.firstIndex(where: { $0.name == parts[0] }) else { return }
+        if parts.count == 1 { members.remove(at: place) } else { members[place].value.remove(String(parts[1])) }
+        kind = .object(members)
     }
 }

@@ -3,14 +3,20 @@ import ContentDigests
 import Foundation
 import RecipeSchema
 
-/// The folder of one run: where each of its files stands.
-public struct RunFolder: Sendable {
+/// The folder of one run: where each of its files stands, and which files are the run's own.
+public struct RunFolder: Sendable, Equatable {
     /// The folder.
     public let path: String
 
     /// The run at a path.
-    public init(_ path: String) { self.path = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path }
+    public init(_ path: String) {
+        var path = path
+        while path.count > 1 && path.hasSuffix("/") { path.removeLast() }
+        self.path = path
+    }
 
+    /// What only a run has, written before anything else: a folder without it is never emptied.
+    public var markerFile: String { path + "/" + Self.markerName }
     /// The resolved recipe.
     public var recipeFile: String { path + "/recipe.json" }
     /// Rows of steps and epochs.
@@ -27,45 +33,128 @@ public struct RunFolder: Sendable {
     public var pictures: String { path + "/pictures" }
     /// The checkpoints.
     public var checkpoints: CheckpointFolder { CheckpointFolder(path + "/checkpoints") }
+    /// The run that this one is to replace, whole, until this one has a checkpoint.
+    public var previous: RunFolder { RunFolder(path + "/previous-run") }
 
     /// True where there is a run.
-    public var exists: Bool { FileManager.default.fileExists(atPath: recipeFile) }
+    public var exists: Bool { isFile(recipeFile) }
 
-    /// Makes the folder for a new run; an old run in it is refused, or removed when `overwriting`.
-    public func create(overwriting: Bool) throws(RunError) {
-        let manager = FileManager.default
-        if manager.fileExists(atPath: path) {
-            guard overwriting || !exists else {
+    static let markerName = "palimpsest-run.json"
+    static let lockName = "lock"
+    private static let plainNames = [
+        "recipe.json", "metrics.jsonl", "encoder.safetensors", "skipped.txt", "log.txt", "probes.json",
+        "pictures/reconstructions.png",
+    ]
+
+    /// The files of the run that are there, by their paths below it; the marker comes last.
+    var ownFiles: [String] {
+        let steps = checkpoints.steps().flatMap { step in
+            CheckpointFolder.fileNames.map { "checkpoints/\(CheckpointFolder.name(of: step))/\($0)" }
+        }
+        return (Self.plainNames + steps + [Self.markerName]).filter { isFile("\(path)/\($0)") }
+    }
+
+    /// What a folder holds besides a run.
+    enum Content: Equatable {
+        /// Nothing: no such folder, or one without a name in it.
+        case nothing
+        /// A run.
+        case run
+        /// Something else; some of its names.
+        case foreign([String])
+    }
+
+    /// What is at the path; throws where it is no folder, or one that cannot be listed.
+    func content() throws(RunError) -> Content {
+        var status = stat()
+        guard lstat(path, &status) == 0 else {
+            guard errno == ENOENT else {
+                throw RunError(.cannotCreate, "the run folder \(path) cannot be used: \(systemReason())")
+            }
+            return .nothing
+        }
+        guard isFolder(path) else {
+            throw RunError(.cannotCreate, "\(path) is no folder; name another one with --run")
+        }
+        let names: [String]
+        do {
+            names = try FileManager.default.contentsOfDirectory(atPath: path)
+        } catch {
+            throw RunError(.cannotCreate, "the run folder \(path) cannot be listed: \(error.localizedDescription)")
+        }
+        if isFile(markerFile) || isFile(previous.markerFile) { return .run }
+        let others = names.filter { $0 != Self.lockName && !Self.isPartial($0) }.sorted()
+        if others.isEmpty { return .nothing }
+        let known = Set(Self.plainNames.map { $0.split(separator: "/").first.map(String.init) ?? $0 } + ["checkpoints"])
+        if isResolved && others.allSatisfy(known.contains) { return .run }
+        return .foreign(others)
+    }
+
+    /// Refuses a folder that a new run may not use: one with a run, unless `overwriting`; one with anything else, always.
+    public func requireFree(overwriting: Bool) throws(RunError) {
+        switch try content() {
+        case .nothing: try requireWritable()
+        case .run:
+            guard overwriting else {
                 throw RunError(
                     .cannotCreate,
                     "\(path) holds a run already: go on with --resume, replace it with --overwrite, or name "
                         + "another folder with --run")
             }
-        }
-        do {
-            try manager.createDirectory(atPath: path, withIntermediateDirectories: true)
-        } catch {
-            throw RunError(.cannotCreate, "cannot create the run folder \(path): \(error.localizedDescription)")
+            try requireWritable()
+        case .foreign(let names):
+            throw RunError(.cannotCreate, foreignSentence(names))
         }
     }
 
-    /// Removes what an earlier run left, once the folder is locked.
-    func clear() throws(RunError) {
-        let manager = FileManager.default
-        for name in ["checkpoints", "pictures"] { try? manager.removeItem(atPath: "\(path)/\(name)") }
-        for file in [recipeFile, metricsFile, encoderFile, skippedFile, probesFile] {
-            try? manager.removeItem(atPath: file)
-        }
-        if exists { throw RunError(.cannotCreate, "cannot remove the earlier run in \(path)") }
+    /// The sentence for a folder that is not a run and not empty.
+    func foreignSentence(_ names: [String]) -> String {
+        let shown = names.prefix(3).map { "\"\($0.shown)\"" }.joined(separator: ", ")
+        let rest = names.count > 3 ? " and \(names.count - 3) more" : ""
+        return "\(path) is not a run and not empty (it holds \(shown)\(rest)), so nothing is written there; name a new "
+            + "folder with --run"
     }
 
-    /// The recipe of the run.
-    public func recipe() throws -> Recipe {
-        guard let data = FileManager.default.contents(atPath: recipeFile) else {
-            throw RunError(.missing, "\(path) is not a run: it has no recipe.json")
+    /// Refuses a place where nothing can be made.
+    private func requireWritable() throws(RunError) {
+        var place = path
+        while !isFolder(place) {
+            var status = stat()
+            guard lstat(place, &status) != 0 else {
+                throw RunError(.cannotCreate, "cannot create the run folder \(path): \(place) is no folder")
+            }
+            let parent = split(place).folder
+            if parent == place { break }
+            place = parent
+        }
+        guard access(place, W_OK | X_OK) == 0 else {
+            throw RunError(.cannotCreate, "cannot create the run folder \(path): \(place) refuses: \(systemReason())")
+        }
+    }
+
+    /// True for what a process that died left half written.
+    static func isPartial(_ name: String) -> Bool { name.hasPrefix(".") && name.hasSuffix(".partial") }
+
+    /// A run of a version that wrote no marker yet: its recipe says what resolved it.
+    private var isResolved: Bool {
+        guard let data = FileManager.default.contents(atPath: recipeFile), let json = try? JSONParser.parse(Array(data))
+        else { return false }
+        return json["resolved_by"]?["digest"] != nil
+    }
+
+    /// The recipe of the run, with the changes of `--set`.
+    public func recipe(set assignments: [String] = []) throws -> Recipe {
+        guard isFile(recipeFile), let data = FileManager.default.contents(atPath: recipeFile) else {
+            let reason =
+                isFile(path)
+                ? "it is a file; give the folder of a run"
+                : isFolder(path) ? "it has no recipe.json" : "there is no such folder"
+            throw RunError(.missing, "\(path) is not a run: \(reason)")
         }
         do {
-            return try Recipe.parse(Array(data))
+            return try Recipe.parse(Array(data), set: assignments)
+        } catch let problems as Problems where problems.list.allSatisfy({ $0.line == JSONValue.overrideLine }) {
+            throw problems
         } catch {
             throw RunError(.data, "\(recipeFile): \(error)")
         }
@@ -76,8 +165,41 @@ public struct RunFolder: Sendable {
         var members = (recipe.encoded.members ?? []).map { ($0.name, $0.value) }
         members.append(
             ("resolved_by", .object([("version", JSONValue(palimpsestVersion)), ("digest", JSONValue(recipe.digest))])))
+        try write(.object(members), to: recipeFile)
+    }
+
+    /// Writes the marker.
+    func writeMarker() throws(RunError) {
+        try write(
+            .object([("palimpsest_run", JSONValue(1)), ("version", JSONValue(palimpsestVersion))]), to: markerFile)
+    }
+
+    private func write(_ json: JSONValue, to file: String) throws(RunError) {
         _ = try orRunError { () throws(CheckpointError) in
-            try AtomicFile.write(Array((JSONValue.object(members).text(pretty: true) + "\n").utf8), to: recipeFile)
+            try AtomicFile.write(Array((json.text(pretty: true) + "\n").utf8), to: file)
+        }
+    }
+}
+
+/// True where a regular file of that name is, links followed.
+func isFile(_ path: String) -> Bool {
+    var status = stat()
+    return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+}
+
+extension String {
+    /// The text on one line, without control characters: as names of files are shown.
+    package var shown: String {
+        unicodeScalars.reduce(into: "") { text, scalar in
+            switch scalar {
+            case "\n": text += "\\n"
+            case "\t": text += "\\t"
+            case "\r": text += "\\r"
+            case _ where scalar.properties.generalCategory == .control:
+                let digits = String(scalar.value, radix: 16)
+                text += "\\x" + String(repeating: "0", count: max(0, 2 - digits.count)) + digits
+            default: text.unicodeScalars.append(scalar)
+            }
         }
     }
 }
@@ -85,18 +207,6 @@ public struct RunFolder: Sendable {
 extension Recipe {
     /// The SHA-256 of everything that decides the run, so that equal digests mean equal runs.
     public var digest: String { SHA256.hexadecimal(of: Array(encoded.text().utf8)) }
-
-    /// The key paths in which two recipes differ.
-    func differences(from other: Recipe) -> [String] {
-        func walk(_ a: JSONValue, _ b: JSONValue, _ path: String) -> [String] {
-            guard let members = a.members, let others = b.members else { return a == b ? [] : [path] }
-            let names = members.map(\.name) + others.map(\.name).filter { a[$0] == nil }
-            return names.flatMap { name in
-                walk(a[name] ?? .null, b[name] ?? .null, path.isEmpty ? name : "\(path).\(name)")
-            }
-        }
-        return walk(encoded, other.encoded, "")
-    }
 }
 
 /// Runs a body and turns its file error into one with an exit code.

@@ -8,8 +8,8 @@ final class RunLock: Sendable {
 
     /// Locks a folder; nil when another process holds it.
     init?(folder: String) throws(RunError) {
-        let path = folder + "/lock"
-        let opened = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+        let path = folder + "/" + RunFolder.lockName
+        let opened = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o644)
         guard opened >= 0 else {
             throw RunError(.cannotCreate, "cannot create \(path): \(String(cString: strerror(errno)))")
         }
@@ -25,4 +25,11 @@ final class RunLock: Sendable {
     }
 
     deinit { close(descriptor) }
+
+    /// Whether the locked file is still the one of that name.
+    func isAt(_ path: String) -> Bool {
+        var (held, found) = (stat(), stat())
+        return fstat(descriptor, &held) == 0 && stat(path, &found) == 0 && held.st_dev == found.st_dev
+            && held.st_ino == found.st_ino
+    }
 }

@@ -2,19 +2,22 @@
 import Foundation
 import Synchronization
 
-/// Turns SIGINT and SIGTERM into a wish to stop; a second signal ends the process at once.
+/// Turns SIGINT, SIGTERM and SIGHUP into a wish to stop; a second signal ends the process at once.
 public final class StopSignal: Sendable {
     private let received = Mutex<Int32>(0)
     private let sources: [any DispatchSourceSignal]
 
-    /// Takes over both signals for the rest of the process.
+    /// Takes over the signals for the rest of the process. A hang-up that was ignored already, as under `nohup`, stays so.
     public init() {
         let queue = DispatchQueue(label: "palimpsest.signals")
-        sources = [SIGINT, SIGTERM].map { number in
+        var numbers = [SIGINT, SIGTERM]
+        // `signal` gives back what was there before; 1 is SIG_IGN, which has no value that can be compared.
+        if unsafeBitCast(signal(SIGHUP, SIG_IGN), to: Int.self) != 1 { numbers.append(SIGHUP) }
+        sources = numbers.map { number in
             signal(number, SIG_IGN)
             return DispatchSource.makeSignalSource(signal: number, queue: queue)
         }
-        for (source, number) in zip(sources, [SIGINT, SIGTERM]) {
+        for (source, number) in zip(sources, numbers) {
             source.setEventHandler { [weak self] in self?.receive(number) }
             source.resume()
         }

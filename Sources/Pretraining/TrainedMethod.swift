@@ -18,7 +18,7 @@ public struct TrainedMethod {
     public init(_ folder: RunFolder) throws {
         let recipe = try folder.recipe()
         let checkpoints = folder.checkpoints
-        guard let found = checkpoints.latest().checkpoint else {
+        guard let found = try orRunError({ () throws(CheckpointError) in try checkpoints.latest() }).checkpoint else {
             throw RunError(
                 .missing, "\(checkpoints.path) has no checkpoint that can be used; train on with pretrain resume")
         }

@@ -73,6 +73,21 @@ struct Trainer<Method: PretrainingMethod>: ~Copyable {
     /// Optimiser steps taken.
     var step: Int { optimizer.step }
 
+    /// The rate of the step that led to `step`.
+    func rate(before step: Int) -> Double { rates.value(at: max(0, step - 1)) }
+
+    /// What among parameters, moments and state holds a number that is not finite; nil where nothing does.
+    var firstThatIsNotFinite: String? {
+        for (name, tensor) in [("first moment", optimizer.firstMoments), ("second moment", optimizer.secondMoments)]
+        where !tensor.isFinite { return "a \(name)" }
+        if !method.parameters.flat.isFinite {
+            return method.parameters.ids.first { !method.parameters[$0].isFinite }.map {
+                "the parameter \(method.parameters.entry($0).name)"
+            }
+        }
+        return method.state.sorted { $0.key < $1.key }.first { !$0.value.isFinite }?.key
+    }
+
     /// Takes one optimiser step on the next `accumulate` batches; a loss or gradient that is not finite changes nothing.
     mutating func takeStep(_ loader: Loader, isLogged: Bool) throws -> Report {
         let accumulate = recipe.train.accumulate
@@ -157,4 +172,14 @@ extension TrainOptions {
     }
 
     private func stretchedSteps(_ stepsPerEpoch: Int) -> Int { Int(ipeScale * Double(epochs * stepsPerEpoch)) }
+}
+
+extension Tensor {
+    /// Whether all numbers are finite.
+    var isFinite: Bool {
+        withUnsafeBuffer { values in
+            // Without a branch, so that it runs as fast as memory is read.
+            values.reduce(0) { $0 | ($1.bitPattern & 0x7F80_0000 == 0x7F80_0000 ? 1 : 0) } == 0
+        }
+    }
 }

@@ -26,6 +26,11 @@ public struct TrainingJob {
         case reachedEpoch(Int)
         /// A signal asked to stop; everything is saved.
         case stopped(signal: Int32)
+        /// Nothing was left to do: the run had come that far before.
+        case nothingLeft(step: Int, of: Int)
+
+        /// False where no step was taken.
+        public var hasTrained: Bool { if case .nothingLeft = self { false } else { true } }
     }
 
     /// Where training stands, for a progress line.
@@ -52,6 +57,8 @@ public struct TrainingJob {
     public var folder: RunFolder
     /// Where it begins.
     public var start: Start
+    /// Whether a run in the folder is replaced; it is set aside until the new one has a checkpoint.
+    public var overwrites = false
     /// The epoch after which to stop, counted from 1, if before the end.
     public var untilEpoch: Int?
     /// What computes.
@@ -70,32 +77,77 @@ public struct TrainingJob {
 
     /// Trains until the recipe ends, the epoch asked for is reached or a signal comes.
     ///
-    /// `onRow` gets each row of `metrics.jsonl`, `onProgress` every step.
+    /// Everything that can be known before the first step is looked at before the folder is touched, and a start that fails
+    /// leaves it as it was. `onRow` gets each row of `metrics.jsonl`, `onProgress` every step; when one of them throws, the run
+    /// is saved and the error handed on.
     public func run(
         source: any ImageSource, transform: any ImageTransform, stop: StopSignal?, log: Logger,
-        onRow: (JSONValue) -> Void, onProgress: (Progress) -> Void
+        onRow: (JSONValue) throws -> Void, onProgress: (Progress) throws -> Void
     ) throws -> Outcome {
-        guard let lock = try RunLock(folder: folder.path) else {
-            throw RunError(
-                .inUse,
-                "\(folder.path) is in use by another process (\(folder.path)/lock has its number); wait for it or "
-                    + "stop it")
-        }
-        defer { withExtendedLifetime(lock) {} }
-        return try run(recipe.method, source, transform, stop, log, onRow, onProgress)
+        let file = RunLogFile()
+        let both = Logger(label: log.label, factory: { _ in RunLogHandler(outer: log, file: file) })
+        return try run(recipe.method, source, transform, stop, both, file, onRow, onProgress)
     }
 
     private func run<Options: PretrainingOptions>(
         _ options: Options, _ source: any ImageSource, _ transform: any ImageTransform, _ stop: StopSignal?,
-        _ log: Logger, _ onRow: (JSONValue) -> Void, _ onProgress: (Progress) -> Void
+        _ log: Logger, _ file: RunLogFile, _ onRow: (JSONValue) throws -> Void, _ onProgress: (Progress) throws -> Void
     ) throws -> Outcome {
-        // A method that cannot be made, for want of a teacher say, leaves the folder as it was.
-        let method = try options.makeMethod(recipe.methodContext)
-        if start != .resumed {
-            try folder.clear()
-            try folder.write(recipe)
+        var held: RunClaim?
+        if start == .resumed {
+            try recipe.requireSamePast(as: try folder.recipe(), in: folder)
+            held = try RunClaim(existing: folder)
+        } else {
+            try folder.requireFree(overwriting: overwrites)
+            if overwrites { try folder.requireNothingRead(by: self) }
         }
+        let method = try options.makeMethod(recipe.methodContext)
         var loop = try TrainingLoop(self, method, source: source, transform: transform, log: log)
-        return try loop.run(stop: stop, onRow: onRow, onProgress: onProgress)
+        let claim = try held ?? RunClaim(new: folder, overwriting: overwrites)
+        do {
+            try loop.open(claim)
+            try file.open(folder.logFile)
+            return try loop.run(stop: stop, onRow: onRow, onProgress: onProgress)
+        } catch {
+            if start != .resumed, !loop.hasCheckpoint, claim.hasPrevious || !loop.hasBegun {
+                let replaced = claim.hasPrevious
+                claim.giveBack()
+                if replaced { log.warning("the earlier run in \(folder.path) is as it was") }
+            }
+            throw error
+        }
+    }
+}
+
+extension RunFolder {
+    /// Refuses to replace a run with files that the new one reads: they would be gone when it is started again.
+    func requireNothingRead(by job: TrainingJob) throws(RunError) {
+        var read = job.recipe.encoded.paths
+        if case .initialized(let file) = job.start { read.append(file) }
+        guard try content() == .run, let own = Self.realPath(path) else { return }
+        for path in read {
+            guard let real = Self.realPath(path), real == own || real.hasPrefix(own + "/") else { continue }
+            throw RunError(
+                .usage,
+                "\(path) is part of the run \(self.path) that --overwrite replaces, and the new run reads it; name another "
+                    + "folder with --run, or copy the file first")
+        }
+    }
+
+    private static func realPath(_ path: String) -> String? {
+        guard let found = realpath(path, nil) else { return nil }
+        defer { free(found) }
+        return String(cString: found)
+    }
+}
+
+extension JSONValue {
+    /// The paths that a recipe names, at any depth.
+    fileprivate var paths: [String] {
+        if let values = array { return values.flatMap(\.paths) }
+        return (members ?? []).flatMap { member -> [String] in
+            if ["path", "label_file"].contains(member.name), let path = member.value.string { return [path] }
+            return member.value.paths
+        }
     }
 }

@@ -9,17 +9,23 @@ import RecipeSchema
 import VisionTransformers
 
 /// The loop around the trainer: rows, checkpoints, stopping.
+///
+/// Made without touching the run's folder; `open` begins to write.
 struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
     private let job: TrainingJob
     private let log: Logger
     private let loader: Loader
-    private let metrics: MetricsFile
+    private let source: any ImageSource
+    private var open: (claim: RunClaim, metrics: MetricsFile)?
     private let stepsPerEpoch: Int
     private let lastStep: Int
     private var trainer: Trainer<Method>
     private var state = TrainingState()
     private var clock = SpeedClock()
     private var lastCheckpoint: Int?
+    private let firstStep: Int
+    private var toldWarnings = Set<String>()
+    private var listenerFailure: (any Error)?
     private var warnsOfDamage = true
     private let health: HealthMonitor?
 
@@ -42,9 +48,10 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
         switch job.start {
         case .fresh: break
         case .initialized(let path): try trainer.initialize(from: path, log)
-        case .resumed: lastCheckpoint = try trainer.resume(job.folder.checkpoints, &state, log)
+        case .resumed:
+            lastCheckpoint = try trainer.resume(
+                job.folder, &state, pictures: source.count, stepsPerEpoch: steps, log)
         }
-        let metrics = try MetricsFile(path: job.folder.metricsFile, keepingThrough: state.step)
         let loader = try Loader(
             source: source, transform: transform, batchSize: train.batchSize, accumulate: train.accumulate,
             random: RandomStream(seed: UInt64(job.recipe.seed)).child("data"),
@@ -53,8 +60,9 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
         // Nothing below throws: a value that cannot be copied is made whole, or not at all.
         self.job = job
         self.log = log
-        self.metrics = metrics
+        self.source = source
         self.loader = loader
+        firstStep = state.step
         self.state = state
         self.lastCheckpoint = lastCheckpoint
         self.trainer = trainer
@@ -85,17 +93,45 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
         if state.step > 0 { log.info("going on after step \(state.step)") }
     }
 
+    /// True once a step was taken.
+    var hasBegun: Bool { state.step > firstStep }
+    /// True where the run has a checkpoint.
+    var hasCheckpoint: Bool { lastCheckpoint != nil }
+
+    /// Begins to write: the recipe as it holds from now on, rows after the last checkpoint taken back, the encoder of the last
+    /// checkpoint where a kill kept it from its place.
+    mutating func open(_ claim: RunClaim) throws(RunError) {
+        try job.folder.write(job.recipe)
+        let metrics = try MetricsFile(path: job.folder.metricsFile, keepingThrough: state.step)
+        open = (claim, metrics)
+        try job.folder.keepSkipped(of: state.unreadable.map { source.key($0) })
+        guard lastCheckpoint != nil, state.encoder != job.folder.encoderDigest else { return }
+        do throws(CheckpointError) {
+            try preparedEncoder().commit()
+        } catch {
+            throw RunError(error)
+        }
+        claim.settle()
+    }
+
     mutating func run(
-        stop: StopSignal?, onRow: (JSONValue) -> Void, onProgress: (TrainingJob.Progress) -> Void
+        stop: StopSignal?, onRow: (JSONValue) throws -> Void, onProgress: (TrainingJob.Progress) throws -> Void
     ) throws -> TrainingJob.Outcome {
-        let limit = job.untilEpoch.map { min($0 * stepsPerEpoch, lastStep) } ?? lastStep
+        let limit =
+            job.untilEpoch.map { min($0, job.recipe.train.epochs) * stepsPerEpoch }.map { min($0, lastStep) }
+            ?? lastStep
         defer { loader.stop() }
+        guard state.step < limit else { return .nothingLeft(step: state.step, of: lastStep) }
         if state.step == 0 { try checkHealth(onRow) }
         clock.restart(waited: loader.waitedSeconds)
         while state.step < limit {
             try takeStep(onRow)
             if health?.isDue(after: state.step, of: lastStep) ?? false { try checkHealth(onRow) }
-            onProgress(progress)
+            listen(onProgress, progress)
+            if let listenerFailure {
+                try save()
+                throw listenerFailure
+            }
             if let number = stop?.number {
                 try save()
                 return .stopped(signal: number)
@@ -106,8 +142,18 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
         return limit < lastStep ? .reachedEpoch(limit / stepsPerEpoch) : .finished
     }
 
+    /// A caller that cannot listen any more stops the run after this step, not in its middle.
+    private mutating func listen<Message>(_ tell: (Message) throws -> Void, _ message: Message) {
+        do { try tell(message) } catch { listenerFailure = listenerFailure ?? error }
+    }
+
+    private mutating func add(_ row: JSONValue, _ onRow: (JSONValue) throws -> Void) throws(RunError) {
+        try open?.metrics.append(row)
+        listen(onRow, row)
+    }
+
     /// Looks at the features of the probe pictures; an alarm warns.
-    private mutating func checkHealth(_ onRow: (JSONValue) -> Void) throws {
+    private mutating func checkHealth(_ onRow: (JSONValue) throws -> Void) throws {
         let start = ContinuousClock.now
         guard let figures = health?.figures(trainer.method.encoder, trainer.method.encoderParameters) else { return }
         let warmup = job.recipe.train.warmupEpochs * Double(stepsPerEpoch)
@@ -119,11 +165,10 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
                     ("seconds", JSONValue((ContinuousClock.now - start) / .seconds(1))),
                     ("verdict", verdict.map { JSONValue($0) } ?? .null),
                 ])
-        try metrics.append(row)
-        onRow(row)
+        try add(row, onRow)
     }
 
-    private mutating func takeStep(_ onRow: (JSONValue) -> Void) throws {
+    private mutating func takeStep(_ onRow: (JSONValue) throws -> Void) throws {
         let number = state.step + 1
         let isLast = number == lastStep
         let isLogged = number == 1 || number % job.recipe.log.everySteps == 0 || isLast
@@ -146,14 +191,10 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
             {
                 log.warning("health at step \(number): \(verdict)")
             }
-            let row = stepRow(report)
-            try metrics.append(row)
-            onRow(row)
+            try add(stepRow(report), onRow)
         }
         if number % stepsPerEpoch == 0 {
-            let row = epochRow()
-            try metrics.append(row)
-            onRow(row)
+            try add(epochRow(), onRow)
             state.epochLoss = 0
             state.epochSteps = 0
             state.epochDamaged = 0
@@ -166,10 +207,8 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
         let new = pictures.filter { state.unreadable.insert($0.sample).inserted }
         guard !new.isEmpty else { return }
         log.warning("\(state.unreadable.count) unreadable pictures so far; listed in \(job.folder.skippedFile)")
-        let path = job.folder.skippedFile
-        guard let file = fopen(path, "a") else { throw RunError(.cannotCreate, "cannot write \(path)") }
-        for picture in new { fputs("\(picture.key)\t\(picture.error.message)\n", file) }
-        fclose(file)
+        try requireInPlace()
+        try job.folder.addSkipped(new.map { ($0.key, $0.error.message) })
     }
 
     /// Counts pictures that were decoded in spite of faults; the first of them is named.
@@ -184,13 +223,17 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
 
     private func diverged(_ report: Trainer<Method>.Report, at step: Int) -> RunError {
         let what = report.loss.isFinite ? "gradient norm is \(report.gradientNorm)" : "loss is \(report.loss)"
+        return diverged("the \(what) at step \(step)", rate: report.learningRate)
+    }
+
+    private func diverged(_ what: String, rate: Double) -> RunError {
         let good =
             lastCheckpoint.map { "the last good checkpoint is \(job.folder.checkpoints.folder(of: $0))" }
             ?? "there is no checkpoint yet"
         return RunError(
             .diverged,
-            "training diverged: the \(what) at step \(step); \(good). Lower the learning rate "
-                + "(now \(report.learningRate)), lengthen the warm-up or set train.clip_norm")
+            "training diverged: \(what); \(good). Lower the learning rate (now \(rate)), lengthen the warm-up or set "
+                + "train.clip_norm")
     }
 
     private var isCheckpointDue: Bool {
@@ -199,16 +242,43 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
             || log.checkpointEverySteps.map { state.step % $0 == 0 } ?? false
     }
 
+    /// Writes a checkpoint and the encoder that belongs to it. Both are on the disk before either is put in place, so that a
+    /// full disk leaves the ones before; the checkpoint names the encoder, so that one that a kill kept away is written again.
     private mutating func save() throws(RunError) {
         guard lastCheckpoint != state.step else { return }
-        let checkpoint = trainer.checkpoint(state, job.recipe)
-        let encoder = EncoderFile.file(
-            trainer.method.encoder, trainer.method.encoderParameters, job.recipe)
-        try orRunError { () throws(CheckpointError) in
-            try job.folder.checkpoints.write(checkpoint, keep: job.recipe.log.keep)
-            try Safetensors.write(encoder, to: job.folder.encoderFile)
+        if let name = trainer.firstThatIsNotFinite {
+            throw diverged("\(name) is not finite after step \(state.step)", rate: trainer.rate(before: state.step))
         }
+        try requireInPlace()
+        let warnings: [String]
+        do throws(CheckpointError) {
+            let encoder = try preparedEncoder()
+            state.encoder = encoder.summary.sha256
+            warnings = try job.folder.checkpoints.write(
+                trainer.checkpoint(state, job.recipe), keep: job.recipe.log.keep)
+            try encoder.commit()
+        } catch {
+            throw RunError(error)
+        }
+        for warning in warnings where toldWarnings.insert(warning).inserted { log.warning("\(warning)") }
+        open?.claim.settle()
         lastCheckpoint = state.step
+    }
+
+    private func preparedEncoder() throws(CheckpointError) -> PreparedFile {
+        let file = EncoderFile.file(trainer.method.encoder, trainer.method.encoderParameters, job.recipe)
+        return try AtomicFile.prepare(job.folder.encoderFile) { (writer: inout FileWriter) throws(CheckpointError) in
+            try Safetensors.write(file, into: &writer)
+        }
+    }
+
+    /// A folder that was moved or removed is not made anew behind its owner's back.
+    private func requireInPlace() throws(RunError) {
+        guard let open, !open.claim.isInPlace else { return }
+        throw RunError(
+            .inputOutput,
+            "\(job.folder.path) was moved or removed while the run trained in it, so nothing more is written after step "
+                + "\(lastCheckpoint ?? 0), its last checkpoint; go on with pretrain resume and the folder's new place")
     }
 
     private var progress: TrainingJob.Progress {

@@ -23,25 +23,41 @@ struct TrainingState: Equatable {
     var data = ""
     /// What health checks have shown so far.
     var health = HealthHistory()
+    /// SHA-256 of the `encoder.safetensors` that belongs to the checkpoint.
+    var encoder = ""
 
     var json: JSONValue {
         .object([
             ("step", JSONValue(step)), ("epoch_loss", JSONValue(epochLoss)), ("epoch_steps", JSONValue(epochSteps)),
             ("epoch_damaged", JSONValue(epochDamaged)),
             ("unreadable", JSONValue(unreadable.sorted().map { JSONValue($0) })),
-            ("recipe", JSONValue(recipe)), ("data", JSONValue(data)),
+            ("recipe", JSONValue(recipe)), ("data", JSONValue(data)), ("encoder", JSONValue(encoder)),
             ("health", health.json), ("version", JSONValue(palimpsestVersion)),
         ])
     }
 
     init() {}
 
-    init?(_ json: JSONValue) {
-        guard let step = json["step"]?.int, let loss = json["epoch_loss"]?.double, let steps = json["epoch_steps"]?.int,
-            let damaged = json["epoch_damaged"]?.int, let unreadable = json["unreadable"]?.array,
-            let recipe = json["recipe"]?.string, let data = json["data"]?.string,
-            let health = json["health"].flatMap({ HealthHistory($0) })
-        else { return nil }
+    /// Why a state cannot be gone on from.
+    struct Fault: Error {
+        var reason: String
+    }
+
+    /// What to do about a state that cannot be gone on from.
+    static let remedy = "put the file back that was written, or move the checkpoint away to go on from the one before"
+    /// Most steps that a run can have.
+    private static let mostSteps = 1 << 40
+
+    /// The state of a checkpoint of `step`.
+    init(_ json: JSONValue, step: Int) throws(Fault) {
+        guard let stated = json["step"]?.int, let loss = json["epoch_loss"]?.double,
+            let steps = json["epoch_steps"]?.int, let damaged = json["epoch_damaged"]?.int,
+            let unreadable = json["unreadable"]?.array, let recipe = json["recipe"]?.string,
+            let data = json["data"]?.string, let health = json["health"].flatMap({ HealthHistory($0) })
+        else { throw Fault(reason: "lacks step, epoch sums or digests, as other versions write them") }
+        guard stated == step, (0...Self.mostSteps).contains(step) else {
+            throw Fault(reason: "says step \(stated) in the folder of step \(step)")
+        }
         self.step = step
         epochLoss = loss
         epochSteps = steps
@@ -50,6 +66,19 @@ struct TrainingState: Equatable {
         self.recipe = recipe
         self.data = data
         self.health = health
+        encoder = json["encoder"]?.string ?? ""
+    }
+
+    /// Why a state contradicts the run that it is to go on with, which a sealed file may do; nil where it fits.
+    func contradiction(pictures: Int, stepsPerEpoch: Int) -> String? {
+        if epochSteps != step % stepsPerEpoch {
+            return "says \(epochSteps) steps of its epoch at step \(step), with \(stepsPerEpoch) steps an epoch"
+        }
+        if !(0...step).contains(epochDamaged / max(1, pictures)) || epochDamaged < 0 {
+            return "says \(epochDamaged) damaged pictures"
+        }
+        return unreadable.allSatisfy { (0..<pictures).contains($0) }
+            ? nil : "lists unreadable pictures beyond the \(pictures) of the source"
     }
 }
 

@@ -75,6 +75,9 @@ public struct LUTOptions: PretrainingOptions {
     /// Two.
     public var twoViews: TwoViewOptions? { views }
 
+    /// The teacher's momentum rises to 1 over the run.
+    public var isScheduledOverRun: Bool { emaMomentum < 1 }
+
     /// Why there is no random resized crop.
     public var wholePictures: String? {
         "method \"lut\" makes its views of whole pictures, shifted by method.views.pad"

@@ -152,6 +152,8 @@ public protocol PretrainingOptions: NamedSection {
     var batchDependence: String? { get }
     /// Why pictures must be shown whole, so that `data.crop_scale` has to be null; nil where they may be cropped.
     var wholePictures: String? { get }
+    /// Whether anything that it does in a step depends on how long the whole run is, such as a momentum that rises to its end.
+    var isScheduledOverRun: Bool { get }
     /// How two views of each picture are to be made; nil for the usual single crop.
     var twoViews: TwoViewOptions? { get }
     /// Why the method cannot work with an encoder on a grid, a sentence each; checked before any image is read.
@@ -173,6 +175,8 @@ extension PretrainingOptions {
     public var batchDependence: String? { nil }
     /// They may be cropped.
     public var wholePictures: String? { nil }
+    /// Nothing does.
+    public var isScheduledOverRun: Bool { false }
     /// One crop a picture.
     public var twoViews: TwoViewOptions? { nil }
     /// No fault.

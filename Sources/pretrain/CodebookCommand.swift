@@ -1,5 +1,6 @@
 import ArgumentParser
 import Autodiff
+import Checkpoints
 import Foundation
 import ImageData
 import Pretraining
@@ -11,7 +12,7 @@ struct CodebookCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "codebook", abstract: "Make a codebook of patches, for CAE with tokens.",
         discussion: """
-            Example: pretrain codebook --recipe cae.json --entries 256 --output codebook.safetensors
+            Example: pretrain codebook --recipe cae.json --entries 256 --out codebook.safetensors
             then: pretrain --recipe cae.json --set method.targets=tokens \\
               --set 'method.tokens={"source":"codebook","path":"codebook.safetensors"}'
             The rows are fitted by k-means to normalised patches of training pictures, cut as in training; the token of a \
@@ -31,7 +32,13 @@ struct CodebookCommand: ParsableCommand {
     var patches = 100_000
 
     @Option(help: "The file to write.")
-    var output = "codebook.safetensors"
+    var out = "codebook.safetensors"
+
+    @Option(help: .hidden)
+    var output: String?
+
+    @Flag(help: "Replace a file that is no codebook.")
+    var overwrite = false
 
     @Option(help: "Threads that compute. (default: the processors of the machine)")
     var threads: Int?
@@ -49,6 +56,7 @@ struct CodebookCommand: ParsableCommand {
     }
 
     func run() throws {
+        let output = try OutputFile(output ?? out, .safetensors, replacing: overwrite)
         let recipe = try DataAccess.resolved(RecipeLibrary.read(RecipeLibrary.find(recipe), set: changes))
         let fitting = CodebookFitting(recipe, entries: entries, patches: patches)
         let codebook = try fitting.run(
@@ -57,7 +65,7 @@ struct CodebookCommand: ParsableCommand {
                 channels: recipe.model.channels,
                 normalization: Normalization(mean: recipe.data.mean ?? [0], deviation: recipe.data.deviation ?? [1])),
             engine: try Machine.engine(threads: threads))
-        try fitting.write(codebook, to: output)
-        print(output)
+        try output.write(fitting.bytes(of: codebook))
+        try Console.show(output.path)
     }
 }

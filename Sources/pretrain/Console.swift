@@ -1,17 +1,60 @@
+import Checkpoints
 import Foundation
 import Logging
+import Pretraining
+import RecipeSchema
 import Synchronization
 
-/// Writes the log for people: plain sentences to a console, dated ones to the run's `log.txt`.
+/// The two streams of the program. What cannot be written is an error with a code of its own, never a trap.
+enum Console {
+    /// Sees to it that both streams are there: a closed one would be taken by the next file that is opened. A reader that goes
+    /// away is an error of the write, not a signal.
+    static func prepare() {
+        signal(SIGPIPE, SIG_IGN)
+        for descriptor in [STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO] where fcntl(descriptor, F_GETFD) < 0 {
+            // Opened for reading, so that writing to it still fails.
+            _ = open("/dev/null", O_RDONLY)
+        }
+    }
+
+    /// Writes a line to standard output.
+    static func show(_ line: String) throws(RunError) { try write("\(line)\n") }
+
+    /// Writes text to standard output as it is.
+    static func write(_ text: String) throws(RunError) {
+        if let reason = writeAll(text.utf8, to: STDOUT_FILENO) { throw failure(reason) }
+    }
+
+    /// The error of a standard output that takes nothing more.
+    static func failure(_ reason: String) -> RunError {
+        RunError(.inputOutput, "standard output cannot be written: \(reason)")
+    }
+
+    /// Writes a line to standard error, as far as that can be done.
+    static func say(_ line: String) { _ = writeAll("\(line)\n".utf8, to: STDERR_FILENO) }
+}
+
+/// Writes the log for people to a stream: plain sentences, warnings named.
 struct PeopleLog: LogHandler {
+    /// Whether standard output took all that was logged: a logger cannot throw, whoever hands it on asks afterwards.
+    final class Outcome: Sendable {
+        private let reason = Mutex<String?>(nil)
+
+        fileprivate func failed(_ why: String) { reason.withLock { $0 = $0 ?? why } }
+
+        func check() throws(RunError) {
+            if let reason = reason.withLock({ $0 }) { throw Console.failure(reason) }
+        }
+    }
+
     var metadata: Logger.Metadata = [:]
     var logLevel = Logger.Level.info
-    private let console: FileHandle?
-    private let file: FileHandle?
+    private let descriptor: Int32
+    private let outcome: Outcome
 
-    init(console: FileHandle?, file: FileHandle?) {
-        self.console = console
-        self.file = file
+    private init(descriptor: Int32, outcome: Outcome) {
+        self.descriptor = descriptor
+        self.outcome = outcome
     }
 
     subscript(metadataKey key: String) -> Logger.Metadata.Value? {
@@ -21,22 +64,13 @@ struct PeopleLog: LogHandler {
 
     func log(event: LogEvent) {
         let prefix = event.level >= .warning ? "\(event.level): " : ""
-        console?.write(Data("\(prefix)\(event.message)\n".utf8))
-        let stamp = Date.now.formatted(.iso8601)
-        try? file?.write(contentsOf: Data("\(stamp) \(prefix)\(event.message)\n".utf8))
+        let reason = writeAll("\(prefix)\(event.message)\n".utf8, to: descriptor)
+        if let reason, descriptor == STDOUT_FILENO { outcome.failed(reason) }
     }
 
-    /// A logger for a run: sentences to `console`, and to `path` where one is given.
-    static func logger(console: FileHandle?, path: String? = nil) -> Logger {
-        let file = path.flatMap { path -> FileHandle? in
-            if !FileManager.default.fileExists(atPath: path) {
-                _ = FileManager.default.createFile(atPath: path, contents: nil)
-            }
-            let handle = FileHandle(forWritingAtPath: path)
-            _ = try? handle?.seekToEnd()
-            return handle
-        }
-        return Logger(label: "palimpsest", factory: { _ in PeopleLog(console: console, file: file) })
+    /// A logger to standard error, or to standard output.
+    static func logger(to descriptor: Int32 = STDERR_FILENO, outcome: Outcome = Outcome()) -> Logger {
+        Logger(label: "palimpsest", factory: { _ in PeopleLog(descriptor: descriptor, outcome: outcome) })
     }
 }
 
@@ -49,21 +83,21 @@ struct ProgressLine {
     var isActive: Bool { isTerminal }
 
     /// Shows a text instead of the last one, at most five times a second.
-    mutating func show(_ text: String) {
+    mutating func show(_ text: String) throws(RunError) {
         guard isTerminal, ContinuousClock.now - lastShown > .milliseconds(200) else { return }
         lastShown = .now
-        FileHandle.standardOutput.write(Data("\r\u{1B}[K\(text)".utf8))
+        try Console.write("\r\u{1B}[K\(text)")
     }
 
     /// Removes the line, so that other text can follow.
-    func clear() {
-        if isTerminal { FileHandle.standardOutput.write(Data("\r\u{1B}[K".utf8)) }
+    func clear() throws(RunError) {
+        if isTerminal { try Console.write("\r\u{1B}[K") }
     }
 }
 
 /// A span of time for people: `42 s`, `3 min 5 s`, `2 h 10 min`.
 func spoken(seconds: Double) -> String {
-    let whole = Int(seconds.rounded())
+    let whole = seconds.isFinite ? Int(min(seconds.rounded(), 1e12)) : 0
     if whole < 60 { return "\(whole) s" }
     if whole < 3600 { return "\(whole / 60) min \(whole % 60) s" }
     return "\(whole / 3600) h \(whole % 3600 / 60) min"

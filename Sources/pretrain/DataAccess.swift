@@ -21,6 +21,15 @@ enum DataAccess {
         try data.open(part, cards: cards)
     }
 
+    /// Pictures to look at: of the test part, or of the training part where there is no other.
+    static func pictures(_ data: DataOptions) throws -> (source: any ImageSource, part: DatasetPart) {
+        do {
+            return (try source(data, .test), .test)
+        } catch let error as ImageError where error.reason == .empty || error.reason == .io {
+            return (try source(data, .train), .train)
+        }
+    }
+
     static func trainingTransform(_ recipe: Recipe) throws -> any ImageTransform {
         recipe.trainingTransform(try constants(recipe))
     }

@@ -26,12 +26,13 @@ struct DataInspectCommand: ParsableCommand {
     func run() throws {
         var failed = false
         for path in files {
-            do throws(ImageError) {
+            do {
                 let file = try ImageDecoder().decode(file: path)
-                print(json ? row(path, file).text() : line(path, file))
-            } catch {
+                try Console.show(json ? row(path, file).text() : line(path, file))
+            } catch let error as ImageError {
                 failed = true
-                print(json ? row(path, error).text() : "\(path): \(error.message) (\(error.reason.rawValue))")
+                try Console.show(
+                    json ? row(path, error).text() : "\(path): \(error.message) (\(error.reason.rawValue))")
             }
         }
         if failed { throw ExitCode(65) }
@@ -116,10 +117,10 @@ struct DataCheckCommand: ParsableCommand {
         for (part, opened) in parts {
             let summary = SourceSummary(of: opened, threads: max(1, threads))
             failed = failed || !summary.unreadable.isEmpty
-            print(json ? row(part, opened, summary).text() : text(part, opened, summary))
+            try Console.show(json ? row(part, opened, summary).text() : text(part, opened, summary))
         }
         for (part, error) in absent {
-            FileHandle.standardError.write(Data("no \(part.rawValue) part: \(error.message)\n".utf8))
+            Console.say("no \(part.rawValue) part: \(error.message)")
         }
         if failed { throw ExitCode(65) }
     }

@@ -13,12 +13,12 @@ struct DoctorCommand: ParsableCommand {
     @Flag(help: "One JSON object on standard output.")
     var json = false
 
-    func run() {
+    func run() throws {
         let facts = Self.facts()
         if json {
-            print(JSONValue.object(facts).text())
+            try Console.show(JSONValue.object(facts).text())
         } else {
-            for (name, value) in facts { print("\(name): \(value.string ?? value.text())") }
+            for (name, value) in facts { try Console.show("\(name): \(value.string ?? value.text())") }
         }
     }
 

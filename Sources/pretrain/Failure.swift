@@ -32,7 +32,7 @@ struct Failure {
     }
 
     func exit() -> Never {
-        FileHandle.standardError.write(Data("error: \(text)\n".utf8))
+        Console.say("error: \(text)")
         Foundation.exit(code)
     }
 }

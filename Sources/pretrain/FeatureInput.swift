@@ -55,19 +55,41 @@ struct FeatureInput: ParsableArguments {
         return file
     }
 
+    /// The pictures that a probe is fitted on, and those that it is scored on.
+    struct Parts {
+        var train: any ImageSource
+        var test: any ImageSource
+    }
+
+    /// Both parts, opened, every picture with a label.
+    func labelledParts(_ subject: EncoderFile) throws -> Parts {
+        let parts = Parts(
+            train: try DataAccess.source(subject.recipe.data, .train),
+            test: try DataAccess.source(subject.recipe.data, .test))
+        for (name, source) in [("training", parts.train), ("test", parts.test)] {
+            guard let index = (0..<source.count).first(where: { source.label($0) == nil }) else { continue }
+            throw RunError(
+                .data,
+                "the picture `\(source.key(index))` of the \(name) part has no label, and a probe needs one for each; name "
+                    + "labelled pictures with --data class_folders:PATH, or write features with pretrain features")
+        }
+        return parts
+    }
+
     /// Features of the training and the test part.
-    func tables(of kind: Kind, _ subject: EncoderFile) throws -> (train: FeatureTable, test: FeatureTable) {
+    func tables(
+        of kind: Kind, _ subject: EncoderFile, _ parts: Parts
+    ) throws -> (train: FeatureTable, test: FeatureTable) {
         (
-            try table(of: kind, subject, .train, requiresLabels: true),
-            try table(of: kind, subject, .test, requiresLabels: true)
+            try table(of: kind, subject, parts.train, requiresLabels: true),
+            try table(of: kind, subject, parts.test, requiresLabels: true)
         )
     }
 
-    /// Features of one part.
+    /// Features of some pictures.
     func table(
-        of kind: Kind, _ subject: EncoderFile, _ part: DatasetPart, requiresLabels: Bool
+        of kind: Kind, _ subject: EncoderFile, _ source: any ImageSource, requiresLabels: Bool
     ) throws -> FeatureTable {
-        let source = try DataAccess.source(subject.recipe.data, part)
         let transform = try DataAccess.evaluationTransform(subject.recipe)
         if kind == .rawPixels {
             return try SourceFeatures.rawPixels(source, transform: transform, threads: threads ?? 2)
@@ -87,11 +109,22 @@ struct FeatureInput: ParsableArguments {
 
 /// Features as a file that says where they come from.
 enum FeatureFile {
-    static func write(_ table: FeatureTable, recipe: Recipe, to path: String) throws {
+    static func bytes(_ table: FeatureTable, recipe: Recipe) -> [UInt8] {
         var table = table
         table.provenance["palimpsest"] = palimpsestVersion
         table.provenance["recipe"] = recipe.encoded.text()
         table.provenance["recipe_digest"] = recipe.digest
-        try Safetensors.write(table.file, to: path)
+        return Safetensors.bytes(of: table.file)
+    }
+}
+
+extension FeatureTable {
+    /// Refuses features that no program can use.
+    func requireFinite(of target: String) throws(RunError) {
+        guard let place = features.firstIndex(where: { !$0.isFinite }) else { return }
+        throw RunError(
+            .data,
+            "the features of \(target) are not finite (\(features[place]) in row \(place / dimension)), so nothing is written; "
+                + "the encoder diverged or its file is damaged: use an earlier checkpoint")
     }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Autodiff
+import Checkpoints
 import Foundation
 import ImageData
 import ImageMasking
@@ -12,7 +13,7 @@ struct MasksCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "masks", abstract: "Draw a recipe's masks, and say how often each cell is hidden.",
         discussion: """
-            Example: pretrain masks --recipe colormae.json --stats --output masks.png
+            Example: pretrain masks --recipe colormae.json --stats --out masks.png
             Masks are those of the first images in the first epoch, in batches of the recipe's size. Where a teacher's \
             attention decides, the images of the training part are read and shown to it. In the picture visible \
             cells are light, hidden ones dark, targets in colour.
@@ -38,7 +39,13 @@ struct MasksCommand: ParsableCommand {
 
     @Option(
         help: "The picture, a PNG file of at most 64 images. (default: masks.png where no statistics are asked for)")
+    var out: String?
+
+    @Option(help: .hidden)
     var output: String?
+
+    @Flag(help: "Replace a file that is no picture of ours.")
+    var overwrite = false
 
     func validate() throws {
         if let count, !(1...1_000_000).contains(count) {
@@ -50,6 +57,8 @@ struct MasksCommand: ParsableCommand {
         var recipe = try RecipeLibrary.read(RecipeLibrary.find(recipe), set: changes)
         if let data { recipe.data.source = try SourceArgument.parse(data, keeping: recipe.data.source) }
         let counts = stats || json
+        let path = out ?? output ?? (counts ? nil : "masks.png")
+        let file = try path.map { try OutputFile($0, .png, replacing: overwrite) }
         var statistics = MaskStatistics(grid: recipe.grid)
         var pictures: [ContactSheet.Picture] = []
         try forEachPlan(of: recipe, images: count ?? (counts ? 4096 : 64)) { plan in
@@ -60,13 +69,12 @@ struct MasksCommand: ParsableCommand {
             throw RunError(
                 .usage, "mask strategy \"\(type(of: recipe.mask).name)\" hides nothing, so there is nothing to show")
         }
-        let path = output ?? (counts ? nil : "masks.png")
-        if let path { try write(Array(pictures.prefix(64)), to: path) }
+        try file?.write(sheet(Array(pictures.prefix(64))).png())
         if json {
-            print(row(statistics, recipe, path).text())
+            try Console.show(row(statistics, recipe, path).text())
         } else {
-            if stats { print(text(statistics, recipe)) }
-            if let path { print(path) }
+            if stats { try Console.show(text(statistics, recipe)) }
+            if let path { try Console.show(path) }
         }
     }
 
@@ -96,17 +104,11 @@ struct MasksCommand: ParsableCommand {
         }
     }
 
-    private func write(_ pictures: [ContactSheet.Picture], to path: String) throws {
+    private func sheet(_ pictures: [ContactSheet.Picture]) -> ContactSheet {
         let cells = max(pictures.first?.height ?? 1, pictures.first?.width ?? 1)
-        let sheet = ContactSheet(
+        return ContactSheet(
             rows: stride(from: 0, to: pictures.count, by: 8).map { Array(pictures[$0..<min($0 + 8, pictures.count)]) },
             scale: max(1, 96 / cells))
-        let png = try sheet.png()
-        do {
-            try Data(png).write(to: URL(fileURLWithPath: path))
-        } catch {
-            throw RunError(.cannotCreate, "cannot write \(path): \(error.localizedDescription)")
-        }
     }
 
     private func row(_ statistics: MaskStatistics, _ recipe: Recipe, _ path: String?) -> JSONValue {

@@ -21,12 +21,29 @@ struct Pretrain: ParsableCommand {
         defaultSubcommand: TrainCommand.self)
 
     static func main() {
+        Console.prepare()
         do {
             var command = try parseAsRoot()
             try command.run()
         } catch {
             if let failure = Failure(error) { failure.exit() }
-            exit(withError: error)
+            end(error)
         }
+    }
+
+    /// Ends with what the argument parser says: help and versions on standard output, faults on standard error.
+    private static func end(_ error: any Error) -> Never {
+        let code = exitCode(for: error)
+        let text = fullMessage(for: error)
+        if code != .success {
+            if !text.isEmpty { Console.say(text) }
+        } else if !text.isEmpty {
+            do {
+                try Console.show(text)
+            } catch {
+                Failure(code: RunError.Kind.inputOutput.rawValue, text: error.description).exit()
+            }
+        }
+        Foundation.exit(code.rawValue)
     }
 }

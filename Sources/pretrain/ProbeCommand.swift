@@ -36,17 +36,21 @@ struct ProbeCommand: ParsableCommand {
     var json = false
 
     func run() throws {
-        let names =
-            protocols.isEmpty ? ["clip-logreg", "fewshot-lsr", "dino-knn", "mae-linprobe"] : protocols
+        let names = protocols.isEmpty ? ProbeCatalogue.usual : protocols
         let probes = try orUsage { try names.map { try ProbeCatalogue.named($0) } }
-        let log = PeopleLog.logger(console: .standardError)
+        let log = PeopleLog.logger()
         let subject = try input.subject(target)
+        let folder = RunFolder(target)
+        let record = folder.exists ? try ProbeRecord(folder.probesFile) : nil
+        // Both parts are opened before anything is computed.
+        let parts = try input.labelledParts(subject)
         let random = RandomStream(seed: UInt64(subject.recipe.seed)).child("probe")
+        let context = Self.context(target, subject, input, parts)
         var columns: [ProbeReport.Column] = []
         var rows: [JSONValue] = []
         for kind in features.isEmpty ? FeatureInput.Kind.allCases : features {
             log.info("features: \(kind.title)")
-            let (train, test) = try input.tables(of: kind, subject)
+            let (train, test) = try input.tables(of: kind, subject, parts)
             let scores = try probes.flatMap { probe in
                 let stream = random.child(type(of: probe).name)
                 return try orData {
@@ -55,24 +59,40 @@ struct ProbeCommand: ParsableCommand {
             }
             columns.append(.init(features: kind.rawValue, scores: scores))
             for score in scores {
-                let row = Self.row(score, kind, train)
+                let row = Self.row(score, kind, train, context)
                 rows.append(row)
-                if json { print(row.text()) }
+                if json { try Console.show(row.text()) }
             }
         }
-        if !json { print(ProbeReport(columns).text(random: random.child("report"))) }
-        let folder = RunFolder(target)
-        if folder.exists {
-            let text = JSONValue(rows).text(pretty: true) + "\n"
-            _ = try AtomicFile.write(Array(text.utf8), to: folder.probesFile)
-        }
+        if !json { try Console.show(ProbeReport(columns).text(random: random.child("report"))) }
+        try record?.add(rows)
+    }
+
+    /// What every row says of where it comes from.
+    private static func context(
+        _ target: String, _ subject: EncoderFile, _ input: FeatureInput, _ parts: FeatureInput.Parts
+    ) -> [(String, JSONValue)] {
+        let source = encodeSource(subject.recipe.data.source)
+        return [
+            ("run", JSONValue(target)), ("recipe", JSONValue(subject.recipe.name)),
+            ("recipe_digest", JSONValue(subject.recipe.digest)), ("seed", JSONValue(subject.recipe.seed)),
+            ("data", source), ("train_data", JSONValue(parts.train.fingerprint)),
+            ("test_data", JSONValue(parts.test.fingerprint)),
+        ]
+    }
+
+    private static func encodeSource(_ source: any SourceOptions) -> JSONValue {
+        .object(
+            [("kind", JSONValue(type(of: source).name))] + (source.encoded.members ?? []).map { ($0.name, $0.value) })
     }
 
     /// The row of a score, with what its features are.
-    private static func row(_ score: ProbeScore, _ kind: FeatureInput.Kind, _ table: FeatureTable) -> JSONValue {
+    private static func row(
+        _ score: ProbeScore, _ kind: FeatureInput.Kind, _ table: FeatureTable, _ context: [(String, JSONValue)]
+    ) -> JSONValue {
         let members = (score.row(features: kind.rawValue).members ?? []).map { ($0.name, $0.value) }
         let provenance = table.provenance.filter { $0.key != "features" }.sorted { $0.key < $1.key }
-        return .object(members + provenance.map { ($0.key, JSONValue($0.value)) })
+        return .object(members + context + provenance.map { ($0.key, JSONValue($0.value)) })
     }
 }
 
@@ -91,13 +111,19 @@ struct FeaturesCommand: ParsableCommand {
     @Option(help: "The part of the source: train or test.")
     var part = DatasetPart.train
 
+    @Flag(help: "Replace a file that is no file of features.")
+    var overwrite = false
+
     @OptionGroup var input: FeatureInput
 
     func run() throws {
+        let output = try OutputFile(out, .safetensors, replacing: overwrite)
         let subject = try input.subject(target)
-        let table = try input.table(of: .pretrained, subject, part, requiresLabels: false)
-        try FeatureFile.write(table, recipe: subject.recipe, to: out)
-        print("\(table.count) x \(table.dimension) features to \(out)")
+        let source = try DataAccess.source(subject.recipe.data, part)
+        let table = try input.table(of: .pretrained, subject, source, requiresLabels: false)
+        try table.requireFinite(of: target)
+        try output.write(FeatureFile.bytes(table, recipe: subject.recipe))
+        try Console.show("\(table.count) x \(table.dimension) features to \(out)")
     }
 }
 

@@ -19,7 +19,7 @@ struct RecipesCommand: ParsableCommand {
                 let recipe = try RecipeLibrary.read(path)
                 let strategy = type(of: recipe.mask).name
                 let method = type(of: recipe.method).name
-                print(
+                try Console.show(
                     "\(name): method \(method), mask \(strategy), width \(recipe.model.width), depth \(recipe.model.depth), "
                         + "\(recipe.train.epochs) epochs")
             }
@@ -36,7 +36,8 @@ struct RecipesCommand: ParsableCommand {
         var changes: [String] = []
 
         func run() throws {
-            print(try RecipeLibrary.read(RecipeLibrary.find(recipe), set: changes).encoded.text(pretty: true))
+            try Console.show(
+                try RecipeLibrary.read(RecipeLibrary.find(recipe), set: changes).encoded.text(pretty: true))
         }
     }
 
@@ -55,10 +56,11 @@ struct RecipesCommand: ParsableCommand {
             for recipe in recipes {
                 do {
                     _ = try RecipeLibrary.read(RecipeLibrary.find(recipe), set: changes)
-                    print("\(recipe): no fault")
                 } catch let error as RunError {
                     faults.append(error.description)
+                    continue
                 }
+                try Console.show("\(recipe): no fault")
             }
             if !faults.isEmpty { throw RunError(.usage, faults.joined(separator: "\n")) }
         }
@@ -69,7 +71,7 @@ struct RecipesCommand: ParsableCommand {
             abstract: "The JSON Schema of recipes, for editors.",
             discussion: "Example: pretrain recipes schema > palimpsest.schema.json")
 
-        func run() {
+        func run() throws {
             var members = (Recipe.schema.members ?? []).map { ($0.name, $0.value) }
             members.insert(("$schema", JSONValue("https://json-schema.org/draft/2020-12/schema")), at: 0)
             members.append(("required", JSONValue([JSONValue("palimpsest"), JSONValue("name")])))
@@ -79,7 +81,7 @@ struct RecipesCommand: ParsableCommand {
                 let properties = (value.members ?? []).map { ($0.name, $0.value) }
                 return (name, .object([("$schema", string)] + properties))
             }
-            print(JSONValue.object(members).text(pretty: true))
+            try Console.show(JSONValue.object(members).text(pretty: true))
         }
     }
 }

@@ -55,22 +55,14 @@ struct TrainCommand: ParsableCommand {
         var recipe = try RecipeLibrary.read(RecipeLibrary.find(recipe), set: changes)
         if let data { recipe.data.source = try SourceArgument.parse(data, keeping: recipe.data.source) }
         let folder = RunFolder(runFolder ?? "runs/\(recipe.name)")
-        recipe = try DataAccess.resolved(recipe)
-        var start = initFrom.map { TrainingJob.Start.initialized(from: $0) } ?? .fresh
-        if resume && folder.exists {
-            let changed = recipe.forbiddenChanges(from: try folder.recipe())
-            guard changed.isEmpty else {
-                throw RunError(
-                    .usage,
-                    "\(folder.path) was made by another recipe: \(changed.joined(separator: ", ")) differ. Resume with "
-                        + "the same recipe, or start a new run with --run or --overwrite")
-            }
-            start = .resumed
-        } else {
-            if resume { FileHandle.standardError.write(Data("no run in \(folder.path) yet: starting one\n".utf8)) }
-            try folder.create(overwriting: overwrite)
+        let resumes = resume && folder.exists
+        if !resumes {
+            try folder.requireFree(overwriting: overwrite)
+            if resume { Console.say("no run in \(folder.path) yet: starting one") }
         }
-        try output.train(recipe, in: folder, start: start)
+        recipe = try DataAccess.resolved(recipe)
+        let start = resumes ? .resumed : initFrom.map { TrainingJob.Start.initialized(from: $0) } ?? .fresh
+        try output.train(recipe, in: folder, start: start, overwrites: overwrite)
     }
 }
 
@@ -86,6 +78,14 @@ struct ResumeCommand: ParsableCommand {
     @Option(help: "Stop at the end of that epoch, counted from 1; schedules stay as they are.")
     var untilEpoch: Int?
 
+    @Option(help: "Where the data lie now, if they were moved: PATH, KIND:PATH or card=NAME:PATH.")
+    var data: String?
+
+    @Option(
+        name: .customLong("set"),
+        help: "Change a value that no step taken depends on: train.max_steps=null, log.every_steps=10.")
+    var changes: [String] = []
+
     @OptionGroup var output: TrainingOutput
 
     func validate() throws {
@@ -96,7 +96,9 @@ struct ResumeCommand: ParsableCommand {
 
     mutating func run() throws {
         let folder = RunFolder(runFolder)
-        try output.train(try folder.recipe(), in: folder, start: .resumed, untilEpoch: untilEpoch)
+        var recipe = try folder.recipe(set: changes)
+        if let data { recipe.data.source = try SourceArgument.parse(data, keeping: recipe.data.source) }
+        try output.train(recipe, in: folder, start: .resumed, untilEpoch: untilEpoch)
     }
 }
 
@@ -121,32 +123,60 @@ struct TrainingOutput: ParsableArguments {
     }
 
     func train(
-        _ recipe: Recipe, in folder: RunFolder, start: TrainingJob.Start, untilEpoch: Int? = nil
+        _ recipe: Recipe, in folder: RunFolder, start: TrainingJob.Start, overwrites: Bool = false,
+        untilEpoch: Int? = nil
     ) throws {
-        var logger = PeopleLog.logger(console: json ? .standardError : .standardOutput, path: folder.logFile)
+        let written = PeopleLog.Outcome()
+        var logger = PeopleLog.logger(to: json ? STDERR_FILENO : STDOUT_FILENO, outcome: written)
         if quiet { logger.logLevel = .warning }
         let engine = try Machine.engine(threads: threads)
         let source = try DataAccess.source(recipe.data, .train)
         var job = TrainingJob(recipe, in: folder, start: start, engine: engine, loaderThreads: loaderThreads)
         job.untilEpoch = untilEpoch
+        job.overwrites = overwrites
         let stop = StopSignal()
         var line = ProgressLine()
         let shows = !quiet && !json
         let outcome = try job.run(
             source: source, transform: try DataAccess.trainingTransform(recipe), stop: stop, log: logger,
             onRow: { row in
-                if json { FileHandle.standardOutput.write(Data((row.text() + "\n").utf8)) }
-                if shows { line.clear() }
+                if json { try Console.show(row.text()) }
+                if shows { try line.clear() }
                 if shows, !line.isActive || row["kind"]?.string != "step" { logger.info("\(summary(row))") }
+                try written.check()
             },
-            onProgress: { progress in if shows { line.show(text(progress)) } })
-        if shows { line.clear() }
-        switch outcome {
-        case .finished: logger.info("finished; next: pretrain probe \(folder.path)")
-        case .reachedEpoch(let epoch): logger.info("epoch \(epoch) reached; go on with: pretrain resume \(folder.path)")
-        case .stopped(let number):
-            logger.warning("stopped by a signal, everything is saved; go on with: pretrain resume \(folder.path)")
+            onProgress: { progress in
+                if shows { try line.show(text(progress)) }
+                try written.check()
+            })
+        if shows { try line.clear() }
+        let end = sentence(outcome, folder, source)
+        if case .stopped(let number) = outcome {
+            logger.warning("\(end)")
             throw ExitCode(128 + number)
+        }
+        if outcome.hasTrained { logger.info("\(end)") } else { try Console.show(end) }
+        try written.check()
+    }
+
+    /// The last line: how it ended, and a next step that fits the data.
+    private func sentence(
+        _ outcome: TrainingJob.Outcome, _ folder: RunFolder, _ source: any ImageSource
+    ) -> String {
+        let probe = "pretrain probe \(folder.path)"
+        let next =
+            source.label(0) != nil
+            ? probe
+            : "pretrain features \(folder.path) --out features.safetensors (the pictures have no labels to probe with)"
+        switch outcome {
+        case .finished: return "finished; next: \(next)"
+        case .reachedEpoch(let epoch): return "epoch \(epoch) reached; go on with: pretrain resume \(folder.path)"
+        case .stopped: return "stopped by a signal, everything is saved; go on with: pretrain resume \(folder.path)"
+        case .nothingLeft(let step, let last) where step >= last:
+            return
+                "the run in \(folder.path) is at its end, step \(step) of \(last): nothing was left to do; next: \(next)"
+        case .nothingLeft(let step, let last):
+            return "the run in \(folder.path) is past that epoch already, at step \(step) of \(last): nothing was done"
         }
     }
 

@@ -31,10 +31,10 @@ struct VerifyCommand: ParsableCommand {
                 let result = verifier.run(folder: folder)
                 count += 1
                 failed += result.passed ? 0 : 1
-                print(json ? result.row.text() : line(result))
+                try Console.show(json ? result.row.text() : line(result))
             }
         }
-        if !json { print("\(count) cases, \(failed) failed") }
+        if !json { try Console.show("\(count) cases, \(failed) failed") }
         if failed > 0 { throw ExitCode(1) }
     }
 

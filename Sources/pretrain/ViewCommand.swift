@@ -1,5 +1,6 @@
 import ArgumentParser
 import Autodiff
+import Checkpoints
 import Foundation
 import ImageData
 import ImageMasking
@@ -14,7 +15,7 @@ struct ViewCommand: ParsableCommand {
         commandName: "view", abstract: "Draw what the model sees and what it predicts.",
         discussion: """
             Example: pretrain view runs/colormae
-            Writes pictures/reconstructions.png: a row an image of the test part; from left to right the original, what the \
+            Writes pictures/reconstructions.png: a row an image of the test part (of the training part where there is no other); from left to right the original, what the \
             encoder sees, the prediction, and the prediction with the visible patches put back.
             """)
 
@@ -27,6 +28,12 @@ struct ViewCommand: ParsableCommand {
     @Option(help: "How many images to show.")
     var count = 8
 
+    @Option(help: "The picture, a PNG file. (default: pictures/reconstructions.png in the run)")
+    var out: String?
+
+    @Flag(help: "Replace a file that is no picture of ours.")
+    var overwrite = false
+
     func validate() throws {
         if !(1...64).contains(count) { throw ValidationError("--count is \(count), allowed are 1 to 64") }
     }
@@ -36,34 +43,41 @@ struct ViewCommand: ParsableCommand {
         let trained = try TrainedMethod(folder)
         var recipe = trained.recipe
         if let data { recipe.data.source = try SourceArgument.parse(data, keeping: recipe.data.source) }
-        let images = try load(recipe)
+        let output = try output(folder)
+        let (images, part) = try load(recipe)
         let engine = try Machine.engine(threads: nil)
         let (mask, predicted) = try trained.reconstruct(images, engine: engine)
         let sheet = rows(images, mask, predicted, recipe)
-        let path = folder.pictures + "/reconstructions.png"
-        do {
-            try FileManager.default.createDirectory(atPath: folder.pictures, withIntermediateDirectories: true)
-            let scale = max(1, 128 / max(images.shape[2], images.shape[3]))
-            try Data(ContactSheet(rows: sheet, scale: scale).png()).write(to: URL(fileURLWithPath: path))
-        } catch let error as ImageError {
-            throw error
-        } catch {
-            throw RunError(.cannotCreate, "cannot write \(path): \(error.localizedDescription)")
-        }
-        print("\(path): original, visible, predicted, predicted with the visible patches (after step \(trained.step))")
-        if (recipe.method.encoded["norm_pix_loss"]?.bool ?? false) {
-            print("predictions are shown with the true patch's mean and contrast, which the model does not know")
+        let scale = max(1, 128 / max(images.shape[2], images.shape[3]))
+        try output.write(ContactSheet(rows: sheet, scale: scale).png())
+        try Console.show(
+            "\(output.path): original, visible, predicted, predicted with the visible patches of the \(part.rawValue) part "
+                + "(after step \(trained.step))")
+        if recipe.method.encoded["norm_pix_loss"]?.bool ?? false {
+            try Console.show(
+                "predictions are shown with the true patch's mean and contrast, which the model does not know")
         }
     }
 
-    /// The first pictures of the test part in evaluation form.
-    private func load(_ recipe: Recipe) throws -> Tensor {
-        let source = try DataAccess.source(recipe.data, .test)
+    /// The place of the picture: one that is asked for, or the run's own.
+    private func output(_ folder: RunFolder) throws -> OutputFile {
+        if let out { return try OutputFile(out, .png, replacing: overwrite) }
+        do {
+            try FileManager.default.createDirectory(atPath: folder.pictures, withIntermediateDirectories: true)
+        } catch {
+            throw RunError(.cannotCreate, "cannot create \(folder.pictures): \(error.localizedDescription)")
+        }
+        return try OutputFile(folder.pictures + "/reconstructions.png", .png, replacing: overwrite)
+    }
+
+    /// The first pictures of the test part in evaluation form; of the training part where there is no other.
+    private func load(_ recipe: Recipe) throws -> (Tensor, DatasetPart) {
+        let (source, part) = try DataAccess.pictures(recipe.data)
         let loader = EvaluationLoader(
             source: source, transform: try DataAccess.evaluationTransform(recipe), batchSize: min(count, source.count),
             threads: 0, requiresLabels: false)
         guard let batch = try loader.next() else { throw RunError(.data, "the source has no picture to show") }
-        return Tensor(batch.images, Shape(batch.shape))
+        return (Tensor(batch.images, Shape(batch.shape)), part)
     }
 
     private func rows(

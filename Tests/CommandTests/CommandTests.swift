@@ -151,3 +151,42 @@ struct CommandTests {
         #expect(schema["properties"]?["mask"]?["oneOf"]?.array?.count == 7)
     }
 }
+
+/// Outputs that cannot be written: an exit code of their own and a sentence, never a trap and never success.
+struct StreamTests {
+    private static let verbs = [
+        "recipes list", "recipes show mae.json", "recipes check mae.json", "recipes schema", "doctor", "doctor --json",
+        "--help", "--version", "masks --recipe mae.json --stats --count 8", "probe --help",
+    ]
+
+    /// Runs the program in a shell, so that its streams can be what a shell makes of them.
+    private func run(_ verb: String, _ redirection: String) throws -> (code: Int32, errors: String) {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/bin/sh")
+        process.arguments = ["-c", "'\(CommandTests.program.path)' \(verb) \(redirection)"]
+        let errors = Pipe()
+        process.standardError = errors
+        try process.run()
+        let text = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        process.waitUntilExit()
+        return (process.terminationStatus, text)
+    }
+
+    @Test(arguments: verbs, [">/dev/full", ">&-"])
+    func aStandardOutputThatTakesNothingEndsWith74(verb: String, redirection: String) throws {
+        let result = try run(verb, redirection)
+        #expect(result.code == 74, "\(result.errors)")
+        #expect(result.errors.hasPrefix("error: standard output cannot be written: "))
+    }
+
+    @Test(arguments: ["2>/dev/full", "2>&-", ">&- 2>&-", "<&- 2>&-"])
+    func aStandardErrorThatTakesNothingKeepsTheCode(redirection: String) throws {
+        #expect(try run("--recipe nothere.json", redirection).code == 64)
+        #expect(try run("probe nothere", redirection).code == 69)
+    }
+
+    @Test func aReaderThatGoesAwayIsNoSuccess() throws {
+        let program = "{ '\(CommandTests.program.path)' recipes schema; echo code $? >&2; }"
+        #expect(try run("--version >/dev/null; \(program)", "| (exec <&-; sleep 0.3)").errors.contains("code 74"))
+    }
+}

@@ -108,10 +108,39 @@ import Testing
                 == "the label -1 of row 0 of the training table; labels are from 0 to 999999")
     }
 
+    /// A name that says more than was done would be quoted: settings beyond the pictures are left out, and said.
+    @Test func settingsBeyondThePicturesAreLeftOutAndSaid() throws {
+        let train = Samples.table(count: 24, dimension: 3, classes: 12)
+        let neighbours = try NearestNeighbourProbe().scores(train: train, test: train, random: RandomStream(seed: 1))
+        let chosen = try #require(neighbours.first?.chosen)
+        #expect(chosen["test_accuracy_by_k"]?.members?.map(\.name) == ["10", "20"])
+        #expect(chosen["k_beyond_the_pictures"]?.array?.compactMap(\.int) == [100, 200])
+        let shots = try FewShotProbe().scores(train: train, test: train, random: RandomStream(seed: 1))
+        #expect(shots.map { $0.chosen["shots"]?.int } == [1])
+        #expect(shots[0].chosen["shots_beyond_the_smallest_class"]?.array?.compactMap(\.int) == [5, 10, 25])
+        let text = ProbeReport([.init(features: "pretrained", scores: neighbours + shots)]).text(
+            random: RandomStream(seed: 1))
+        #expect(text.contains("k = 100, 200 left out") && text.contains("5, 10, 25 a class left out"))
+    }
+
+    @Test func classesThatWereNeverTrainedOnAreNamed() throws {
+        let train = FeatureTable(
+            features: [1, 2, 3, 4, 5, 6, 7, 8], dimension: 1, labels: [0, 0, 0, 0, 1, 1, 1, 1],
+            classNames: ["cat", "dog", "emu"])
+        let test = FeatureTable(features: [1, 5, 9], dimension: 1, labels: [0, 1, 2], classNames: train.classNames)
+        var probe = NearestNeighbourProbe()
+        probe.k = [1]
+        let score = try probe.scores(train: train, test: test, random: RandomStream(seed: 1))[0]
+        #expect(score.chosen["classes_without_training"]?.array?.compactMap(\.string) == ["emu"])
+        #expect(score.chosen["test_pictures_of_them"]?.int == 1)
+        let text = ProbeReport([.init(features: "raw-pixels", scores: [score])]).text(random: RandomStream(seed: 1))
+        #expect(text.contains("1 of 3 test pictures are of classes that no training picture has (emu)"))
+    }
+
     @Test func aPictureAClassLeavesNothingToChooseOn() throws {
         let train = FeatureTable(features: [1, 2, 3], dimension: 1, labels: [0, 1, 2])
         #expect(throws: EvaluationError.self) {
-            try NearestNeighbourProbe().scores(train: train, test: train, random: RandomStream(seed: 1))
+            try LogisticRegressionProbe().scores(train: train, test: train, random: RandomStream(seed: 1))
         }
         var fixed = NearestNeighbourProbe()
         fixed.k = [1]

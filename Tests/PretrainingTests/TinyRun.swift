@@ -31,12 +31,12 @@ struct TinyRun {
     @discardableResult
     func train(
         _ recipe: Recipe, _ start: TrainingJob.Start = .fresh, threads: Int = 1, loaderThreads: Int = 0,
-        untilEpoch: Int? = nil, seenAs: (any ImageSource) -> any ImageSource = { $0 }
+        untilEpoch: Int? = nil, overwrites: Bool = true, seenAs: (any ImageSource) -> any ImageSource = { $0 }
     ) throws -> TrainingJob.Outcome {
-        if start != .resumed { try folder.create(overwriting: true) }
         var job = TrainingJob(
             recipe, in: folder, start: start, engine: try Engine(threads: threads), loaderThreads: loaderThreads)
         job.untilEpoch = untilEpoch
+        job.overwrites = overwrites && start != .resumed
         let cards = DatasetCards(folders: [])
         let normalization = try recipe.data.normalization(channels: 3, cards: cards)
         return try job.run(

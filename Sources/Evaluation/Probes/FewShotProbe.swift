@@ -36,7 +36,14 @@ public struct FewShotProbe: Probe {
         let tables = try ProbeTables(train, test)
         var members = [[Int]](repeating: [], count: tables.classes)
         for (row, label) in tables.trainLabels.enumerated() { members[label].append(row) }
-        return try shots.map { shots in
+        // A class with fewer pictures than shots would make another protocol of it.
+        let most = members.lazy.map(\.count).filter { $0 > 0 }.min() ?? 1
+        let fitting = self.shots.filter { $0 <= most }
+        let tooMany = self.shots.filter { $0 > most }
+        let remarks =
+            tables.remarks
+            + (tooMany.isEmpty ? [] : [("shots_beyond_the_smallest_class", JSONValue(tooMany.map { JSONValue($0) }))])
+        return try (fitting.isEmpty ? [most] : fitting).map { shots in
             var accuracies: [Double] = []
             var selected = 0
             for draw in 0..<draws {
@@ -60,11 +67,12 @@ public struct FewShotProbe: Probe {
             let spread = Uncertainty.runs(accuracies)
             return ProbeScore(
                 name: Self.name, accuracy: spread.mean,
-                chosen: .object([
-                    ("shots", JSONValue(shots)), ("l2", JSONValue(l2)), ("selected_on", JSONValue("nothing")),
-                    ("draws", JSONValue(accuracies.map { JSONValue($0) })),
-                    ("deviation_over_draws", JSONValue(spread.deviation)),
-                ]), train: selected, test: test.count)
+                chosen: .object(
+                    [
+                        ("shots", JSONValue(shots)), ("l2", JSONValue(l2)), ("selected_on", JSONValue("nothing")),
+                        ("draws", JSONValue(accuracies.map { JSONValue($0) })),
+                        ("deviation_over_draws", JSONValue(spread.deviation)),
+                    ] + remarks), train: selected, test: test.count)
         }
     }
 }

@@ -60,18 +60,19 @@ public struct LinearProbe: Probe {
         return [
             ProbeScore(
                 name: Self.name, outcomes: outcomes(tables, best, random),
-                chosen: .object([
-                    ("base_learning_rate", JSONValue(best)),
-                    ("learning_rate", JSONValue(best * Double(batch) / 256)), ("batch_size", JSONValue(batch)),
-                    (
-                        "batch_rule",
-                        JSONValue(batch == batchSize ? "as asked" : "a quarter of the training pictures")
-                    ),
-                    ("epochs", JSONValue(epochs)), ("warmup_epochs", JSONValue(warmupEpochs)),
-                    ("augmentation", JSONValue("none")),
-                    ("selected_on", JSONValue(validation.isEmpty ? "nothing" : "held-out tenth")),
-                    ("validation", JSONValue(validation)),
-                ]), train: train.count)
+                chosen: .object(
+                    [
+                        ("base_learning_rate", JSONValue(best)),
+                        ("learning_rate", JSONValue(best * Double(batch) / 256)), ("batch_size", JSONValue(batch)),
+                        (
+                            "batch_rule",
+                            JSONValue(batch == batchSize ? "as asked" : "a quarter of the training pictures")
+                        ),
+                        ("epochs", JSONValue(epochs)), ("warmup_epochs", JSONValue(warmupEpochs)),
+                        ("augmentation", JSONValue("none")),
+                        ("selected_on", JSONValue(validation.isEmpty ? "nothing" : "held-out tenth")),
+                        ("validation", JSONValue(validation)),
+                    ] + tables.remarks), train: train.count)
         ]
     }
 

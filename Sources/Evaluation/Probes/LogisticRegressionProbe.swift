@@ -52,10 +52,11 @@ public struct LogisticRegressionProbe: Probe {
         return [
             ProbeScore(
                 name: Self.name, outcomes: problem.outcomes(model, tables.test, labels: tables.testLabels),
-                chosen: .object([
-                    ("C", JSONValue(c[best])), ("selected_on", JSONValue("held-out tenth")),
-                    ("validation", JSONValue(validation)), ("gradient", JSONValue(model.gradient)),
-                ]), train: train.count)
+                chosen: .object(
+                    [
+                        ("C", JSONValue(c[best])), ("selected_on", JSONValue("held-out tenth")),
+                        ("validation", JSONValue(validation)), ("gradient", JSONValue(model.gradient)),
+                    ] + tables.remarks), train: train.count)
         ]
     }
 }

@@ -31,32 +31,41 @@ public struct NearestNeighbourProbe: Probe {
     /// The scores; see `Probe`.
     public func scores(train: FeatureTable, test: FeatureTable, random: RandomStream) throws -> [ProbeScore] {
         let tables = try ProbeTables(train, test)
+        // More neighbours than there are pictures would all be the same vote under different names.
+        let least = self.k.count > 1 ? tables.train.count - (tables.train.count + 9) / 10 : tables.train.count
+        let fitting = self.k.filter { $0 <= least }
+        let k = fitting.isEmpty ? [max(1, min(least, self.k.min() ?? 1))] : fitting
         var best = k[0]
         var validation: [Double] = []
         if k.count > 1 {
             let choosing = try tables.choosing(HeldOutTenth(labels: tables.trainLabels, random: random))
-            validation = outcomes(choosing).map(Ranking.share)
+            validation = outcomes(choosing, k).map(Ranking.share)
             for (i, score) in validation.enumerated() where score > validation[k.firstIndex(of: best) ?? 0] {
                 best = k[i]
             }
         }
-        let outcomes = outcomes(tables)
+        let outcomes = outcomes(tables, k)
+        let tooMany = self.k.filter { !k.contains($0) }
         func list(_ values: [Double]) -> JSONValue {
             .object(zip(k, values).map { (String($0), JSONValue($1)) })
         }
         return [
             ProbeScore(
                 name: Self.name, outcomes: outcomes[k.firstIndex(of: best) ?? 0],
-                chosen: .object([
-                    ("k", JSONValue(best)), ("temperature", JSONValue(temperature)),
-                    ("selected_on", JSONValue(k.count > 1 ? "held-out tenth" : "nothing")),
-                    ("validation", list(validation)), ("test_accuracy_by_k", list(outcomes.map(Ranking.share))),
-                ]), train: train.count)
+                chosen: .object(
+                    [
+                        ("k", JSONValue(best)), ("temperature", JSONValue(temperature)),
+                        ("selected_on", JSONValue(k.count > 1 ? "held-out tenth" : "nothing")),
+                        ("validation", list(validation)), ("test_accuracy_by_k", list(outcomes.map(Ranking.share))),
+                    ]
+                        + (tooMany.isEmpty
+                            ? [] : [("k_beyond_the_pictures", JSONValue(tooMany.map { JSONValue($0) }))])
+                        + tables.remarks), train: train.count)
         ]
     }
 
     /// Which test pictures each k gets right.
-    private func outcomes(_ tables: ProbeTables) -> [[Bool]] {
+    private func outcomes(_ tables: ProbeTables, _ k: [Int]) -> [[Bool]] {
         let neighbours = NearestNeighbours(
             of: tables.test.features, among: tables.train.features, features: tables.train.dimension,
             count: k.max() ?? 1)

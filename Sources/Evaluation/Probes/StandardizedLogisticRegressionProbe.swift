@@ -40,11 +40,12 @@ public struct StandardizedLogisticRegressionProbe: Probe {
         return [
             ProbeScore(
                 name: Self.name, outcomes: zip(predictions, tables.testLabels).map { $0 == $1 },
-                chosen: .object([
-                    ("penalty", JSONValue(penalty)), ("selected_on", JSONValue("nothing")),
-                    ("train_objective", JSONValue(model.objective * 2 * penalty)),
-                    ("gradient", JSONValue(model.gradient)),
-                ]), train: train.count)
+                chosen: .object(
+                    [
+                        ("penalty", JSONValue(penalty)), ("selected_on", JSONValue("nothing")),
+                        ("train_objective", JSONValue(model.objective * 2 * penalty)),
+                        ("gradient", JSONValue(model.gradient)),
+                    ] + tables.remarks), train: train.count)
         ]
     }
 }

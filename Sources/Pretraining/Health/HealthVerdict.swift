@@ -102,7 +102,7 @@ package struct HealthHistory: Sendable, Equatable {
     /// What a checkpoint held.
     package init?(_ json: JSONValue) {
         guard let rank = json["largest_rank"]?.double, let constant = json["constant_checks"]?.int,
-            let largest = json["largest_constant"]?.double
+            let largest = json["largest_constant"]?.double, (0...Int(Int32.max)).contains(constant)
         else { return nil }
         initialRank = json["initial_rank"]?.double
         largestRank = rank

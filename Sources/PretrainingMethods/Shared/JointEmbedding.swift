@@ -55,6 +55,9 @@ extension JointEmbeddingOptions {
     /// The target encoder, as its moving average names it.
     public static var keptEncoderPrefix: String { "target_" }
 
+    /// The momentum goes from its first value to its last over the run.
+    public var isScheduledOverRun: Bool { ema.first != ema.last }
+
     /// Names below `encoder.`, and normal initial values.
     public var encoderTraits: EncoderTraits {
         EncoderTraits(owner: "encoder.", initialization: .ijepa(rescalesBranches: depthRescale))

@@ -1,0 +1,145 @@
+import Foundation
+
+/// A file that somebody asked to have written: looked at before any work is done for it, written at the end.
+///
+/// - A link to a file is followed, so that the link stays. A device or a pipe is written into, never replaced.
+/// - What is there already is replaced only where it is what we would write, where it is empty, or on request.
+/// - The new content is complete or absent.
+public struct OutputFile: Sendable {
+    /// What stands in the file: how a file that we wrote before is recognised.
+    public enum Content: Sendable {
+        /// Tensors, with `palimpsest` in their metadata.
+        case safetensors
+        /// A picture whose text says `Software: Palimpsest`.
+        case png
+    }
+
+    /// The path as it was given.
+    public let path: String
+    /// The file that is written, links followed.
+    private let target: String
+    private let isStream: Bool
+
+    /// Looks at the place of a file; throws where it cannot be written, or holds something else.
+    ///
+    /// `replacing` allows any regular file to be replaced.
+    public init(_ path: String, _ content: Content, replacing: Bool = false) throws(CheckpointError) {
+        guard !path.isEmpty else {
+            throw CheckpointError(.unwritable, path: "\"\"", "the name of the output is empty; give a file")
+        }
+        self.path = path
+        target = try Self.followed(path)
+        var status = stat()
+        guard stat(target, &status) == 0 else {
+            guard errno == ENOENT else {
+                throw CheckpointError(.unwritable, path: path, "cannot be written: \(systemReason())")
+            }
+            guard !path.hasSuffix("/") else {
+                throw CheckpointError(.unwritable, path: path, "there is no such folder; name a file in one")
+            }
+            isStream = false
+            try Self.requireFolder(of: target, path)
+            return
+        }
+        switch status.st_mode & S_IFMT {
+        case S_IFDIR:
+            throw CheckpointError(.unwritable, path: path, "is a folder; name a file in it")
+        case S_IFCHR, S_IFIFO:
+            guard access(target, W_OK) == 0 else {
+                throw CheckpointError(.unwritable, path: path, "cannot be written: \(systemReason())")
+            }
+            isStream = true
+        case S_IFREG:
+            isStream = false
+            try Self.requireFolder(of: target, path)
+            guard replacing || status.st_size == 0 || content.isIn(target) else {
+                throw CheckpointError(
+                    .unwritable, path: path,
+                    "exists and is not a file that pretrain would write there; name another file, or replace it with "
+                        + "--overwrite")
+            }
+        default:
+            throw CheckpointError(.unwritable, path: path, "is neither a file nor a device or pipe; name a file")
+        }
+    }
+
+    /// Writes the content: a regular file is complete or as it was, a device or pipe gets the bytes.
+    public func write(_ bytes: [UInt8]) throws(CheckpointError) {
+        guard isStream else {
+            try AtomicFile.write(bytes, to: target)
+            return
+        }
+        let descriptor = uninterrupted { open(target, O_WRONLY | O_CLOEXEC) }
+        guard descriptor >= 0 else {
+            throw CheckpointError(.unwritable, path: path, "cannot be opened: \(systemReason())")
+        }
+        let failure = writeAll(bytes, to: descriptor)
+        // A device may tell only now that nothing arrived.
+        let closed = close(descriptor) == 0 ? nil : systemReason()
+        if let reason = failure ?? closed {
+            throw CheckpointError(.unreadable, path: path, "cannot be written: \(reason)")
+        }
+    }
+
+    /// The file at the end of a chain of links, which need not exist.
+    private static func followed(_ path: String) throws(CheckpointError) -> String {
+        var place = path
+        for _ in 0..<40 {
+            var status = stat()
+            guard lstat(place, &status) == 0, status.st_mode & S_IFMT == S_IFLNK else { return place }
+            var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
+            let count = readlink(place, &buffer, buffer.count)
+            guard count > 0 else { return place }
+            let next = String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+            place = next.hasPrefix("/") ? next : "\(split(place).folder)/\(next)"
+        }
+        throw CheckpointError(.unwritable, path: path, "is a link that leads back to itself; name a file")
+    }
+
+    private static func requireFolder(of target: String, _ path: String) throws(CheckpointError) {
+        let folder = split(target).folder
+        guard isFolder(folder) else {
+            throw CheckpointError(
+                .unwritable, path: path,
+                "cannot be created: there is no folder \(folder); make it, or name another place")
+        }
+        guard access(folder, W_OK | X_OK) == 0 else {
+            throw CheckpointError(
+                .unwritable, path: path, "cannot be created: the folder \(folder) refuses: \(systemReason())")
+        }
+    }
+}
+
+extension OutputFile.Content {
+    /// Whether a regular file holds what we write as this; only its beginning is read.
+    fileprivate func isIn(_ path: String) -> Bool {
+        switch self {
+        case .safetensors: return (try? Safetensors.metadata(path))?["palimpsest"] != nil
+        case .png:
+            guard let reader = try? FileReader(path), let start = try? reader.read(min(reader.size, 512)) else {
+                return false
+            }
+            return start.starts(with: [0x89, 0x50, 0x4E, 0x47]) && Self.contains(start, "Software\0Palimpsest")
+        }
+    }
+
+    private static func contains(_ bytes: [UInt8], _ text: String) -> Bool {
+        let wanted = Array(text.utf8)
+        guard bytes.count >= wanted.count else { return false }
+        return (0...bytes.count - wanted.count).contains { bytes[$0..<$0 + wanted.count].elementsEqual(wanted) }
+    }
+}
+
+/// Writes all bytes to an open file; returns the system's reason where it cannot.
+public func writeAll(_ bytes: some Sequence<UInt8>, to descriptor: Int32) -> String? {
+    let all = Array(bytes)
+    return all.withUnsafeBytes { raw in
+        var rest = raw
+        while !rest.isEmpty {
+            let wrote = uninterrupted { Foundation.write(descriptor, rest.baseAddress, min(rest.count, 1 << 30)) }
+            guard wrote > 0 else { return wrote == 0 ? "nothing more is taken" : systemReason() }
+            rest = UnsafeRawBufferPointer(rebasing: rest[wrote...])
+        }
+        return nil
+    }
+}

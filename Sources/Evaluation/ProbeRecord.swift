@@ -1,0 +1,52 @@
+public import Checkpoints
+import Foundation
+public import RecipeSchema
+
+/// The scores of a run, `probes.json`: a row for each protocol, kind of features, data and settings. New rows are added; one of
+/// the same is replaced, and nothing else ever vanishes.
+public struct ProbeRecord: Sendable {
+    private let path: String
+    private var rows: [JSONValue]
+
+    /// The rows of a file that may not be there yet; throws where it is not a list of rows, which is then left alone.
+    public init(_ path: String) throws(CheckpointError) {
+        self.path = path
+        guard FileManager.default.fileExists(atPath: path) else {
+            rows = []
+            return
+        }
+        guard let data = FileManager.default.contents(atPath: path) else {
+            throw CheckpointError(.unreadable, path: path, "cannot be read: \(systemReason())")
+        }
+        guard let list = try? JSONParser.parse(Array(data)).array, list.allSatisfy({ $0["protocol"]?.string != nil })
+        else {
+            throw CheckpointError(
+                .invalid, path: path, "is not the list of scores that pretrain probe writes; move it away first")
+        }
+        rows = list
+    }
+
+    /// Adds rows and writes the file.
+    public consuming func add(_ new: [JSONValue]) throws(CheckpointError) {
+        for row in new {
+            if let place = rows.firstIndex(where: { Self.identity($0) == Self.identity(row) }) {
+                rows[place] = row
+            } else {
+                rows.append(row)
+            }
+        }
+        let text = JSONValue(rows).text(pretty: true) + "\n"
+        try AtomicFile.write(Array(text.utf8), to: path)
+    }
+
+    /// What tells a row from the others: all of it but what came out.
+    private static func identity(_ row: JSONValue) -> [String: String] {
+        let results: Set = ["accuracy", "interval", "chosen", "recipe_digest", "run"]
+        var identity: [String: String] = [:]
+        for member in row.members ?? [] where !results.contains(member.name) {
+            identity[member.name] = member.value.text()
+        }
+        identity["shots"] = row["chosen"]?["shots"]?.text()
+        return identity
+    }
+}

@@ -1,0 +1,61 @@
+import Checkpoints
+import Foundation
+import TestSupport
+import Testing
+
+/// What stands at the place of an output is looked at before it is written, and only what is ours is replaced.
+struct OutputFileTests {
+    private let home: TemporaryFolder
+    init() throws { home = try TemporaryFolder() }
+
+    private func path(_ name: String) -> String { home.path + "/" + name }
+
+    @Test func aFileOfOursIsReplacedAndAnotherIsNot() throws {
+        var file = SafetensorsFile(metadata: ["palimpsest": "0"])
+        file["x"] = StoredTensor([1, 2] as [Float])
+        try OutputFile(path("a.st"), .safetensors).write(Safetensors.bytes(of: file))
+        try OutputFile(path("a.st"), .safetensors).write(Safetensors.bytes(of: file))
+        file.metadata = [:]
+        for bytes in [Safetensors.bytes(of: file), Array("notes".utf8), [0x89, 0x50, 0x4E, 0x47]] {
+            try home.write(bytes, "b.st")
+            #expect {
+                try OutputFile(path("b.st"), .safetensors)
+            } throws: { "\($0)".contains("--overwrite") && ($0 as? CheckpointError)?.kind == .unwritable }
+            #expect(throws: CheckpointError.self) { try OutputFile(path("b.st"), .png) }
+            #expect(try home.read("b.st") == bytes)
+        }
+        try OutputFile(path("b.st"), .safetensors, replacing: true).write([1])
+        #expect(try home.read("b.st") == [1])
+        try home.write([], "empty")
+        try OutputFile(path("empty"), .png).write([2])
+        #expect(try home.names() == ["a.st", "b.st", "empty"])
+    }
+
+    @Test func aLinkIsFollowedAndStays() throws {
+        try FileManager.default.createDirectory(atPath: path("inner"), withIntermediateDirectories: false)
+        symlink("inner/target", path("link"))
+        try OutputFile(path("link"), .png).write([7])
+        #expect(try home.read("inner/target") == [7])
+        #expect(try FileManager.default.destinationOfSymbolicLink(atPath: path("link")) == "inner/target")
+        symlink("loop", path("loop"))
+        #expect(throws: CheckpointError.self) { try OutputFile(path("loop"), .png) }
+    }
+
+    @Test func aPipeIsWrittenIntoAndADeviceStays() throws {
+        mkfifo(path("pipe"), 0o600)
+        let reader = open(path("pipe"), O_RDONLY | O_NONBLOCK)
+        defer { close(reader) }
+        try OutputFile(path("pipe"), .safetensors).write([1, 2, 3])
+        var bytes = [UInt8](repeating: 0, count: 8)
+        #expect(read(reader, &bytes, 8) == 3)
+        try OutputFile("/dev/null", .png).write([1])
+        #expect(throws: CheckpointError.self) { try OutputFile("/dev/full", .png).write([1]) }
+    }
+
+    @Test(arguments: ["", "nowhere/a", "inner", "inner/", "file/a", "new/"])
+    func aPlaceThatCannotBeWrittenIsToldBeforeAnyWork(name: String) throws {
+        try FileManager.default.createDirectory(atPath: path("inner"), withIntermediateDirectories: false)
+        try home.write([1], "file")
+        #expect(throws: CheckpointError.self) { try OutputFile(name.isEmpty ? "" : path(name), .png, replacing: true) }
+    }
+}

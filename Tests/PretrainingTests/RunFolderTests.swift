@@ -1,0 +1,196 @@
+import Checkpoints
+import Foundation
+import ImageData
+import Pretraining
+import RecipeSchema
+import TestSupport
+import Testing
+
+/// Nothing is deleted, replaced or made that is not the run's own, and a start that fails leaves all as it was.
+struct RunFolderTests {
+    /// Every file below a folder with its bytes, the lock and the log left out: both may be written while nothing is lost.
+    private func content(_ folder: String) throws -> [String: Data] {
+        var found: [String: Data] = [:]
+        for case let name as String in FileManager.default.enumerator(atPath: folder) ?? .init() {
+            guard name != "lock", let data = FileManager.default.contents(atPath: "\(folder)/\(name)") else { continue }
+            found[name] = data
+        }
+        return found
+    }
+
+    private func write(_ text: String, _ path: String) throws {
+        let url = URL(fileURLWithPath: path)
+        try FileManager.default.createDirectory(at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
+        try Data(text.utf8).write(to: url)
+    }
+
+    @Test(arguments: [false, true])
+    func aFolderOfSomethingElseIsRefusedAndUntouched(overwrites: Bool) throws {
+        let run = try TinyRun()
+        // What a run makes too, by its names, but nobody's run.
+        for name in ["pictures/cat.png", "recipe.json", "checkpoints/step-00000001/model.safetensors", "notes.txt"] {
+            try write(name, run.folder.path + "/" + name)
+        }
+        let before = try content(run.folder.path)
+        #expect {
+            try run.train(try TinyRun.recipe(), overwrites: overwrites)
+        } throws: { error in
+            (error as? RunError)?.kind == .cannotCreate && "\(error)".contains("not a run and not empty")
+                && "\(error)".contains("\"checkpoints\"")
+        }
+        #expect(try content(run.folder.path) == before && before.count == 4)
+        #expect(!FileManager.default.fileExists(atPath: run.folder.path + "/lock"))
+    }
+
+    @Test func overwritingRemovesOnlyWhatARunMakes() throws {
+        let run = try TinyRun()
+        try run.train(try TinyRun.recipe("train.max_steps=3"))
+        for name in ["mine.txt", "pictures/cat.png", "checkpoints/note.txt", "checkpoints/step-00000003/extra"] {
+            try write(name, run.folder.path + "/" + name)
+        }
+        try run.train(try TinyRun.recipe("train.max_steps=2"))
+        let names = Set(try content(run.folder.path).keys)
+        #expect(names.isSuperset(of: ["mine.txt", "pictures/cat.png", "checkpoints/note.txt"]))
+        #expect(names.contains("checkpoints/step-00000003/extra"))
+        #expect(!names.contains("checkpoints/step-00000003/model.safetensors"))
+        #expect(names.contains("checkpoints/step-00000002/model.safetensors"))
+        #expect(!names.contains { $0.hasPrefix("previous-run") })
+    }
+
+    /// Faults that are found at different places of a start, from the recipe's numbers to the first step.
+    @Test(arguments: [
+        ["train.batch_size=20"], ["method={\"name\":\"maskalign\",\"teacher\":{\"path\":\"/nowhere\"}}"],
+        ["data.source.count=1"],
+        [
+            "train.learning_rate=1e30", "train.base_learning_rate=null", "train.warmup_epochs=0",
+            "train.clip_norm=null",
+            "log.checkpoint_every_steps=null", "train.accumulate=1",
+        ],
+    ])
+    func aStartThatFailsLeavesTheEarlierRunWhole(changes: [String]) throws {
+        let run = try TinyRun()
+        try run.train(try TinyRun.recipe("train.max_steps=2"))
+        let before = try content(run.folder.path)
+        #expect(throws: (any Error).self) {
+            try run.train(try Recipe.parse(Array(TinyRun.text.utf8), set: changes))
+        }
+        #expect(try content(run.folder.path) == before)
+    }
+
+    @Test func aFailedStartWithoutAnEarlierRunLeavesNothing() throws {
+        let run = try TinyRun()
+        #expect(throws: (any Error).self) { try run.train(try TinyRun.recipe("train.batch_size=20")) }
+        #expect(throws: (any Error).self) { try run.train(try TinyRun.recipe(), .initialized(from: "/nowhere.st")) }
+        #expect(try run.home.names().isEmpty)
+    }
+
+    @Test func aRunIsNotReplacedByOneThatReadsIt() throws {
+        let run = try TinyRun()
+        try run.train(try TinyRun.recipe("train.max_steps=1"))
+        let before = try content(run.folder.path)
+        #expect {
+            try run.train(try TinyRun.recipe(), .initialized(from: run.folder.path + "/../run/encoder.safetensors"))
+        } throws: { "\($0)".contains("is part of the run") && ($0 as? RunError)?.kind == .usage }
+        #expect(try content(run.folder.path) == before)
+    }
+
+    /// A process killed between setting a run aside and the new one's first checkpoint.
+    @Test func aRunThatWasSetAsideIsThereUntilTheNewOneHasACheckpoint() throws {
+        let run = try TinyRun()
+        try run.train(try TinyRun.recipe("train.max_steps=2"))
+        let earlier = try content(run.folder.path).filter { $0.key != "log.txt" }
+        let manager = FileManager.default
+        let aside = run.folder.previous.path
+        try manager.createDirectory(atPath: aside, withIntermediateDirectories: true)
+        for name in try manager.contentsOfDirectory(atPath: run.folder.path)
+        where name != "lock" && name != "previous-run" {
+            try manager.moveItem(atPath: "\(run.folder.path)/\(name)", toPath: "\(aside)/\(name)")
+        }
+        // The interrupted start is found to be one, refused, and given back by the next that fails.
+        #expect {
+            try run.train(try TinyRun.recipe(), overwrites: false)
+        } throws: { ($0 as? RunError)?.kind == .cannotCreate }
+        #expect(throws: (any Error).self) {
+            try run.train(
+                try TinyRun.recipe(
+                    "train.learning_rate=1e30", "train.base_learning_rate=null", "train.warmup_epochs=0",
+                    "train.clip_norm=null", "log.checkpoint_every_steps=null"))
+        }
+        #expect(try content(run.folder.path).filter { $0.key != "log.txt" } == earlier)
+        try run.train(try TinyRun.recipe("train.max_steps=1"))
+        #expect(!manager.fileExists(atPath: aside))
+    }
+
+    @Test func resumeMayChangeWhatNoStepDependsOnAndWritesIt() throws {
+        let run = try TinyRun()
+        try run.train(try TinyRun.recipe("train.max_steps=2"))
+        try run.train(try TinyRun.recipe("train.max_steps=4", "log.keep=7"), .resumed)
+        let recipe = try run.folder.recipe()
+        #expect(recipe.train.maxSteps == 4 && recipe.log.keep == 7)
+        #expect(try run.train(try TinyRun.recipe("train.max_steps=4"), .resumed) == .nothingLeft(step: 4, of: 4))
+        #expect(try run.train(try TinyRun.recipe(), .resumed, untilEpoch: 1) == .nothingLeft(step: 4, of: 9))
+        // A cosine over other epochs would have given other rates to the steps already taken.
+        #expect {
+            try run.train(try TinyRun.recipe("train.epochs=5"), .resumed)
+        } throws: { "\($0)".contains("train.epochs (3 there, 5 here)") && "\($0)".contains("--init-from") }
+    }
+
+    @Test func moreEpochsOfAConstantRateGoOnBitForBit() throws {
+        func recipe(_ epochs: Int) throws -> Recipe {
+            try TinyRun.recipe("train.epochs=\(epochs)", "train.schedule=constant")
+        }
+        let (whole, longer) = (try TinyRun(), try TinyRun())
+        try whole.train(try recipe(3))
+        try longer.train(try recipe(1))
+        try longer.train(try recipe(3), .resumed)
+        #expect(try whole.finalDigests() == longer.finalDigests())
+    }
+
+    @Test func anEncoderThatAKillKeptBackIsWrittenAtTheNextStart() throws {
+        let run = try TinyRun()
+        try run.train(try TinyRun.recipe("train.max_steps=1"))
+        let old = try run.digest("encoder.safetensors")
+        let stale = try Data(contentsOf: URL(fileURLWithPath: run.folder.encoderFile))
+        try run.train(try TinyRun.recipe(), .resumed)
+        let last = try run.digest("encoder.safetensors")
+        #expect(old != last)
+        try stale.write(to: URL(fileURLWithPath: run.folder.encoderFile))
+        try write("half", run.folder.path + "/.encoder.safetensors.1234.partial")
+        #expect(try run.train(try TinyRun.recipe(), .resumed) == .nothingLeft(step: 9, of: 9))
+        #expect(try run.digest("encoder.safetensors") == last)
+        #expect(!(try run.home.names("run")).contains { $0.hasSuffix(".partial") })
+    }
+
+    @Test func rowsOfAStartThatNeverCameToACheckpointAreTakenBack() throws {
+        let run = try TinyRun()
+        try run.train(try TinyRun.recipe("train.max_steps=1"))
+        try FileManager.default.removeItem(atPath: run.folder.checkpoints.path)
+        try run.train(try TinyRun.recipe("train.max_steps=2"), .resumed)
+        let starts = try run.rows().filter { $0.contains("\"kind\": \"health\", \"step\": 0") }
+        #expect(starts.count == 1)
+    }
+
+    @Test func weightsThatAreNotFiniteAreNeverACheckpoint() throws {
+        let run = try TinyRun()
+        #expect {
+            try run.train(
+                try TinyRun.recipe(
+                    "train.learning_rate=1e38", "train.base_learning_rate=null", "train.warmup_epochs=0",
+                    "train.clip_norm=null", "train.max_steps=1"))
+        } throws: { ($0 as? RunError)?.kind == .diverged && "\($0)".contains("not finite after step 1") }
+        #expect(run.folder.checkpoints.steps().isEmpty)
+    }
+
+    @Test(arguments: ["step=2", "step=-1", "epoch_steps=2", "epoch_damaged=-1", "unreadable=[77]"])
+    func aSealedStateThatContradictsItselfIsASentence(change: String) throws {
+        let run = try TinyRun()
+        try run.train(try TinyRun.recipe("train.max_steps=1"))
+        let folder = run.folder.checkpoints
+        var checkpoint = try folder.read(step: 1)
+        try checkpoint.state.set(change)
+        try folder.write(checkpoint, keep: 1)
+        #expect {
+            try run.train(try TinyRun.recipe(), .resumed)
+        } throws: { ($0 as? RunError)?.kind == .data && "\($0)".contains("state.json") }
+    }
+}
