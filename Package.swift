@@ -43,7 +43,8 @@ let package = Package(
             name: "Palimpsest",
             targets: [
                 "ContentDigests", "RandomStreams", "RecipeSchema", "ImageMasking", "Autodiff", "Optimizers",
-                "Checkpoints", "VisionTransformers", "ImageData", "PretrainingMethods", "Evaluation", "Pretraining",
+                "TrainingStep", "Checkpoints", "VisionTransformers", "ImageData", "PretrainingMethods", "Evaluation",
+                "Pretraining",
                 "Verification",
                 "Reporting",
             ]),
@@ -71,6 +72,7 @@ let package = Package(
 
         module("Autodiff", needs: ["CPalimpsestKernels", "RandomStreams"], exclude: ["README.md"]),
         module("Optimizers", needs: ["Autodiff", "CPalimpsestKernels", "RecipeSchema"]),
+        module("TrainingStep", needs: ["Autodiff", "Optimizers"]),
         module("Checkpoints", needs: ["ContentDigests", "RecipeSchema"]),
         module("VisionTransformers", needs: ["Autodiff", "ImageMasking", "RandomStreams", "RecipeSchema"]),
         module("ImageData", needs: ["ContentDigests", "CPalimpsestImageCodecs", "RandomStreams", "RecipeSchema"]),
@@ -78,26 +80,26 @@ let package = Package(
             "PretrainingMethods",
             needs: [
                 "Autodiff", "Checkpoints", "ContentDigests", "ImageData", "ImageMasking", "Optimizers", "RandomStreams",
-                "RecipeSchema", "VisionTransformers",
+                "RecipeSchema", "TrainingStep", "VisionTransformers",
             ], linker: mathsLibrary),
         module(
             "Evaluation",
             needs: [
                 "Autodiff", "Checkpoints", "CPalimpsestOpenBLAS", "ImageData", "Optimizers", "RandomStreams",
-                "RecipeSchema", "VisionTransformers",
+                "RecipeSchema", "TrainingStep", "VisionTransformers",
             ]),
         module(
             "Pretraining",
             needs: [
-                "Autodiff", "Checkpoints", "Evaluation", "ImageData", "ImageMasking", "Optimizers",
-                "PretrainingMethods", "RandomStreams", "RecipeSchema", "VisionTransformers",
+                "Autodiff", "Checkpoints", "ContentDigests", "Evaluation", "ImageData", "ImageMasking", "Optimizers",
+                "PretrainingMethods", "RandomStreams", "RecipeSchema", "TrainingStep", "VisionTransformers",
             ],
             packages: [logging]),
         module(
             "Verification",
             needs: [
                 "Autodiff", "Checkpoints", "Evaluation", "ImageData", "ImageMasking", "Optimizers",
-                "PretrainingMethods", "RandomStreams", "RecipeSchema", "VisionTransformers",
+                "PretrainingMethods", "RandomStreams", "RecipeSchema", "TrainingStep", "VisionTransformers",
             ]),
         module("Reporting", needs: ["ImageData"]),
 
@@ -113,7 +115,7 @@ let package = Package(
             "bench",
             needs: [
                 "Autodiff", "ImageData", "ImageMasking", "Optimizers", "Pretraining", "PretrainingMethods",
-                "RandomStreams", "RecipeSchema", "VisionTransformers",
+                "RandomStreams", "RecipeSchema", "TrainingStep", "VisionTransformers",
             ],
             packages: [argumentParser]),
 
@@ -122,7 +124,8 @@ let package = Package(
         tests("RecipeSchemaTests", needs: ["RecipeSchema"]),
         tests("ImageMaskingTests", needs: ["ImageMasking", "RandomStreams", "RecipeSchema"]),
         tests("AutodiffTests", needs: ["Autodiff", "CPalimpsestKernels", "RandomStreams"]),
-        tests("OptimizersTests", needs: ["Autodiff", "Optimizers", "RandomStreams"]),
+        tests("OptimizersTests", needs: ["Autodiff", "Optimizers", "RandomStreams", "RecipeSchema"]),
+        tests("TrainingStepTests", needs: ["Autodiff", "Optimizers", "TrainingStep"]),
         tests("CheckpointsTests", needs: ["Checkpoints", "ContentDigests", "RecipeSchema"]),
         tests("ImageDataTests", needs: ["ImageData", "RandomStreams", "RecipeSchema"]),
         tests("CommandTests", needs: ["RecipeSchema"]),
@@ -130,13 +133,14 @@ let package = Package(
             "PretrainingMethodsTests",
             needs: [
                 "Autodiff", "Checkpoints", "ImageData", "ImageMasking", "Optimizers", "PretrainingMethods",
-                "RandomStreams", "RecipeSchema", "VisionTransformers",
+                "RandomStreams", "RecipeSchema", "TrainingStep", "VisionTransformers",
             ]),
         tests(
             "PretrainingTests",
             needs: [
                 "Autodiff", "Checkpoints", "ContentDigests", "Evaluation", "ImageData", "ImageMasking", "Pretraining",
-                "PretrainingMethods", "RandomStreams", "RecipeSchema", "VisionTransformers",
+                "Optimizers", "PretrainingMethods", "RandomStreams", "RecipeSchema", "TrainingStep",
+                "VisionTransformers",
             ], packages: [logging]),
         tests("ReportingTests", needs: ["ImageData", "Reporting"]),
         tests("VerificationTests", needs: ["Autodiff", "Checkpoints", "RecipeSchema", "Verification"]),

@@ -1,81 +1,84 @@
 public import Autodiff
 import CPalimpsestKernels
 import Foundation
+public import RecipeSchema
+
+/// The options of AdamW.
+public struct AdamWOptions: OptimizerOptions {
+    /// The name in recipes.
+    public static let name = "adamw"
+    /// Decay rates of the two moments.
+    public var betas = [0.9, 0.95]
+    /// What is added to the root of the second moment.
+    public var eps = 1e-8
+
+    /// MAE's setting.
+    public init() {}
+
+    /// The options.
+    public static let fields: [Field<Self>] = [
+        Field(
+            "betas", \.betas,
+            in: .rule("two numbers ≥ 0 and < 1") { $0.count == 2 && $0.allSatisfy { $0 >= 0 && $0 < 1 } },
+            "Decay rates of the two moments."),
+        Field("eps", \.eps, in: .between(0, 1), "What is added to the root of the second moment."),
+    ]
+
+    /// An optimiser at step 0.
+    public func makeOptimizer(for store: ParameterStore, _ groups: [ParameterGroup]) -> any Optimizer {
+        AdamW(for: store, groups, beta1: betas[0], beta2: betas[1], epsilon: eps)
+    }
+}
 
 /// AdamW (Loshchilov and Hutter, arXiv 1711.05101) over the flat buffers of a parameter store.
 ///
 /// θ ← θ(1 − ηλ); moments as in Adam; θ ← θ − η m̂/(√v̂ + ε): PyTorch's order of operations. Each parameter is decayed, not
 /// decayed or left alone, and may have a factor on the rate.
-public struct AdamW: Sendable {
+public struct AdamW: Optimizer {
     /// The first moments, laid out as the store.
     public private(set) var firstMoments: Tensor
     /// The second moments, laid out as the store.
     public private(set) var secondMoments: Tensor
     /// Steps taken.
     public private(set) var step = 0
-    /// The decay λ of decayed parameters; a schedule may change it between steps.
-    public var weightDecay: Double
 
     private let beta1: Double
     private let beta2: Double
     private let epsilon: Double
-    private let groups: [Group]
+    /// Neighbours that are treated alike are one pass of the kernel.
+    private let groups: [ParameterGroup]
 
-    /// Neighbouring parameters with the same decay and factor: one pass of the kernel.
-    private struct Group {
-        var range: Range<Int>
-        var isDecayed: Bool
-        var scale: Double
-    }
-
-    /// An optimiser at step 0 for a store; `treatment` says what is decayed, `scale` gives the factor on the rate of a
-    /// parameter by its name.
+    /// An optimiser at step 0 for a store.
     public init(
-        for store: ParameterStore, beta1: Double, beta2: Double, epsilon: Double, weightDecay: Double,
-        treatment: (ParameterEntry) -> ParameterTreatment, scale: (String) -> Double = { _ in 1 }
+        for store: ParameterStore, _ groups: [ParameterGroup], beta1: Double = 0.9, beta2: Double = 0.95,
+        epsilon: Double = 1e-8
     ) {
         self.beta1 = beta1
         self.beta2 = beta2
         self.epsilon = epsilon
-        self.weightDecay = weightDecay
+        self.groups = ParameterGroup.joined(groups)
         firstMoments = Tensor(zeros: [store.flatCount])
         secondMoments = Tensor(zeros: [store.flatCount])
-        var groups: [Group] = []
-        for entry in store.entries {
-            let treatment = treatment(entry)
-            if treatment == .idle { continue }
-            let isDecayed = treatment == .decayed
-            let factor = scale(entry.name)
-            // The padding between neighbours is zero and stays zero, so one pass may run over it.
-            if let last = groups.last, last.isDecayed == isDecayed, last.scale == factor,
-                entry.range.lowerBound - last.range.upperBound < 16
-            {
-                groups[groups.count - 1].range = last.range.lowerBound..<entry.range.upperBound
-            } else {
-                groups.append(Group(range: entry.range, isDecayed: isDecayed, scale: factor))
-            }
-        }
-        self.groups = groups
+    }
+
+    /// The moments.
+    public var state: [(name: String, values: Tensor)] {
+        [("first_moment", firstMoments), ("second_moment", secondMoments)]
     }
 
     /// Goes on from a checkpoint's moments and step.
-    public mutating func restore(firstMoments: Tensor, secondMoments: Tensor, step: Int) {
-        precondition(
-            firstMoments.count == self.firstMoments.count && secondMoments.count == self.secondMoments.count,
-            "moments of \(firstMoments.count) and \(secondMoments.count) numbers for \(self.firstMoments.count)")
-        self.firstMoments = firstMoments
-        self.secondMoments = secondMoments
+    public mutating func restore(_ state: [String: Tensor], step: Int) {
+        if let values = state["first_moment"] { firstMoments = values }
+        if let values = state["second_moment"] { secondMoments = values }
         self.step = step
     }
 
-    /// Takes one step. The gradients are multiplied by `gradientScale` on the way, as clipping asks.
+    /// Takes one step.
     public mutating func update(
-        _ parameters: inout ParameterStore, _ gradients: Gradients, learningRate: Double, gradientScale: Double = 1,
-        on engine: Engine
+        _ parameters: inout ParameterStore, _ gradients: Gradients, _ settings: StepSettings, on engine: Engine
     ) {
         step += 1
         let groups = groups
-        let decay = weightDecay
         var options = pal_adamw(
             learning_rate: 0, beta1: beta1, beta2: beta2, epsilon: epsilon, weight_decay: 0,
             correction1: 1 - pow(beta1, Double(step)), correction2: 1 - pow(beta2, Double(step)))
@@ -87,12 +90,12 @@ public struct AdamW: Sendable {
                             let v = v.baseAddress
                         else { return }
                         for group in groups {
-                            options.learning_rate = learningRate * group.scale
-                            options.weight_decay = group.isDecayed ? decay : 0
+                            options.learning_rate = settings.learningRate * group.scale
+                            options.weight_decay = group.isDecayed ? settings.weightDecay : 0
                             let start = group.range.lowerBound
                             pal_adamw_step(
                                 engine.handle, group.range.count, p + start, g + start, m + start, v + start, options,
-                                Float(gradientScale))
+                                Float(settings.gradientScale))
                         }
                     }
                 }

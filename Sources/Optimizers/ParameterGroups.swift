@@ -10,6 +10,48 @@ public enum ParameterTreatment: Sendable, Equatable {
     case idle
 }
 
+/// A stretch of the flat buffer that an optimiser treats alike: one parameter, or neighbours.
+public struct ParameterGroup: Sendable, Equatable {
+    /// Where it lies in the flat buffer.
+    public var range: Range<Int>
+    /// Whether weight decay acts on it.
+    public var isDecayed: Bool
+    /// The factor on the rate.
+    public var scale: Double
+    /// Whether it has more than one axis.
+    public var isMatrix: Bool
+
+    /// A group for each parameter that is not idle; `treatment` says what is decayed, `scale` gives the factor on the rate by
+    /// name.
+    public static func each(
+        of store: ParameterStore, treatment: (ParameterEntry) -> ParameterTreatment,
+        scale: (String) -> Double = { _ in 1 }
+    ) -> [ParameterGroup] {
+        store.entries.compactMap { entry in
+            let treatment = treatment(entry)
+            guard treatment != .idle else { return nil }
+            return ParameterGroup(
+                range: entry.range, isDecayed: treatment == .decayed, scale: scale(entry.name),
+                isMatrix: entry.shape.rank > 1)
+        }
+    }
+
+    /// Neighbours that are treated alike as one, for optimisers that work on each number by itself.
+    ///
+    /// The padding between neighbours is zero and stays zero, so one pass may run over it.
+    static func joined(_ groups: [ParameterGroup]) -> [ParameterGroup] {
+        groups.reduce(into: []) { joined, group in
+            if let last = joined.last, last.isDecayed == group.isDecayed, last.scale == group.scale,
+                group.range.lowerBound - last.range.upperBound < 16
+            {
+                joined[joined.count - 1].range = last.range.lowerBound..<group.range.upperBound
+            } else {
+                joined.append(group)
+            }
+        }
+    }
+}
+
 /// Which parameters weight decay acts on.
 public enum DecayRule: Sendable {
     /// All but those with one axis and biases: class token and mask token are decayed (official MAE).

@@ -21,17 +21,17 @@ public struct ConstantSchedule: StepSchedule, Equatable {
 public struct EpochSchedule: StepSchedule, Equatable {
     /// The rate over epochs.
     public var rate: LearningRateSchedule
-    /// Steps of an epoch.
-    public var stepsPerEpoch: Int
+    /// Steps of an epoch; a fraction where a case counts micro-batches.
+    public var stepsPerEpoch: Double
 
     /// The schedule on a number of steps an epoch.
-    public init(_ rate: LearningRateSchedule, stepsPerEpoch: Int) {
+    public init(_ rate: LearningRateSchedule, stepsPerEpoch: Double) {
         self.rate = rate
         self.stepsPerEpoch = stepsPerEpoch
     }
 
     /// The rate at epoch step/stepsPerEpoch.
-    public func value(at step: Int) -> Double { rate.rate(at: Double(step) / Double(stepsPerEpoch)) }
+    public func value(at step: Int) -> Double { rate.rate(at: Double(step) / stepsPerEpoch) }
 }
 
 /// MFM's learning rate: linear warm-up, beside a cosine that runs over the whole run, one step late.

@@ -1,5 +1,6 @@
 public import ImageData
 public import ImageMasking
+import Optimizers
 public import PretrainingMethods
 public import RecipeSchema
 public import VisionTransformers
@@ -86,24 +87,59 @@ extension Recipe {
                 problems.append(Problem(line: json.line, path: "$.\(key)", message: "the key is missing"))
             }
         }
-        if let name = json["method"]?["name"]?.string,
-            let method = pretrainingMethods.first(where: { $0.name == name })
-        {
-            var unwanted: Set<String> = []
-            if json["train"]?["base_learning_rate"].map({ !$0.isNull }) ?? false {
-                unwanted.insert("train.learning_rate")
-            }
-            // A constant rate has no warm-up and no end but those that the recipe itself asks for.
-            if json["train"]?["schedule"]?.string == ScheduleKind.constant.rawValue {
-                unwanted.formUnion(["train.warmup_epochs", "train.warmup_learning_rate", "train.min_learning_rate"])
-            }
-            for (path, value) in method.recipeDefaults where !unwanted.contains(path) {
-                json.setDefault(value, at: path)
-            }
-        }
+        json.fillIn(&problems)
         let recipe = Recipe.decode(json, at: "$", &problems)
         if let recipe { problems += recipe.faults(in: json) }
         guard let recipe, problems.isEmpty else { throw Problems(problems) }
         return recipe
+    }
+}
+
+extension JSONValue {
+    /// Writes out what the method of a recipe decides where the recipe does not, with the sections of optimisation in their
+    /// present form.
+    fileprivate mutating func fillIn(_ problems: inout [Problem]) {
+        let name = self["method"]?["name"]?.string
+        let defaults = pretrainingMethods.first { $0.name == name }?.recipeDefaults ?? []
+        func usual(_ section: String, _ otherwise: String) -> String {
+            defaults.first { $0.path == "train.\(section).name" }?.value.string ?? otherwise
+        }
+        let (schedule, optimizer) = (usual("schedule", CosineOptions.name), usual("optimizer", AdamWOptions.name))
+        change("train") { TrainOptions.modernize(&$0, usual: schedule, &problems) }
+        let train = self["train"]
+        let isBased = train?["base_learning_rate"].map { !$0.isNull } ?? false
+        let chosen = [
+            ("schedule", train?["schedule"]?["name"]?.string ?? schedule),
+            ("optimizer", train?["optimizer"]?["name"]?.string ?? optimizer),
+        ]
+        for (path, value) in defaults {
+            if isBased && path == "train.learning_rate" { continue }
+            let section = chosen.first { path.hasPrefix("train.\($0.0).") }
+            if let (section, name) = section, !path.hasSuffix(".name") {
+                // A constant rate has no warm-up but one that the recipe itself asks for, and no schedule has what it does not know.
+                let key = path.dropFirst("train.\(section).".count)
+                guard name != ConstantOptions.name, Self.keys(of: name).contains(String(key)) else { continue }
+            }
+            setDefault(value, at: path)
+        }
+        for (section, name) in chosen where self["train"]?[section]?.members != nil {
+            setDefault(JSONValue(name), at: "train.\(section).name")
+        }
+    }
+
+    /// The options of a schedule or optimiser.
+    private static func keys(of name: String) -> [String] {
+        func keys<Section: NamedSection>(_ type: Section.Type) -> [String] { type.fields.map(\.name) }
+        let types: [any NamedSection.Type] = schedules + optimizers
+        return types.first { $0.name == name }.map { keys($0) } ?? []
+    }
+
+    /// Changes the member of that name, if there is one.
+    private mutating func change(_ name: String, _ body: (inout JSONValue) -> Void) {
+        guard case .object(var members) = kind, let place = members.firstIndex(where: { $0.name == name }) else {
+            return
+        }
+        body(&members[place].value)
+        kind = .object(members)
     }
 }

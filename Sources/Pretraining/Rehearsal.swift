@@ -2,6 +2,7 @@ package import Autodiff
 package import ImageData
 import PretrainingMethods
 import RandomStreams
+import TrainingStep
 
 /// Training steps of a recipe outside any run folder: the trainer's own, for timing them.
 package struct Rehearsal {

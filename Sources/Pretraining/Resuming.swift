@@ -2,8 +2,10 @@ import Autodiff
 import Checkpoints
 import ContentDigests
 import Logging
+import Optimizers
 import PretrainingMethods
 import RecipeSchema
+import TrainingStep
 import VisionTransformers
 
 extension Trainer {
@@ -82,7 +84,7 @@ extension Recipe {
     /// lie, whose content is compared by itself. Of the epochs too, where nothing is scheduled over all of them.
     private var freePaths: [String] {
         ["train.max_steps", "log", "data.source.path", "data.source.label_file"]
-            + (train.schedule == .constant && !method.isScheduledOverRun ? ["train.epochs"] : [])
+            + (train.schedule is ConstantOptions && !method.isScheduledOverRun ? ["train.epochs"] : [])
     }
 
     /// The digest of what a resumed run may not change.

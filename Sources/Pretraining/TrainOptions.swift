@@ -1,18 +1,5 @@
+public import Optimizers
 public import RecipeSchema
-
-/// How the learning rate goes over a run.
-public enum ScheduleKind: String, RecipeEnum {
-    /// Linear warm-up, then half a cosine.
-    case cosine
-    /// Linear warm-up, then the peak.
-    case constant
-    /// MFM's: a linear warm-up in front of a cosine over the whole run.
-    case mfmCosine = "mfm_cosine"
-    /// I-JEPA's: a linear warm-up, then half a cosine, counted in steps; stretched by `ipe_scale`.
-    case warmupCosine = "warmup_cosine"
-    /// CAE's: a linear warm-up whose last step has the peak, then half a cosine.
-    case caeCosine = "cae_cosine"
-}
 
 /// Optimisation: the section `train` of a recipe.
 public struct TrainOptions: RecipeSection {
@@ -22,30 +9,18 @@ public struct TrainOptions: RecipeSection {
     public var batchSize = 256
     /// Micro-batches of an optimiser step.
     public var accumulate = 1
-    /// The peak rate for 256 images of effective batch; 1.5e-4 where neither rate is given.
+    /// The peak rate for 256 images of effective batch.
     public var baseLearningRate: Double?
     /// The peak rate itself.
     public var learningRate: Double?
-    /// Where the cosine ends.
-    public var minLearningRate = 0.0
-    /// Epochs of warm-up.
-    public var warmupEpochs = 0.0
-    /// Where the warm-up starts.
-    public var warmupLearningRate = 0.0
     /// How the rate goes.
-    public var schedule = ScheduleKind.cosine
-    /// What stretches the schedules of `warmup_cosine` and moving averages beyond the end of training.
-    public var ipeScale = 1.0
-    /// Decoupled weight decay.
+    public var schedule: any ScheduleOptions = CosineOptions()
+    /// What changes the parameters.
+    public var optimizer: any OptimizerOptions = AdamWOptions()
+    /// Weight decay of matrices.
     public var weightDecay = 0.05
-    /// Where the weight decay ends, under `warmup_cosine`.
-    public var finalWeightDecay: Double?
     /// Whether class token and mask token are decayed.
     public var decayTokens = true
-    /// Decay rates of the two moments.
-    public var betas = [0.9, 0.95]
-    /// The ε of AdamW.
-    public var eps = 1e-8
     /// Largest norm of all gradients together, if they are clipped.
     public var clipNorm: Double?
     /// Optimiser steps after which to stop, with schedules as for all epochs.
@@ -54,32 +29,34 @@ public struct TrainOptions: RecipeSection {
     /// The published setting, for 100 epochs.
     public init() {}
 
+    /// The base rate of a recipe that gives no rate at all.
+    public static let usualBaseRate = 1.5e-4
+
     /// The options.
     public static let fields: [Field<Self>] = [
-        Field("epochs", \.epochs, in: .atLeast(1), "Passes over the images; schedules run over all of them."),
-        Field("batch_size", \.batchSize, in: .atLeast(1), "Images of a micro-batch."),
-        Field("accumulate", \.accumulate, in: .atLeast(1), "Micro-batches of an optimiser step."),
-        Field("base_learning_rate", \.baseLearningRate, in: .above(0), "Peak rate for 256 images of effective batch."),
-        Field("learning_rate", \.learningRate, in: .above(0), "Peak rate itself, instead of base_learning_rate."),
-        Field("min_learning_rate", \.minLearningRate, in: .atLeast(0), "Rate where the cosine ends."),
-        Field("warmup_epochs", \.warmupEpochs, in: .atLeast(0), "Epochs of linear warm-up; may be a fraction."),
-        Field("warmup_learning_rate", \.warmupLearningRate, in: .atLeast(0), "Rate where the warm-up starts."),
-        Field("schedule", \.schedule, "How the rate goes after the warm-up."),
         Field(
-            "ipe_scale", \.ipeScale, in: .atLeast(1),
-            "Stretches the schedules of warmup_cosine and of moving averages beyond the end of training."),
-        Field("weight_decay", \.weightDecay, in: .atLeast(0), "Decoupled weight decay of matrices."),
+            "epochs", \.epochs, in: .closed(1...1_000_000), "Passes over the images; schedules run over all of them."),
+        Field("batch_size", \.batchSize, in: .closed(1...1_048_576), "Images of a micro-batch."),
+        Field("accumulate", \.accumulate, in: .closed(1...65_536), "Micro-batches of an optimiser step."),
         Field(
-            "final_weight_decay", \.finalWeightDecay, in: .atLeast(0),
-            "Weight decay at the end, under the schedule warmup_cosine; null: constant."),
+            "base_learning_rate", \.baseLearningRate, in: .between(0, 2e38),
+            "Peak rate for 256 images of effective batch; 1.5e-4 where neither rate is given."),
+        Field(
+            "learning_rate", \.learningRate, in: .between(0, 2e38), "Peak rate itself, instead of base_learning_rate."),
+        Field(
+            "schedule", \.schedule, tag: "name", among: schedules, "How the rate goes over the run.",
+            open: { $0 as? any ScheduleOptions }, close: { $0 }),
+        Field(
+            "optimizer", \.optimizer, tag: "name", among: optimizers, "What changes the parameters.",
+            open: { $0 as? any OptimizerOptions }, close: { $0 }),
+        Field("weight_decay", \.weightDecay, in: .closed(0...1000), "Weight decay of matrices."),
         Field("decay_tokens", \.decayTokens, "Whether class token and mask token are decayed."),
         Field(
-            "betas", \.betas,
-            in: .rule("two numbers ≥ 0 and < 1") { $0.count == 2 && $0.allSatisfy { $0 >= 0 && $0 < 1 } },
-            "Decay rates of AdamW's two moments."),
-        Field("eps", \.eps, in: .above(0), "The ε of AdamW."),
-        Field("clip_norm", \.clipNorm, in: .above(0), "Largest norm of all gradients together; null: not clipped."),
-        Field("max_steps", \.maxSteps, in: .atLeast(1), "Optimiser steps after which to stop; null: all epochs."),
+            "clip_norm", \.clipNorm, in: .between(0, 1e38), "Largest norm of all gradients together; null: not clipped."
+        ),
+        Field(
+            "max_steps", \.maxSteps, in: .closed(1...9_007_199_254_740_991),
+            "Optimiser steps after which to stop; null: all epochs."),
     ]
 
     /// One learning rate, and a warm-up within the run.
@@ -88,16 +65,11 @@ public struct TrainOptions: RecipeSection {
         if baseLearningRate != nil && learningRate != nil {
             faults.append("both base_learning_rate and learning_rate are given; remove one")
         }
-        if warmupEpochs > 0 && warmupEpochs >= Double(epochs) {
-            faults.append("warmup_epochs \(warmupEpochs) is not below epochs \(epochs)")
+        if schedule.warmupEpochs > 0 && schedule.warmupEpochs >= Double(epochs) {
+            faults.append("warmup_epochs \(schedule.warmupEpochs) is not below epochs \(epochs)")
         }
-        if minLearningRate > peakLearningRate {
-            faults.append("min_learning_rate \(minLearningRate) is above the peak \(peakLearningRate)")
-        }
-        if finalWeightDecay != nil && schedule != .warmupCosine {
-            faults.append(
-                "final_weight_decay needs the schedule \"warmup_cosine\"; under \"\(schedule.rawValue)\" the decay is "
-                    + "constant")
+        if let end = schedule.endLearningRate, end > peakLearningRate {
+            faults.append("min_learning_rate \(end) is above the peak \(peakLearningRate)")
         }
         return faults
     }
@@ -107,7 +79,58 @@ public struct TrainOptions: RecipeSection {
 
     /// The peak rate: given, or base rate × effective batch / 256.
     public var peakLearningRate: Double {
-        learningRate ?? (baseLearningRate ?? 1.5e-4) * Double(effectiveBatch) / 256
+        learningRate ?? (baseLearningRate ?? Self.usualBaseRate) * Double(effectiveBatch) / 256
+    }
+
+    /// The same options with no value left open: a recipe without a rate gets the usual one.
+    public var resolved: TrainOptions {
+        var options = self
+        if learningRate == nil && baseLearningRate == nil { options.baseLearningRate = Self.usualBaseRate }
+        return options
+    }
+
+    /// Where the options of schedules and optimisers stood in the first recipes, and may still stand.
+    private static let moved: [(old: String, section: String)] = [
+        ("warmup_epochs", "schedule"), ("warmup_learning_rate", "schedule"), ("min_learning_rate", "schedule"),
+        ("ipe_scale", "schedule"), ("final_weight_decay", "schedule"), ("betas", "optimizer"), ("eps", "optimizer"),
+    ]
+
+    /// Brings a section `train` of the first form into this one: `"schedule": "cosine"` and options beside it become a section.
+    ///
+    /// `usual` is the schedule where none is named. A constant rate never had an end of its own: one that stands there is of
+    /// no use, as it always was.
+    static func modernize(_ json: inout JSONValue, usual: String, _ problems: inout [Problem]) {
+        guard case .object(var members) = json.kind else { return }
+        for section in ["schedule", "optimizer"] {
+            guard let place = members.firstIndex(where: { $0.name == section }) else { continue }
+            let value = members[place].value
+            guard value.string != nil else { continue }
+            members[place].value = JSONValue(
+                .object([.init(name: "name", value: value, line: value.line)]), line: value.line)
+        }
+        let schedule = members.first { $0.name == "schedule" }?.value["name"]?.string ?? usual
+        if schedule == ConstantOptions.name { members.removeAll { $0.name == "min_learning_rate" } }
+        for (old, section) in moved {
+            guard let place = members.firstIndex(where: { $0.name == old }) else { continue }
+            let member = members.remove(at: place)
+            if !members.contains(where: { $0.name == section }) {
+                let empty = JSONValue(.object([]), line: member.line)
+                members.append(.init(name: section, value: empty, line: member.line))
+            }
+            for index in members.indices where members[index].name == section {
+                guard case .object(var inner) = members[index].value.kind else { continue }
+                if inner.contains(where: { $0.name == old }) {
+                    problems.append(
+                        Problem(
+                            line: member.line, path: "$.train.\(old)",
+                            message: "is given here and in train.\(section); remove this one"))
+                } else {
+                    inner.append(member)
+                    members[index].value.kind = .object(inner)
+                }
+            }
+        }
+        json.kind = .object(members)
     }
 }
 
@@ -127,12 +150,13 @@ public struct LogOptions: RecipeSection {
 
     /// The options.
     public static let fields: [Field<Self>] = [
-        Field("every_steps", \.everySteps, in: .atLeast(1), "Optimiser steps between logged ones."),
+        Field("every_steps", \.everySteps, in: .closed(1...1_000_000_000), "Optimiser steps between logged ones."),
         Field(
-            "checkpoint_every_epochs", \.checkpointEveryEpochs, in: .atLeast(1), "Epochs between checkpoints."),
+            "checkpoint_every_epochs", \.checkpointEveryEpochs, in: .closed(1...1_000_000),
+            "Epochs between checkpoints."),
         Field(
-            "checkpoint_every_steps", \.checkpointEverySteps, in: .atLeast(1),
+            "checkpoint_every_steps", \.checkpointEverySteps, in: .closed(1...1_000_000_000),
             "Optimiser steps between checkpoints, besides those of epochs."),
-        Field("keep", \.keep, in: .atLeast(1), "Checkpoints that are kept."),
+        Field("keep", \.keep, in: .closed(1...1_000_000), "Checkpoints that are kept."),
     ]
 }

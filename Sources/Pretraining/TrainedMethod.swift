@@ -4,6 +4,7 @@ public import ImageMasking
 public import PretrainingMethods
 import RandomStreams
 import RecipeSchema
+import TrainingStep
 
 /// The method of a run as its last checkpoint holds it, decoder and all.
 public struct TrainedMethod {

@@ -3,9 +3,11 @@ import Checkpoints
 import Foundation
 import ImageData
 import Logging
+import Optimizers
 import PretrainingMethods
 import RandomStreams
 import RecipeSchema
+import TrainingStep
 import VisionTransformers
 
 /// The loop around the trainer: rows, checkpoints, stopping.
@@ -86,9 +88,10 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
             """)
         let rate =
             train.learningRate == nil
-            ? " = base_learning_rate \(train.baseLearningRate ?? 1.5e-4) x \(train.effectiveBatch) / 256" : ""
+            ? " = base_learning_rate \(train.baseLearningRate ?? TrainOptions.usualBaseRate) x \(train.effectiveBatch) / 256"
+            : ""
         log.info(
-            "learning rate \(train.peakLearningRate)\(rate), after \(train.warmupEpochs) epochs of warm-up")
+            "learning rate \(train.peakLearningRate)\(rate), after \(train.schedule.warmupEpochs) epochs of warm-up")
         log.info("\(job.engine.threads) threads, \(job.engine.level.rawValue) kernels")
         if state.step > 0 { log.info("going on after step \(state.step)") }
     }
@@ -156,7 +159,7 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
     private mutating func checkHealth(_ onRow: (JSONValue) throws -> Void) throws {
         let start = ContinuousClock.now
         guard let figures = health?.figures(trainer.method.encoder, trainer.method.encoderParameters) else { return }
-        let warmup = job.recipe.train.warmupEpochs * Double(stepsPerEpoch)
+        let warmup = job.recipe.train.schedule.warmupEpochs * Double(stepsPerEpoch)
         let verdict = state.health.verdict(figures, afterWarmup: Double(state.step) >= warmup)
         if let verdict { log.warning("health at step \(state.step): \(verdict)") }
         let row = JSONValue.object(
@@ -180,14 +183,14 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
         }
         try note(report.unreadable)
         note(report.damaged)
-        guard report.loss.isFinite && report.gradientNorm.isFinite else { throw diverged(report, at: number) }
+        guard report.step.isFinite else { throw diverged(report, at: number) }
         state.step = number
-        state.epochLoss += report.loss
+        state.epochLoss += report.step.loss
         state.epochSteps += 1
-        clock.add(images: job.recipe.train.effectiveBatch, loss: report.loss)
+        clock.add(images: job.recipe.train.effectiveBatch, loss: report.step.loss)
         if isLogged {
             if let constant = report.constantLoss,
-                let verdict = state.health.verdict(loss: report.loss, constant: constant)
+                let verdict = state.health.verdict(loss: report.step.loss, constant: constant)
             {
                 log.warning("health at step \(number): \(verdict)")
             }
@@ -222,8 +225,9 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
     }
 
     private func diverged(_ report: Trainer<Method>.Report, at step: Int) -> RunError {
-        let what = report.loss.isFinite ? "gradient norm is \(report.gradientNorm)" : "loss is \(report.loss)"
-        return diverged("the \(what) at step \(step)", rate: report.learningRate)
+        let what =
+            report.step.loss.isFinite ? "gradient norm is \(report.step.gradientNorm)" : "loss is \(report.step.loss)"
+        return diverged("the \(what) at step \(step)", rate: report.step.learningRate)
     }
 
     private func diverged(_ what: String, rate: Double) -> RunError {
@@ -293,9 +297,9 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
     private func stepRow(_ report: Trainer<Method>.Report) -> JSONValue {
         var members: [(String, JSONValue)] = [
             ("kind", JSONValue("step")), ("step", JSONValue(state.step)),
-            ("epoch", JSONValue(Double(state.step) / Double(stepsPerEpoch))), ("loss", JSONValue(report.loss)),
-            ("learning_rate", JSONValue(report.learningRate)),
-            ("weight_decay", JSONValue(report.weightDecay)), ("grad_norm", JSONValue(report.gradientNorm)),
+            ("epoch", JSONValue(Double(state.step) / Double(stepsPerEpoch))), ("loss", JSONValue(report.step.loss)),
+            ("learning_rate", JSONValue(report.step.learningRate)),
+            ("weight_decay", JSONValue(report.step.weightDecay)), ("grad_norm", JSONValue(report.step.gradientNorm)),
             ("images_per_s", JSONValue(clock.imagesPerSecond)),
             ("wait_share", JSONValue(clock.waitShare(waited: loader.waitedSeconds))),
         ]

@@ -4,6 +4,7 @@ import ImageData
 import Optimizers
 import PretrainingMethods
 import RecipeSchema
+import TrainingStep
 
 /// What a checkpoint holds besides parameters and moments: the position, and sums that rows of the log need.
 struct TrainingState: Equatable {
@@ -94,9 +95,7 @@ extension Trainer {
         for entry in method.parameters.entries {
             let shape = Array(entry.shape)
             model[entry.name] = method.parameters[entry.name].map { StoredTensor($0.array, shape: shape) }
-            for (name, flat) in [
-                ("first_moment", optimizer.firstMoments), ("second_moment", optimizer.secondMoments),
-            ] {
+            for (name, flat) in steps.optimizer.state {
                 moments["\(name)/\(entry.name)"] = StoredTensor(
                     flat.view(entry.range, as: entry.shape).array, shape: shape)
             }
@@ -117,17 +116,16 @@ extension Trainer {
         }
         try method.parameters.load(checkpoint.model, from: place)
         try method.loadState(checkpoint.model, from: place)
-        var first = [Float](repeating: 0, count: method.parameters.flatCount)
-        var second = first
-        for entry in method.parameters.entries {
-            first.replaceSubrange(
-                entry.range, with: try floats(checkpoint.optimizer, "first_moment/\(entry.name)", entry.shape, place))
-            second.replaceSubrange(
-                entry.range, with: try floats(checkpoint.optimizer, "second_moment/\(entry.name)", entry.shape, place))
+        var kept: [String: Tensor] = [:]
+        for (name, flat) in steps.optimizer.state {
+            var values = [Float](repeating: 0, count: flat.count)
+            for entry in method.parameters.entries {
+                values.replaceSubrange(
+                    entry.range, with: try floats(checkpoint.optimizer, "\(name)/\(entry.name)", entry.shape, place))
+            }
+            kept[name] = Tensor(values, flat.shape)
         }
-        let shape: Shape = [first.count]
-        optimizer.restore(
-            firstMoments: Tensor(first, shape), secondMoments: Tensor(second, shape), step: checkpoint.step)
+        steps.optimizer.restore(kept, step: checkpoint.step)
     }
 }
 

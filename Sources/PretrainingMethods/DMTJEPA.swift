@@ -1,6 +1,7 @@
 public import Autodiff
 public import ImageMasking
 public import RecipeSchema
+import TrainingStep
 public import VisionTransformers
 
 /// The options of DMT-JEPA: those of I-JEPA, and the neighbourhoods.

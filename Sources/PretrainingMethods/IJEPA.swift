@@ -1,6 +1,7 @@
 public import Autodiff
 public import ImageMasking
 public import RecipeSchema
+import TrainingStep
 public import VisionTransformers
 
 /// The options of I-JEPA.

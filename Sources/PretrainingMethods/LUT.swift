@@ -5,6 +5,7 @@ public import ImageMasking
 import Optimizers
 import RandomStreams
 public import RecipeSchema
+public import TrainingStep
 public import VisionTransformers
 
 /// The options of LUT.
@@ -257,7 +258,7 @@ public struct LUT: PretrainingMethod {
     }
 
     /// m_t = 1 − (1 − m_0)·½(1 + cos(πt/T)) with t and T in micro-batches.
-    func momentum(_ progress: TrainingProgress) -> Double {
+    package func momentum(_ progress: TrainingProgress) -> Double {
         LUT.momentum(
             from: options.emaMomentum, at: (progress.step + 1) * progress.accumulate - 1,
             of: progress.epochs * progress.stepsPerEpoch * progress.accumulate)

@@ -2,6 +2,7 @@ public import Autodiff
 public import ImageMasking
 import RandomStreams
 public import RecipeSchema
+import TrainingStep
 public import VisionTransformers
 
 /// The options of the masked autoencoder.

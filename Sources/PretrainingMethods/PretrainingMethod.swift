@@ -4,6 +4,7 @@ public import ImageMasking
 public import Optimizers
 public import RandomStreams
 public import RecipeSchema
+public import TrainingStep
 public import VisionTransformers
 
 /// The images of one micro-batch.
@@ -87,29 +88,6 @@ public struct MethodContext: Sendable {
     }
 }
 
-/// Where training stands after an optimiser step, for moving averages.
-public struct TrainingProgress: Sendable {
-    /// The number of the step just taken, from 0.
-    public var step: Int
-    /// Steps of an epoch.
-    public var stepsPerEpoch: Int
-    /// Epochs of the recipe.
-    public var epochs: Int
-    /// Batches of a step.
-    public var accumulate: Int
-    /// What stretches the schedules beyond the end of training; 1 for none.
-    public var scheduleScale: Double
-
-    /// A position in a run.
-    public init(step: Int, stepsPerEpoch: Int, epochs: Int, accumulate: Int = 1, scheduleScale: Double = 1) {
-        self.step = step
-        self.stepsPerEpoch = stepsPerEpoch
-        self.epochs = epochs
-        self.accumulate = accumulate
-        self.scheduleScale = scheduleScale
-    }
-}
-
 /// How a method is asked to run a forward pass.
 public struct StepRequest {
     /// The run's stream for draws inside the model.
@@ -188,9 +166,7 @@ extension PretrainingOptions {
 }
 
 /// The training side of a method: owned by one trainer, never shared.
-public protocol PretrainingMethod: Sendable {
-    /// What the optimiser may change, in checkpoint order.
-    var parameters: ParameterStore { get set }
+public protocol PretrainingMethod: ParameterOwner, Sendable {
     /// The encoder that is kept after pretraining.
     var encoder: Encoder { get }
     /// What the kept encoder runs on: the trained parameters, or a moving average of them.
@@ -211,8 +187,6 @@ public protocol PretrainingMethod: Sendable {
     ) throws -> StepResult
     /// After parameters were taken from a file before the first step: moving averages begin as copies of them.
     mutating func adoptParameters()
-    /// After each optimiser step: moving averages take the new parameters in.
-    mutating func finishStep(_ progress: TrainingProgress, engine: Engine)
 }
 
 extension PretrainingMethod {
@@ -233,8 +207,6 @@ extension PretrainingMethod {
     }
     /// Nothing to begin anew.
     public mutating func adoptParameters() {}
-    /// Nothing to follow.
-    public mutating func finishStep(_ progress: TrainingProgress, engine: Engine) {}
 }
 
 /// A method that predicts pixels, so that its predictions can be looked at.

@@ -5,6 +5,7 @@ import ImageMasking
 import Optimizers
 import RandomStreams
 import RecipeSchema
+import TrainingStep
 import VisionTransformers
 
 /// The attentive probe's head: a pass in training, one in evaluation with the initial statistics, three steps of SGD.
@@ -21,31 +22,31 @@ func attentiveHead(_ golden: GoldenCase, _ engine: Engine) throws -> GoldenOutco
     head.runningMean = try golden.engineTensor("w/fc_norm.running_mean")
     head.runningVariance = try golden.engineTensor("w/fc_norm.running_var")
     var outcome = GoldenOutcome(["act/logits_eval": GoldenValue(head.logits(tokens, engine: engine))])
-    var optimizer = NesterovSGD(for: head.parameters)
+    let groups = ParameterGroup.each(of: head.parameters, treatment: { _ in .undecayed })
+    var taker = StepTaker(
+        SGD(for: head.parameters, groups, nesterov: true), for: head.parameters,
+        StepTaker.Rules(rates: ConstantSchedule(0.1)))
     var losses: [Float] = []
     for step in 0..<(try golden.tensor("trace/loss").count) {
-        var tape = Tape(engine: engine)
-        let output = head.training(tokens, on: &tape)
-        let loss = tape.crossEntropy(output.logits, labels: labels)
-        losses.append(loss.value.item)
-        let gradients = tape.gradients(of: loss, for: head.parameters)
-        if step == 0 {
-            outcome.values["act/pooled"] = GoldenValue(output.pooled.value)
-            outcome.values["act/normed"] = GoldenValue(output.normed.value)
-            outcome.values["act/logits"] = GoldenValue(output.logits.value)
-            outcome.values["loss"] = GoldenValue([losses[0]], [])
-            outcome.values["buffer/fc_norm.running_mean"] = GoldenValue(head.runningMean)
-            outcome.values["buffer/fc_norm.running_var"] = GoldenValue(head.runningVariance)
-            for entry in head.parameters.entries {
-                outcome.values["grad/\(entry.name)"] = gradients[entry.name].map { GoldenValue($0) }
+        let isFirst = step == 0
+        let report = taker.take(&head, on: engine) { gradients, _ in
+            if isFirst { outcome.record(gradients) }
+        } forward: { head, _, tape in
+            let output = head.training(tokens, on: &tape)
+            if isFirst {
+                outcome.values["act/pooled"] = GoldenValue(output.pooled.value)
+                outcome.values["act/normed"] = GoldenValue(output.normed.value)
+                outcome.values["act/logits"] = GoldenValue(output.logits.value)
+                outcome.values["buffer/fc_norm.running_mean"] = GoldenValue(head.runningMean)
+                outcome.values["buffer/fc_norm.running_var"] = GoldenValue(head.runningVariance)
             }
+            return tape.crossEntropy(output.logits, labels: labels)
         }
-        optimizer.update(&head.parameters, gradients, learningRate: 0.1)
+        losses += report.losses
+        if isFirst { outcome.values["loss"] = GoldenValue(report.losses, []) }
     }
     outcome.values["trace/loss"] = GoldenValue(losses, [losses.count])
-    for entry in head.parameters.entries {
-        outcome.values["after/\(entry.name)"] = head.parameters[entry.name].map { GoldenValue($0) }
-    }
+    outcome.recordAfter(head.parameters)
     return outcome
 }
 

@@ -5,6 +5,7 @@ import ImageMasking
 import Optimizers
 import RandomStreams
 import RecipeSchema
+import TrainingStep
 import VisionTransformers
 
 /// Fine-tuning: mixing, groups and whole steps.
@@ -129,37 +130,34 @@ private func fineTuneStep(_ golden: GoldenCase, _ engine: Engine) throws -> Gold
     let layers = LayerDecay(
         depth: options.depth, decay: golden.number("recipe.evaluator.layer_decay", default: 1))
     let betas = try golden.value("recipe.evaluator.betas").array?.compactMap(\.double) ?? [0.9, 0.999]
-    var optimizer = AdamW(
-        for: model.parameters, beta1: betas[0], beta2: betas[1], epsilon: 1e-8,
-        weightDecay: try golden.number("recipe.evaluator.weight_decay"),
-        treatment: DecayRule.fineTuning.treatment(of:),
-        scale: { layers.scale(of: $0) })
+    let groups = ParameterGroup.each(
+        of: model.parameters, treatment: DecayRule.fineTuning.treatment(of:), scale: { layers.scale(of: $0) })
+    var taker = StepTaker(
+        AdamW(for: model.parameters, groups, beta1: betas[0], beta2: betas[1]), for: model.parameters,
+        StepTaker.Rules(
+            rates: ConstantSchedule(try golden.number("recipe.evaluator.learning_rate")),
+            decays: ConstantSchedule(try golden.number("recipe.evaluator.weight_decay"))))
 
     var outcome = try groupChecks(golden, depth: options.depth)
     var losses: [Float] = []
     for step in 0..<(try golden.integer("recipe.evaluator.steps")) {
         let trace = step == 0 ? ForwardTrace() : nil
-        var tape = Tape(engine: engine)
-        let logits = model.logits(mixed, drop: drop(step), on: &tape, trace: trace)
-        let loss = tape.crossEntropy(logits, targets: targets)
-        losses.append(loss.value.item)
-        let gradients = tape.gradients(of: loss, for: model.parameters)
+        let report = taker.take(&model, on: engine) { gradients, _ in
+            if trace != nil { outcome.record(gradients) }
+        } forward: { model, _, tape in
+            let logits = model.logits(mixed, drop: drop(step), on: &tape, trace: trace)
+            return tape.crossEntropy(logits, targets: targets)
+        }
+        losses += report.losses
         if let trace {
             for (name, tensor) in trace.points { outcome.values[name] = GoldenValue(tensor) }
-            outcome.values["loss"] = GoldenValue([losses[0]], [])
-            for entry in model.parameters.entries {
-                outcome.values["grad/\(entry.name)"] = gradients[entry.name].map { GoldenValue($0) }
-            }
+            outcome.values["loss"] = GoldenValue(report.losses, [])
         }
-        optimizer.update(
-            &model.parameters, gradients, learningRate: try golden.number("recipe.evaluator.learning_rate"), on: engine)
     }
     outcome.values["act/mixed_images"] = GoldenValue(mixed)
     outcome.values["act/targets"] = GoldenValue(targets)
     outcome.values["trace/loss"] = GoldenValue(losses, [losses.count])
-    for entry in model.parameters.entries {
-        outcome.values["after/\(entry.name)"] = model.parameters[entry.name].map { GoldenValue($0) }
-    }
+    outcome.recordAfter(model.parameters)
     return outcome
 }
 

@@ -6,6 +6,7 @@ import Optimizers
 import PretrainingMethods
 import RandomStreams
 import RecipeSchema
+import TrainingStep
 import VisionTransformers
 
 /// I-JEPA: whole training cases, and its formulas alone.

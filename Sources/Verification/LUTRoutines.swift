@@ -6,6 +6,7 @@ import Optimizers
 import PretrainingMethods
 import RandomStreams
 import RecipeSchema
+import TrainingStep
 import VisionTransformers
 
 /// LUT: whole training cases, the operations of its views, its schedules.
@@ -44,60 +45,48 @@ private func unmaskedTokens(_ golden: GoldenCase, _ engine: Engine) throws -> Go
             grid: grid, scores: try golden.tensor("draw/\(prefix)noise").floats(), keepingHighest: false,
             visibleCount: visible)
     }
-    let rate = try golden.number(train + "learning_rate")
-    let betas = (try? golden.value(train + "betas"))?.array?.compactMap(\.double) ?? [0.9, 0.95]
-    let initial = method
-    var optimizer = AdamW(
-        for: method.parameters, beta1: betas[0], beta2: betas[1], epsilon: golden.number(train + "eps", default: 1e-8),
-        weightDecay: golden.number(train + "weight_decay", default: 0), treatment: initial.treatment(of:))
-    let total = Int(golden.number(train + "ema_total_steps", default: 10))
+    let rules = try golden.stepRules()
+    let treat = method.treatment(of:)
+    var taker = StepTaker(
+        golden.makeOptimizer(for: method.parameters, treatment: treat), for: method.parameters, rules)
     var outcome = GoldenOutcome()
     var losses: [Double] = []
     var momenta: [Double] = []
     for step in 0..<Int(golden.number(train + "trace_steps", default: 5)) {
-        var gradients = Gradients(for: method.parameters)
-        var mean = 0.0
-        for (part, plan) in plans.enumerated() {
-            let trace = step == 0 ? ForwardTrace() : nil
-            var tape = Tape(engine: engine)
+        let isFirst = step == 0
+        let report = try taker.take(&method, on: engine) { gradients, method in
+            guard isFirst else { return }
+            outcome.record(gradients)
+            for (name, tensor) in method.state where !name.hasPrefix("teacher/") {
+                outcome.values["buffer/\(name)"] = GoldenValue(tensor)
+            }
+        } forward: { method, part, tape in
+            let trace = isFirst ? ForwardTrace() : nil
             let batch = Batch(
                 images: views[part].0, otherViews: [views[part].1], samples: Array(0..<views[part].0.shape[0]))
             let result = try method.loss(
-                batch, .patches(plan), StepRequest(random: RandomStream(seed: 0), trace: trace), on: &tape)
-            mean += Double(result.loss.value.item) / Double(accumulate)
+                batch, .patches(plans[part]), StepRequest(random: RandomStream(seed: 0), trace: trace), on: &tape)
             if let trace {
-                let place = accumulate == 1 ? "loss" : "loss/\(part)"
+                let place = rules.accumulate == 1 ? "loss" : "loss/\(part)"
                 for (name, tensor) in trace.points {
                     let name = name.hasPrefix("loss/") ? "\(place)/\(name.dropFirst(5))" : name
                     outcome.values[name] = GoldenValue(tensor)
                 }
                 outcome.values[place] = GoldenValue([result.loss.value.item], [])
             }
-            tape.gradients(of: result.loss, cotangent: Tensor([1 / Float(accumulate)], []), adding: &gradients)
+            return result.loss
         }
-        if step == 0 {
-            outcome.values["loss"] = GoldenValue([mean], [])
-            for entry in method.parameters.entries {
-                outcome.values["grad/\(entry.name)"] = gradients[entry.name].map { GoldenValue($0) }
-            }
-            for (name, tensor) in method.state where !name.hasPrefix("teacher/") {
-                outcome.values["buffer/\(name)"] = GoldenValue(tensor)
-            }
-        }
-        losses.append(mean)
-        optimizer.update(&method.parameters, gradients, learningRate: rate, on: engine)
-        let progress = TrainingProgress(step: step, stepsPerEpoch: total, epochs: 1, accumulate: accumulate)
+        if isFirst { outcome.values["loss"] = GoldenValue([report.loss], []) }
+        losses.append(report.loss)
         momenta.append(
-            LUT.momentum(
-                from: options.emaMomentum, at: (step + 1) * accumulate - 1, of: total * accumulate))
-        method.finishStep(progress, engine: engine)
+            method.momentum(
+                TrainingProgress(
+                    step: step, stepsPerEpoch: rules.stepsPerEpoch, epochs: rules.epochs, accumulate: rules.accumulate))
+        )
     }
     outcome.values["trace/loss"] = GoldenValue(losses, [losses.count])
     outcome.values["trace/ema_decay"] = GoldenValue(momenta, [momenta.count])
-    for entry in method.parameters.entries {
-        outcome.values["after/\(entry.name)"] = method.parameters[entry.name].map { GoldenValue($0) }
-    }
-    for (name, tensor) in method.state { outcome.values["after/\(name)"] = GoldenValue(tensor) }
+    outcome.recordAfter(method)
     return outcome
 }
 

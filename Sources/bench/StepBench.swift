@@ -3,6 +3,7 @@ import ImageMasking
 import Optimizers
 import PretrainingMethods
 import RandomStreams
+import TrainingStep
 import VisionTransformers
 
 /// A model that is timed; the same three as in every comparison.
@@ -33,8 +34,7 @@ struct StepConfiguration: Sendable {
 /// Steps of one configuration on random images.
 struct StepBench {
     private var method: MAE
-    private var optimizer: AdamW
-    private var gradients: Gradients
+    private var steps: StepTaker
     private let images: Tensor
     private let engine: Engine
     private let features: Bool
@@ -54,10 +54,10 @@ struct StepBench {
         let side = configuration.image
         grid = encoder.grid(height: side, width: side)
         method = options.makeMethod(MethodContext(encoder: encoder, grid: grid, random: RandomStream(seed: 0)))
-        optimizer = AdamW(
-            for: method.parameters, beta1: 0.9, beta2: 0.95, epsilon: 1e-8, weightDecay: 0.05,
-            treatment: method.treatment(of:))
-        gradients = Gradients(for: method.parameters)
+        let groups = ParameterGroup.each(of: method.parameters, treatment: method.treatment(of:))
+        steps = StepTaker(
+            AdamW(for: method.parameters, groups), for: method.parameters,
+            StepTaker.Rules(rates: ConstantSchedule(1e-4), decays: ConstantSchedule(0.05)))
         var stream = RandomStream(seed: 1)
         let count = batch * 3 * side * side
         images = Tensor((0..<count).map { _ in Float(stream.normal()) }, [batch, 3, side, side])
@@ -84,12 +84,10 @@ struct StepBench {
         let samples = Array(0..<images.shape[0])
         let random = RandomStream(seed: 2)
         let request = MaskRequest(grid: grid, samples: samples, epoch: step)
-        var tape = Tape(engine: engine)
-        guard let plan = try? RandomMasking().plan(request, random: random),
-            let result = try? method.loss(
-                Batch(images: images, samples: samples), plan, StepRequest(random: random), on: &tape)
-        else { return }
-        tape.gradients(of: result.loss, replacing: &gradients)
-        optimizer.update(&method.parameters, gradients, learningRate: 1e-4, on: engine)
+        let batch = Batch(images: images, samples: samples)
+        guard let plan = try? RandomMasking().plan(request, random: random) else { return }
+        _ = try? steps.take(&method, on: engine) { method, _, tape in
+            try method.loss(batch, plan, StepRequest(random: random), on: &tape).loss
+        }
     }
 }

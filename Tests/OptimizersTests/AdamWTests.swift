@@ -69,13 +69,13 @@ private struct AdamWTwin {
         var store = makeStore()
         let scale = { (name: String) in name == "head.weight" ? 0.25 : 1 }
         var optimizer = AdamW(
-            for: store, beta1: 0.9, beta2: 0.95, epsilon: 1e-8, weightDecay: 0.05, treatment: rule.treatment(of:),
-            scale: scale)
+            for: store, ParameterGroup.each(of: store, treatment: rule.treatment(of:), scale: scale))
         var twins = store.ids.map { AdamWTwin(store[$0].array) }
         for step in 0..<6 {
             let gradients = gradients(store, step: step)
             let rate = 0.01 * Double(step)  // 0 at first: only the moments move
-            optimizer.update(&store, gradients, learningRate: rate, gradientScale: 0.5, on: engine)
+            optimizer.update(
+                &store, gradients, StepSettings(learningRate: rate, weightDecay: 0.05, gradientScale: 0.5), on: engine)
             for (index, id) in store.ids.enumerated() {
                 let name = store.entry(id).name
                 let decayed = name == "fc.weight" || name == "head.weight" || (name == "cls_token" && rule == .matrices)
@@ -100,20 +100,20 @@ private struct AdamWTwin {
         let engine = try Engine(threads: 2)
         func make(_ store: ParameterStore) -> AdamW {
             AdamW(
-                for: store, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.1,
-                treatment: DecayRule.matrices.treatment(of:))
+                for: store, ParameterGroup.each(of: store, treatment: DecayRule.matrices.treatment(of:)), beta2: 0.999)
         }
         var store = makeStore()
         var optimizer = make(store)
-        for step in 0..<3 { optimizer.update(&store, gradients(store, step: step), learningRate: 0.01, on: engine) }
+        let settings = StepSettings(learningRate: 0.01, weightDecay: 0.1)
+        for step in 0..<3 { optimizer.update(&store, gradients(store, step: step), settings, on: engine) }
         var resumed = makeStore()
         for id in store.ids { resumed.setValue(store[id], for: id) }
         var second = make(resumed)
         second.restore(
-            firstMoments: optimizer.firstMoments, secondMoments: optimizer.secondMoments, step: optimizer.step)
+            Dictionary(uniqueKeysWithValues: optimizer.state.map { ($0.name, $0.values) }), step: optimizer.step)
         for step in 3..<6 {
-            optimizer.update(&store, gradients(store, step: step), learningRate: 0.01, on: engine)
-            second.update(&resumed, gradients(resumed, step: step), learningRate: 0.01, on: engine)
+            optimizer.update(&store, gradients(store, step: step), settings, on: engine)
+            second.update(&resumed, gradients(resumed, step: step), settings, on: engine)
         }
         #expect(store.flat.array == resumed.flat.array)
         #expect(optimizer.firstMoments.array == second.firstMoments.array)
@@ -125,9 +125,9 @@ private struct AdamWTwin {
         var store = makeStore()
         let before = store.flat.withUnsafeBuffer { $0.baseAddress }
         var optimizer = AdamW(
-            for: store, beta1: 0.9, beta2: 0.95, epsilon: 1e-8, weightDecay: 0.05,
-            treatment: DecayRule.matrices.treatment(of:))
-        optimizer.update(&store, gradients(store, step: 0), learningRate: 0.01, on: engine)
+            for: store, ParameterGroup.each(of: store, treatment: DecayRule.matrices.treatment(of:)))
+        optimizer.update(
+            &store, gradients(store, step: 0), StepSettings(learningRate: 0.01, weightDecay: 0.05), on: engine)
         #expect(store.flat.withUnsafeBuffer { $0.baseAddress } == before)
         let used = Set(store.entries.map(\.range).joined())
         for (place, value) in store.flat.array.enumerated() where !used.contains(place) { #expect(value == 0) }

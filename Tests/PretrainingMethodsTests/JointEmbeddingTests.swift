@@ -4,6 +4,7 @@ import PretrainingMethods
 import RandomStreams
 import RecipeSchema
 import Testing
+import TrainingStep
 import VisionTransformers
 
 /// I-JEPA and DMT-JEPA: who sees what, and what changes when.

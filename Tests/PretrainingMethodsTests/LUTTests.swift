@@ -3,6 +3,7 @@ import ImageMasking
 import PretrainingMethods
 import RandomStreams
 import Testing
+import TrainingStep
 import VisionTransformers
 
 /// LUT beyond its golden cases.

@@ -54,10 +54,10 @@ struct MaskAlignTests {
         let request = StepRequest(random: RandomStream(seed: 7))
         let result = try method.loss(batch(), try plan(importance), request, on: &tape)
         let gradients = tape.gradients(of: result.loss, for: method.parameters)
-        var optimizer = AdamW(
-            for: method.parameters, beta1: 0.9, beta2: 0.95, epsilon: 1e-8, weightDecay: 0.5,
-            treatment: method.treatment(of:))
-        optimizer.update(&method.parameters, gradients, learningRate: 0.01, on: engine)
+        let groups = ParameterGroup.each(of: method.parameters, treatment: method.treatment(of:))
+        var optimizer = AdamW(for: method.parameters, groups)
+        optimizer.update(
+            &method.parameters, gradients, StepSettings(learningRate: 0.01, weightDecay: 0.5), on: engine)
         for entry in before.entries {
             let isIdle =
                 entry.name.hasPrefix("norm.")

@@ -6,6 +6,7 @@ import RandomStreams
 import RecipeSchema
 import TestSupport
 import Testing
+import TrainingStep
 import VisionTransformers
 
 /// What every method of the catalogue promises.

@@ -2,6 +2,7 @@ import Autodiff
 import PretrainingMethods
 import RandomStreams
 import Testing
+import TrainingStep
 
 struct MovingAverageTests {
     /// A store of odd sizes, so that vectors have tails and parameters gaps.

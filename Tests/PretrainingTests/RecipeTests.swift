@@ -1,6 +1,7 @@
 import Foundation
 import ImageData
 import ImageMasking
+import Optimizers
 import Pretraining
 import PretrainingMethods
 import RecipeSchema
@@ -40,6 +41,30 @@ struct RecipeTests {
         let recipe = try TinyRun.recipe()
         let again = try Recipe.parse(Array(recipe.encoded.text(pretty: true).utf8))
         #expect(again.digest == recipe.digest)
+    }
+
+    /// Keys of the first recipes are sections now; both forms are read, and mean the same.
+    @Test func theFirstFormOfOptimisationIsTheSameRecipe() throws {
+        func recipe(_ train: String) throws -> Recipe {
+            let text = #"{"palimpsest": 1, "name": "o", "train": {"epochs": 9, \#(train)}}"#
+            return try Recipe.parse(Array(text.utf8))
+        }
+        let old = try recipe(
+            #""schedule": "warmup_cosine", "warmup_epochs": 2, "min_learning_rate": 1e-6, "ipe_scale": 1.25, "betas": [0.8, 0.9], "eps": 1e-6"#
+        )
+        let new = try recipe(
+            #""schedule": {"name": "warmup_cosine", "warmup_epochs": 2, "min_learning_rate": 1e-6, "ipe_scale": 1.25}, "optimizer": {"name": "adamw", "betas": [0.8, 0.9], "eps": 1e-6}"#
+        )
+        #expect(old.digest == new.digest)
+        #expect(try recipe(#""schedule": "constant", "min_learning_rate": 1e-6"#).train.schedule is ConstantOptions)
+        #expect(try recipe(#""optimizer": {"name": "lars"}"#).train.optimizer is LARSOptions)
+        for wrong in [
+            #""schedule": "constant", "ipe_scale": 2"#, #""schedule": "cosine", "final_weight_decay": 0.1"#,
+            #""optimizer": {"name": "sgd", "betas": [0.8, 0.9]}"#,
+            #""eps": 1e-6, "optimizer": {"name": "adamw", "eps": 1e-7}"#,
+        ] {
+            #expect(throws: Problems.self, "\(wrong)") { try recipe(wrong) }
+        }
     }
 
     @Test func twoViewsTakeNoCrop() throws {
@@ -107,7 +132,8 @@ struct RecipeTests {
         #expect(recipe.model.qkvBias == .noKey && recipe.model.layerScale == 0.1 && recipe.model.dropPath == 0.1)
         #expect(recipe.model.positionOrder == .rowFirst && recipe.mask is BlockMasking)
         #expect(
-            recipe.train.schedule == .caeCosine && recipe.train.clipNorm == 3 && recipe.train.betas == [0.9, 0.999])
+            recipe.train.schedule is ClosedWarmupCosineOptions && recipe.train.clipNorm == 3
+                && (recipe.train.optimizer as? AdamWOptions)?.betas == [0.9, 0.999])
     }
 
     @Test func aMethodHasItsOwnDefaultsForOtherSections() throws {
@@ -118,7 +144,9 @@ struct RecipeTests {
         let recipe = try Recipe.parse(Array(text.utf8))
         #expect(recipe.model.position == .learned && recipe.model.qkvBias == .all)
         #expect((recipe.mask as? FrequencyMasking)?.radius == 3)
-        #expect(recipe.train.schedule == .mfmCosine && recipe.train.warmupEpochs == 2 && recipe.train.clipNorm == 3)
+        #expect(
+            recipe.train.schedule is WholeRunCosineOptions && recipe.train.schedule.warmupEpochs == 2
+                && recipe.train.clipNorm == 3)
         #expect {
             try Recipe.parse(Array(text.utf8), set: ["method.pretext=sr"])
         } throws: { "\($0)".contains("method \"mfm\" cannot use \"frequency\"; it takes \"none\"") }

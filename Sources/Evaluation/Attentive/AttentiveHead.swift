@@ -1,5 +1,6 @@
 public import Autodiff
 public import RandomStreams
+public import TrainingStep
 public import VisionTransformers
 
 /// The head of CAE's attentive probe: one learnt query looks where it wants among all tokens of a picture.
@@ -10,7 +11,7 @@ public import VisionTransformers
 ///
 /// The batch norm has neither scale nor shift (Chen et al., arXiv 2202.03026). The published module cannot be called as it is
 /// written; this is what it means.
-public struct AttentiveHead: Sendable {
+public struct AttentiveHead: ParameterOwner, Sendable {
     /// Query, norms, attention, classifier.
     public var parameters = ParameterStore()
     /// The running mean of the pooled features, `[D]`.

@@ -1,13 +1,14 @@
 public import Autodiff
 public import ImageMasking
 public import RandomStreams
+public import TrainingStep
 public import VisionTransformers
 
 /// An encoder with a classification head, trained as a whole.
 ///
 /// As the official MAE fine-tuning: learned positions, the mean of the patch tokens before any final norm, `fc_norm`, a linear
 /// head (weights normal with deviation 2e-5, bias 0).
-public struct FineTuneModel: Sendable {
+public struct FineTuneModel: ParameterOwner, Sendable {
     /// Encoder, `fc_norm` and head.
     public var parameters: ParameterStore
     /// The encoder, without a final norm.

@@ -1,6 +1,7 @@
 public import Autodiff
 public import ImageMasking
 import RandomStreams
+import TrainingStep
 public import VisionTransformers
 
 /// The context autoencoder: predict, in the encoder's own space, what it would say of hidden patches, and decode that.

@@ -131,9 +131,10 @@ public struct CAEOptions: PretrainingOptions {
             ("model.qkv_bias", JSONValue("qv")), ("model.layer_scale", JSONValue(0.1)),
             ("model.drop_path", JSONValue(0.1)), ("model.position_order", JSONValue("row_first")),
             ("mask.strategy", JSONValue("block")), ("data.crop_scale", JSONValue([JSONValue(0.08), JSONValue(1)])),
-            ("train.schedule", JSONValue("cae_cosine")), ("train.learning_rate", JSONValue(1.5e-3)),
-            ("train.min_learning_rate", JSONValue(1e-5)), ("train.warmup_epochs", JSONValue(10)),
-            ("train.betas", JSONValue([JSONValue(0.9), JSONValue(0.999)])), ("train.clip_norm", JSONValue(3.0)),
+            ("train.schedule.name", JSONValue("cae_cosine")), ("train.learning_rate", JSONValue(1.5e-3)),
+            ("train.schedule.min_learning_rate", JSONValue(1e-5)), ("train.schedule.warmup_epochs", JSONValue(10)),
+            ("train.optimizer.betas", JSONValue([JSONValue(0.9), JSONValue(0.999)])),
+            ("train.clip_norm", JSONValue(3.0)),
         ]
     }
 

@@ -2,6 +2,7 @@ public import Autodiff
 public import ImageMasking
 public import Optimizers
 import RandomStreams
+import TrainingStep
 public import VisionTransformers
 
 /// Masked frequency modeling: restore the frequencies that were removed from a picture.

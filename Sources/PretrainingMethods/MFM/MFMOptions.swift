@@ -58,9 +58,9 @@ public struct MFMOptions: PretrainingOptions {
     public static var recipeDefaults: [(path: String, value: JSONValue)] {
         [
             ("model.position", JSONValue("learned")), ("model.qkv_bias", JSONValue("qv")),
-            ("mask.strategy", JSONValue("frequency")), ("train.schedule", JSONValue("mfm_cosine")),
-            ("train.warmup_epochs", JSONValue(20)), ("train.warmup_learning_rate", JSONValue(1e-6)),
-            ("train.min_learning_rate", JSONValue(1e-5)), ("train.clip_norm", JSONValue(3.0)),
+            ("mask.strategy", JSONValue("frequency")), ("train.schedule.name", JSONValue("mfm_cosine")),
+            ("train.schedule.warmup_epochs", JSONValue(20)), ("train.schedule.warmup_learning_rate", JSONValue(1e-6)),
+            ("train.schedule.min_learning_rate", JSONValue(1e-5)), ("train.clip_norm", JSONValue(3.0)),
         ]
     }
 

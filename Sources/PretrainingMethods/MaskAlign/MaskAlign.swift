@@ -1,6 +1,7 @@
 public import Autodiff
 public import ImageMasking
 public import Optimizers
+import TrainingStep
 public import VisionTransformers
 
 /// Masked image modelling without reconstruction: the visible tokens of the student learn what a frozen teacher makes of the

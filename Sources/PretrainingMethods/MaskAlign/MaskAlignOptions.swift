@@ -70,8 +70,8 @@ public struct MaskAlignOptions: PretrainingOptions {
     /// Masks drawn from the teacher's attention, and the published schedule.
     public static var recipeDefaults: [(path: String, value: JSONValue)] {
         [
-            ("mask.strategy", JSONValue("attention")), ("train.min_learning_rate", JSONValue(1e-5)),
-            ("train.warmup_epochs", JSONValue(20)),
+            ("mask.strategy", JSONValue("attention")), ("train.schedule.min_learning_rate", JSONValue(1e-5)),
+            ("train.schedule.warmup_epochs", JSONValue(20)),
         ]
     }
 

@@ -2,6 +2,7 @@ public import Autodiff
 public import ImageMasking
 import RandomStreams
 public import RecipeSchema
+public import TrainingStep
 public import VisionTransformers
 
 /// The options that I-JEPA and DMT-JEPA share.
@@ -28,10 +29,11 @@ extension JointEmbeddingOptions {
             ("model.class_token", JSONValue(false)), ("mask.strategy", JSONValue("multiblock")),
             ("data.crop_scale", JSONValue([JSONValue(0.3), JSONValue(1)])), ("data.flip", JSONValue(false)),
             ("data.interpolation", JSONValue("bilinear")),
-            ("train.schedule", JSONValue("warmup_cosine")), ("train.learning_rate", JSONValue(1e-3)),
-            ("train.warmup_learning_rate", JSONValue(2e-4)), ("train.min_learning_rate", JSONValue(1e-6)),
-            ("train.warmup_epochs", JSONValue(40)), ("train.weight_decay", JSONValue(0.04)),
-            ("train.betas", JSONValue([JSONValue(0.9), JSONValue(0.999)])),
+            ("train.schedule.name", JSONValue("warmup_cosine")), ("train.learning_rate", JSONValue(1e-3)),
+            ("train.schedule.warmup_learning_rate", JSONValue(2e-4)),
+            ("train.schedule.min_learning_rate", JSONValue(1e-6)),
+            ("train.schedule.warmup_epochs", JSONValue(40)), ("train.weight_decay", JSONValue(0.04)),
+            ("train.optimizer.betas", JSONValue([JSONValue(0.9), JSONValue(0.999)])),
         ]
     }
 

@@ -1,4 +1,5 @@
 public import Autodiff
+public import TrainingStep
 
 /// A slow copy of trained parameters: after each step it moves a little towards them.
 ///

@@ -1,0 +1,50 @@
+public import Autodiff
+public import RecipeSchema
+
+/// What an optimiser is told of one step.
+public struct StepSettings: Sendable, Equatable {
+    /// The rate η.
+    public var learningRate: Double
+    /// The decay λ of decayed parameters.
+    public var weightDecay: Double
+    /// What gradients are multiplied with on the way, as clipping asks.
+    public var gradientScale: Double
+
+    /// A step at a rate.
+    public init(learningRate: Double, weightDecay: Double = 0, gradientScale: Double = 1) {
+        self.learningRate = learningRate
+        self.weightDecay = weightDecay
+        self.gradientScale = gradientScale
+    }
+}
+
+/// Changes parameters by their gradients, step after step.
+public protocol Optimizer: Sendable {
+    /// Steps taken.
+    var step: Int { get }
+    /// What must survive a restart beside the step, by the names that checkpoints use; each laid out flat as the store.
+    var state: [(name: String, values: Tensor)] { get }
+    /// Goes on from a checkpoint; `state` holds a tensor of the store's length for every name of `self.state`.
+    mutating func restore(_ state: [String: Tensor], step: Int)
+    /// Takes one step.
+    mutating func update(
+        _ parameters: inout ParameterStore, _ gradients: Gradients, _ settings: StepSettings, on engine: Engine)
+}
+
+/// The recipe side of an optimiser: the section `train.optimizer`.
+public protocol OptimizerOptions: NamedSection {
+    /// An optimiser at step 0 for the parameters of a store.
+    func makeOptimizer(for store: ParameterStore, _ groups: [ParameterGroup]) -> any Optimizer
+}
+
+/// Every optimiser that a recipe can name.
+public let optimizers: [any OptimizerOptions.Type] = [
+    AdamWOptions.self,
+    SGDOptions.self,
+    LARSOptions.self,
+]
+
+extension Allowed where Value == Double {
+    /// A decay rate of a running mean.
+    static var decayRate: Allowed { .range(0..<1) }
+}
