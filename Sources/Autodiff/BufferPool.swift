@@ -19,7 +19,7 @@ final class BufferPool: Sendable {
 
     private let state = Mutex(State())
     private let poisons: Bool
-    private let limit: Int
+    let limit: Int
     private let onShortage: @Sendable (MemoryShortage) -> Never
 
     /// With `poisons`, every buffer handed out is full of NaN: a test sees whatever relies on zeros or leftovers. All

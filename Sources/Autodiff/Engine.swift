@@ -92,6 +92,9 @@ public final class Engine: Sendable {
         pal_engine_destroy(handle)
     }
 
+    /// Most bytes that all buffers may take.
+    public var memoryLimit: Int { pool.limit }
+
     /// Number of threads, the caller's included.
     public var threads: Int { Int(pal_engine_threads(handle)) }
 

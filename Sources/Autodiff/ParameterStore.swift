@@ -25,13 +25,20 @@ public struct ParameterStore: Sendable {
     public private(set) var flatCount = 0
     private var buffer = Tensor(zeros: [0])
     private var places: [String: ParameterID] = [:]
+    private let limit: Int
+    /// True where more was added than the limit allows: the parameters are counted, their values are not there, and nothing can
+    /// be computed with them.
+    public private(set) var isOverLimit = false
 
-    /// Makes an empty store.
-    public init() {}
+    /// Makes an empty store for at most `limit` floats; what comes after them is counted without being made.
+    public init(limit: Int = .max) { self.limit = limit }
 
-    /// Appends a parameter; its name is new.
-    public mutating func add(_ name: String, _ shape: Shape, _ values: [Float]) -> ParameterID {
+    /// Appends a parameter; its name is new. Values are made only where they are kept.
+    public mutating func add(_ name: String, _ shape: Shape, _ values: @autoclosure () -> [Float]) -> ParameterID {
         require(places[name] == nil, "the parameter \(name) exists already")
+        isOverLimit = isOverLimit || shape.elementCount > limit - flatCount
+        guard !isOverLimit else { return addEntry(name, shape, flatCount..<flatCount) }
+        let values = values()
         require(values.count == shape.elementCount, "\(values.count) values for \(name) of shape \(shape)")
         let range = flatCount..<flatCount + values.count
         flatCount = (range.upperBound + 15) / 16 * 16
@@ -39,6 +46,10 @@ public struct ParameterStore: Sendable {
         buffer.withUnsafeMutableBuffer { buffer in
             for (place, value) in zip(range, values) { buffer[place] = value }
         }
+        return addEntry(name, shape, range)
+    }
+
+    private mutating func addEntry(_ name: String, _ shape: Shape, _ range: Range<Int>) -> ParameterID {
         let id = ParameterID(index: entries.count)
         entries.append(ParameterEntry(name: name, shape: shape, range: range))
         places[name] = id
@@ -52,7 +63,12 @@ public struct ParameterStore: Sendable {
     public var ids: [ParameterID] { entries.indices.map(ParameterID.init(index:)) }
 
     /// Numbers in all parameters, gaps left out.
-    public var parameterCount: Int { entries.reduce(0) { $0 + $1.shape.elementCount } }
+    public var parameterCount: Int {
+        entries.reduce(0) { sum, entry in
+            let (total, overflow) = sum.addingReportingOverflow(entry.shape.elementCount)
+            return overflow ? .max : total
+        }
+    }
 
     /// Name, shape and place of a parameter.
     public func entry(_ id: ParameterID) -> ParameterEntry { entries[id.index] }

@@ -97,8 +97,8 @@ public struct TrainOptions: RecipeSection {
 
     /// Brings a section `train` of the first form into this one: `"schedule": "cosine"` and options beside it become a section.
     ///
-    /// `usual` is the schedule where none is named. A constant rate never had an end of its own: one that stands there is of
-    /// no use, as it always was.
+    /// `usual` is the schedule where none is named. What stands there without effect, as recipes with every value written out
+    /// have it, is left out: the end of a constant rate, a stretch by 1, no final decay.
     static func modernize(_ json: inout JSONValue, usual: String, _ problems: inout [Problem]) {
         guard case .object(var members) = json.kind else { return }
         for section in ["schedule", "optimizer"] {
@@ -109,7 +109,14 @@ public struct TrainOptions: RecipeSection {
                 .object([.init(name: "name", value: value, line: value.line)]), line: value.line)
         }
         let schedule = members.first { $0.name == "schedule" }?.value["name"]?.string ?? usual
-        if schedule == ConstantOptions.name { members.removeAll { $0.name == "min_learning_rate" } }
+        members.removeAll { member in
+            switch member.name {
+            case "min_learning_rate": schedule == ConstantOptions.name
+            case "ipe_scale": schedule != WarmupCosineOptions.name && member.value.double == 1
+            case "final_weight_decay": schedule != WarmupCosineOptions.name && member.value.isNull
+            default: false
+            }
+        }
         for (old, section) in moved {
             guard let place = members.firstIndex(where: { $0.name == old }) else { continue }
             let member = members.remove(at: place)

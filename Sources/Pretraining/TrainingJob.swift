@@ -5,6 +5,7 @@ public import ImageData
 public import Logging
 import PretrainingMethods
 public import RecipeSchema
+import TrainingStep
 
 /// One call of the training loop on a run folder: from the start, or from a checkpoint.
 public struct TrainingJob {
@@ -101,7 +102,12 @@ public struct TrainingJob {
             try folder.requireFree(overwriting: overwrites)
             if overwrites { try folder.requireNothingRead(by: self) }
         }
-        let method = try options.makeMethod(recipe.methodContext)
+        var context = recipe.methodContext
+        context.parameterLimit = MemoryAccount.mostParameters(limit: engine.memoryLimit)
+        let method = try options.makeMethod(context)
+        guard !method.parameters.isOverLimit else {
+            throw MemoryAccount.refusal(parameters: method.parameters.parameterCount, limit: engine.memoryLimit)
+        }
         var loop = try TrainingLoop(self, method, source: source, transform: transform, log: log)
         let claim = try held ?? RunClaim(new: folder, overwriting: overwrites)
         do {

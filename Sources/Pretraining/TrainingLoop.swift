@@ -42,6 +42,10 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
                 "the source has \(source.count) pictures, fewer than one step of \(train.effectiveBatch) "
                     + "(batch_size x accumulate); lower train.batch_size or train.accumulate")
         }
+        var memory = MemoryAccount(limit: job.engine.memoryLimit)
+        memory.add(job.recipe, pictures: source.count, loaderThreads: job.loaderThreads)
+        memory.add(method, kept: 2)
+        try memory.check()
         var trainer = Trainer(method, job.recipe, stepsPerEpoch: steps, engine: job.engine)
         var state = TrainingState()
         state.recipe = job.recipe.coreDigest

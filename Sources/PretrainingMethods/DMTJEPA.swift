@@ -108,7 +108,7 @@ public struct DMTJEPA: JointEmbedding {
     public var ema: [Double] { options.ema }
 
     init(_ options: DMTJEPAOptions, _ context: MethodContext) {
-        var store = ParameterStore()
+        var store = ParameterStore(limit: context.parameterLimit)
         encoder = Encoder(
             context.encoder, grid: context.grid, traits: options.encoderTraits, adding: &store, random: context.random)
         head = DMTJEPAHead(

@@ -47,7 +47,7 @@ public struct IJEPA: JointEmbedding {
     public let ema: [Double]
 
     init(_ options: IJEPAOptions, _ context: MethodContext) {
-        var store = ParameterStore()
+        var store = ParameterStore(limit: context.parameterLimit)
         encoder = Encoder(
             context.encoder, grid: context.grid, traits: options.encoderTraits, adding: &store, random: context.random)
         target = MovingAverage(of: store, prefix: "target_")

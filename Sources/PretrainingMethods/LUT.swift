@@ -109,7 +109,7 @@ public struct LUT: PretrainingMethod {
     private var teacherStatistics: RunningStatistics
 
     init(_ options: LUTOptions, _ context: MethodContext) {
-        var store = ParameterStore()
+        var store = ParameterStore(limit: context.parameterLimit)
         let random = context.random
         encoder = Encoder(context.encoder, grid: context.grid, adding: &store, random: random)
         func head(_ name: String, depth: Int, _ store: inout ParameterStore) -> ProjectionHead {

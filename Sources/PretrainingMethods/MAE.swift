@@ -51,7 +51,7 @@ public struct MAE: PretrainingMethod {
     private let reconstruction: PixelReconstruction
 
     init(_ options: MAEOptions, _ context: MethodContext) {
-        var store = ParameterStore()
+        var store = ParameterStore(limit: context.parameterLimit)
         encoder = Encoder(context.encoder, grid: context.grid, adding: &store, random: context.random)
         reconstruction = PixelReconstruction(
             .init(width: options.decoderWidth, depth: options.decoderDepth, heads: options.decoderHeads),

@@ -70,6 +70,8 @@ public struct MethodContext: Sendable {
     public var deviation: [Double]
     /// The stream of initial values.
     public var random: RandomStream
+    /// Most numbers of all parameters together; a method that wants more is not made whole (`ParameterStore.isOverLimit`).
+    public var parameterLimit = Int.max
 
     /// A context; images that were not normalised have mean 0 and deviation 1.
     public init(

@@ -55,9 +55,9 @@ public struct Encoder: Sendable {
         let owner = traits.owner
         let initialization = traits.initialization
         func token(_ name: String, _ rows: Int) -> ParameterID {
-            let values = initialization.tokens.values(
-                rows * width, inputs: 1, outputs: width, random.child(owner + name))
-            return store.add(owner + name, [1, rows, width], values)
+            store.add(
+                owner + name, [1, rows, width],
+                initialization.tokens.values(rows * width, inputs: 1, outputs: width, random.child(owner + name)))
         }
         let classRows = options.classToken ? 1 : 0
         prefix = classRows + traits.registers

@@ -16,9 +16,10 @@ public struct LinearParameters: Sendable {
         bias biasLaw: InitialLaw = .zero, dividedBy divisor: Float = 1, _ store: inout ParameterStore,
         _ random: RandomStream
     ) {
-        let values = law.values(
-            inputs * outputs, inputs: inputs, outputs: outputs, dividedBy: divisor, random.child("\(name).weight"))
-        weight = store.add("\(name).weight", [outputs, inputs], values)
+        weight = store.add(
+            "\(name).weight", [outputs, inputs],
+            law.values(
+                inputs * outputs, inputs: inputs, outputs: outputs, dividedBy: divisor, random.child("\(name).weight")))
         guard hasBias else {
             bias = nil
             return

@@ -42,7 +42,8 @@ struct CommandTests {
         let result = try pretrain("--recipe", "colormae.json", "--set", "mask.ration=1", "--set", "train.epochs=0")
         #expect(result.code == 64 && result.output.isEmpty)
         #expect(
-            result.errors.contains("did you mean \"ratio\"?") && result.errors.contains("allowed is an integer from 1 to 1000000"))
+            result.errors.contains("did you mean \"ratio\"?")
+                && result.errors.contains("allowed is an integer from 1 to 1000000"))
         #expect(try pretrain("--recipe", "colorme.json").errors.contains("did you mean colormae.json?"))
         #expect(try pretrain("probe").code == 64)
         #expect(try pretrain("probe", "/nowhere", "--protocol", "magic").code == 64)

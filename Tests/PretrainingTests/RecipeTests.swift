@@ -57,6 +57,8 @@ struct RecipeTests {
         )
         #expect(old.digest == new.digest)
         #expect(try recipe(#""schedule": "constant", "min_learning_rate": 1e-6"#).train.schedule is ConstantOptions)
+        let whole = try recipe(#""schedule": "cosine", "ipe_scale": 1, "final_weight_decay": null, "eps": 1e-8"#)
+        #expect(whole.digest == (try recipe(#""schedule": "cosine""#)).digest)
         #expect(try recipe(#""optimizer": {"name": "lars"}"#).train.optimizer is LARSOptions)
         for wrong in [
             #""schedule": "constant", "ipe_scale": 2"#, #""schedule": "cosine", "final_weight_decay": 0.1"#,

@@ -58,7 +58,7 @@ public struct CAE: PretrainingMethod {
     public init(_ options: CAEOptions, _ context: MethodContext) { self.init(options, context, targets: nil) }
 
     init(_ options: CAEOptions, _ context: MethodContext, targets source: CAETargetSource?) {
-        var store = ParameterStore()
+        var store = ParameterStore(limit: context.parameterLimit)
         let random = context.random
         let traits = options.encoderTraits
         let initialization = traits.initialization

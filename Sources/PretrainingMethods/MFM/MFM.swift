@@ -21,7 +21,7 @@ public struct MFM: PretrainingMethod {
     private let deviation: [Float]
 
     init(_ options: MFMOptions, _ context: MethodContext) {
-        var store = ParameterStore()
+        var store = ParameterStore(limit: context.parameterLimit)
         encoder = Encoder(
             context.encoder, grid: context.grid, traits: options.encoderTraits, adding: &store, random: context.random)
         head = MFMHead(options, behind: encoder, adding: &store, random: context.random)

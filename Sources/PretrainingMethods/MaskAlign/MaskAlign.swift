@@ -43,7 +43,7 @@ public struct MaskAlign: PretrainingMethod {
                 "it has \(teachers) blocks, too few for method.loss_layers \"\(layers.text)\"; \"mean\" takes any number"
             )
         }
-        var store = ParameterStore()
+        var store = ParameterStore(limit: context.parameterLimit)
         let random = context.random
         encoder = Encoder(context.encoder, grid: context.grid, adding: &store, random: random)
         alignment = DynamicAlignment(fusion, teacherBlocks: teachers, studentBlocks: students, adding: &store)
