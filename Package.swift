@@ -39,12 +39,13 @@ let package = Package(
     name: "Palimpsest",
     products: [
         .library(name: "ImageMasking", targets: ["ImageMasking"]),
+        .library(name: "EncoderFiles", targets: ["EncoderFiles"]),
         .library(
             name: "Palimpsest",
             targets: [
                 "ContentDigests", "RandomStreams", "RecipeSchema", "ImageMasking", "Autodiff", "Optimizers",
-                "Checkpoints", "VisionTransformers", "ImageData", "PretrainingMethods", "Evaluation", "Pretraining",
-                "Verification",
+                "Checkpoints", "VisionTransformers", "EncoderFiles", "ImageData", "PretrainingMethods", "Evaluation",
+                "Pretraining", "Verification",
                 "Reporting",
             ]),
         .executable(name: "pretrain", targets: ["pretrain"]),
@@ -73,12 +74,17 @@ let package = Package(
         module("Optimizers", needs: ["Autodiff", "CPalimpsestKernels", "RecipeSchema"]),
         module("Checkpoints", needs: ["ContentDigests", "RecipeSchema"]),
         module("VisionTransformers", needs: ["Autodiff", "ImageMasking", "RandomStreams", "RecipeSchema"]),
+        module(
+            "EncoderFiles",
+            needs: [
+                "Autodiff", "Checkpoints", "ImageMasking", "RandomStreams", "RecipeSchema", "VisionTransformers",
+            ]),
         module("ImageData", needs: ["ContentDigests", "CPalimpsestImageCodecs", "RandomStreams", "RecipeSchema"]),
         module(
             "PretrainingMethods",
             needs: [
-                "Autodiff", "Checkpoints", "ContentDigests", "ImageData", "ImageMasking", "Optimizers", "RandomStreams",
-                "RecipeSchema", "VisionTransformers",
+                "Autodiff", "Checkpoints", "ContentDigests", "EncoderFiles", "ImageData", "ImageMasking", "Optimizers",
+                "RandomStreams", "RecipeSchema", "VisionTransformers",
             ], linker: mathsLibrary),
         module(
             "Evaluation",
@@ -89,14 +95,14 @@ let package = Package(
         module(
             "Pretraining",
             needs: [
-                "Autodiff", "Checkpoints", "Evaluation", "ImageData", "ImageMasking", "Optimizers",
+                "Autodiff", "Checkpoints", "EncoderFiles", "Evaluation", "ImageData", "ImageMasking", "Optimizers",
                 "PretrainingMethods", "RandomStreams", "RecipeSchema", "VisionTransformers",
             ],
             packages: [logging]),
         module(
             "Verification",
             needs: [
-                "Autodiff", "Checkpoints", "Evaluation", "ImageData", "ImageMasking", "Optimizers",
+                "Autodiff", "Checkpoints", "EncoderFiles", "Evaluation", "ImageData", "ImageMasking", "Optimizers",
                 "PretrainingMethods", "RandomStreams", "RecipeSchema", "VisionTransformers",
             ]),
         module("Reporting", needs: ["ImageData"]),
@@ -104,7 +110,7 @@ let package = Package(
         program(
             "pretrain",
             needs: [
-                "Autodiff", "Checkpoints", "Evaluation", "ImageData", "ImageMasking", "Pretraining",
+                "Autodiff", "Checkpoints", "EncoderFiles", "Evaluation", "ImageData", "ImageMasking", "Pretraining",
                 "PretrainingMethods", "RandomStreams", "RecipeSchema", "Reporting", "Verification",
                 "VisionTransformers",
             ],
@@ -129,13 +135,19 @@ let package = Package(
         tests(
             "PretrainingMethodsTests",
             needs: [
-                "Autodiff", "Checkpoints", "ImageData", "ImageMasking", "Optimizers", "PretrainingMethods",
-                "RandomStreams", "RecipeSchema", "VisionTransformers",
+                "Autodiff", "Checkpoints", "EncoderFiles", "ImageData", "ImageMasking", "Optimizers",
+                "PretrainingMethods", "RandomStreams", "RecipeSchema", "VisionTransformers",
+            ]),
+        tests(
+            "EncoderFilesTests",
+            needs: [
+                "Autodiff", "Checkpoints", "EncoderFiles", "ImageMasking", "RandomStreams", "RecipeSchema",
+                "VisionTransformers",
             ]),
         tests(
             "PretrainingTests",
             needs: [
-                "Autodiff", "Checkpoints", "ContentDigests", "Evaluation", "ImageData", "ImageMasking", "Pretraining",
+                "Autodiff", "Checkpoints", "ContentDigests", "EncoderFiles", "Evaluation", "ImageData", "ImageMasking", "Pretraining",
                 "PretrainingMethods", "RandomStreams", "RecipeSchema", "VisionTransformers",
             ], packages: [logging]),
         tests("ReportingTests", needs: ["ImageData", "Reporting"]),

@@ -68,6 +68,7 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
     private func explain(_ source: any ImageSource) {
         let train = job.recipe.train
         for warning in source.warnings { log.warning("\(warning)") }
+        for note in trainer.method.notes { log.info("\(note)") }
         log.info(
             "\(source.count) images of \(job.recipe.grid) patches; \(trainer.method.parameters.parameterCount) trained parameters"
         )
@@ -202,8 +203,7 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
     private mutating func save() throws(RunError) {
         guard lastCheckpoint != state.step else { return }
         let checkpoint = trainer.checkpoint(state, job.recipe)
-        let encoder = EncoderFile.file(
-            trainer.method.encoder, trainer.method.encoderParameters, job.recipe)
+        let encoder = job.recipe.file(of: trainer.method.encoder, trainer.method.encoderParameters)
         try orRunError { () throws(CheckpointError) in
             try job.folder.checkpoints.write(checkpoint, keep: job.recipe.log.keep)
             try Safetensors.write(encoder, to: job.folder.encoderFile)

@@ -38,25 +38,29 @@ struct FeatureInput: ParsableArguments {
     @Option(help: "Threads to compute with; the result does not depend on them. (default: all processors)")
     var threads: Int?
 
-    /// The encoder of a run or file, with its recipe.
-    func subject(_ target: String) throws -> EncoderFile {
-        var isFolder: ObjCBool = false
-        guard FileManager.default.fileExists(atPath: target, isDirectory: &isFolder) else {
+    /// The encoder of a run or file, ours or another's, with the recipe for its pictures.
+    func subject(_ target: String) throws -> EvaluatedEncoder {
+        let folder = RunFolder(target)
+        guard FileManager.default.fileExists(atPath: target) else {
             throw RunError(.missing, "\(target): there is no such run folder or file")
         }
-        let path = isFolder.boolValue ? RunFolder(target).encoderFile : target
-        guard FileManager.default.fileExists(atPath: path) else {
+        if folder.exists && !FileManager.default.fileExists(atPath: folder.encoderFile) {
             throw RunError(
                 .missing,
                 "\(target) has no encoder.safetensors yet: no checkpoint was written; train on with pretrain resume")
         }
-        var file = try EncoderFile(path: path)
-        if let data { file.recipe.data.source = try SourceArgument.parse(data, keeping: file.recipe.data.source) }
-        return file
+        var subject = try EvaluatedEncoder(path: target)
+        guard subject.hasRecipe || data != nil else {
+            throw RunError(.usage, "\(target) carries no recipe, so its pictures are unknown; name them with --data")
+        }
+        if let data {
+            subject.recipe.data.source = try SourceArgument.parse(data, keeping: subject.recipe.data.source)
+        }
+        return subject
     }
 
     /// Features of the training and the test part.
-    func tables(of kind: Kind, _ subject: EncoderFile) throws -> (train: FeatureTable, test: FeatureTable) {
+    func tables(of kind: Kind, _ subject: EvaluatedEncoder) throws -> (train: FeatureTable, test: FeatureTable) {
         (
             try table(of: kind, subject, .train, requiresLabels: true),
             try table(of: kind, subject, .test, requiresLabels: true)
@@ -65,7 +69,7 @@ struct FeatureInput: ParsableArguments {
 
     /// Features of one part.
     func table(
-        of kind: Kind, _ subject: EncoderFile, _ part: DatasetPart, requiresLabels: Bool
+        of kind: Kind, _ subject: EvaluatedEncoder, _ part: DatasetPart, requiresLabels: Bool
     ) throws -> FeatureTable {
         let source = try DataAccess.source(subject.recipe.data, part)
         let transform = try DataAccess.evaluationTransform(subject.recipe)
@@ -75,7 +79,7 @@ struct FeatureInput: ParsableArguments {
         let engine = try Machine.engine(threads: threads)
         let (encoder, parameters) =
             kind == .pretrained
-            ? (subject.encoder, subject.parameters) : EncoderFile.randomEncoder(subject.recipe)
+            ? (subject.encoder, subject.parameters) : subject.untrained()
         do {
             let extractor = try FeatureExtractor(encoder, parameters, pooling: pool, layer: layer, engine: engine)
             return try extractor.table(of: source, transform, requiresLabels: requiresLabels)

@@ -1,6 +1,7 @@
 public import ArgumentParser
 import Autodiff
 import Checkpoints
+import EncoderFiles
 public import Evaluation
 import Foundation
 public import ImageData
@@ -18,7 +19,7 @@ struct ProbeCommand: ParsableCommand {
             Settings are chosen on a held-out tenth of the training part; labels of the test part decide nothing.
             """)
 
-    @Argument(help: "A run's folder, or an encoder.safetensors.")
+    @Argument(help: "A run's folder, or a safetensors file of an encoder (ours, timm's, Hugging Face's, CLIP's).")
     var target: String
 
     @Option(name: .customLong("protocol"), help: "A protocol; may be repeated. (default: the four of the table)")
@@ -41,6 +42,10 @@ struct ProbeCommand: ParsableCommand {
         let probes = try orUsage { try names.map { try ProbeCatalogue.named($0) } }
         let log = PeopleLog.logger(console: .standardError)
         let subject = try input.subject(target)
+        log.info("\(target): \(subject.account.sentence)")
+        if !subject.hasRecipe {
+            log.info("random-init is the same network with MAE's initial values, since the file names no method")
+        }
         let random = RandomStream(seed: UInt64(subject.recipe.seed)).child("probe")
         var columns: [ProbeReport.Column] = []
         var rows: [JSONValue] = []
@@ -82,7 +87,7 @@ struct FeaturesCommand: ParsableCommand {
         commandName: "features", abstract: "Write frozen features as safetensors.",
         discussion: "Example: pretrain features runs/colormae --data images:pictures --out features.safetensors")
 
-    @Argument(help: "A run's folder, or an encoder.safetensors.")
+    @Argument(help: "A run's folder, or a safetensors file of an encoder (ours, timm's, Hugging Face's, CLIP's).")
     var target: String
 
     @Option(help: "The file to write.")
@@ -95,6 +100,7 @@ struct FeaturesCommand: ParsableCommand {
 
     func run() throws {
         let subject = try input.subject(target)
+        PeopleLog.logger(console: .standardError).info("\(target): \(subject.account.sentence)")
         let table = try input.table(of: .pretrained, subject, part, requiresLabels: false)
         try FeatureFile.write(table, recipe: subject.recipe, to: out)
         print("\(table.count) x \(table.dimension) features to \(out)")

@@ -1,0 +1,106 @@
+public import Autodiff
+import Checkpoints
+public import EncoderFiles
+import ImageData
+import ImageMasking
+import PretrainingMethods
+import RandomStreams
+import RecipeSchema
+public import VisionTransformers
+
+/// A frozen encoder from a file, with a recipe that says how pictures are made ready for it.
+public struct EvaluatedEncoder: Sendable {
+    /// The recipe that made it; of a file that has none, one for its images, its network and nothing else.
+    public var recipe: Recipe
+    /// The encoder.
+    public let encoder: Encoder
+    /// Its parameters.
+    public let parameters: ParameterStore
+    /// What became of each tensor of the file.
+    public let account: EncoderAccount
+    /// Whether the file has a recipe of its own; where it has none, its pictures must be named.
+    public let hasRecipe: Bool
+
+    /// Reads a file of this program, timm, Hugging Face or CLIP, or the one in a folder.
+    public init(path: String) throws {
+        let (file, loaded) = try orRunError { () throws(CheckpointError) in
+            let file = try EncoderFile(path: path)
+            return (file, try file.load())
+        }
+        encoder = loaded.encoder
+        parameters = loaded.parameters
+        account = loaded.account
+        guard let text = file.metadata["recipe"] else {
+            recipe = try Recipe(describing: loaded, path: file.path)
+            hasRecipe = false
+            return
+        }
+        do {
+            recipe = try Recipe.parse(Array(text.utf8))
+        } catch {
+            throw RunError(.data, "\(file.path): the recipe in its metadata cannot be used: \(error)")
+        }
+        guard recipe.grid == encoder.grid, recipe.model.patchSize == encoder.options.patchSize else {
+            throw RunError(
+                .data,
+                "\(file.path): its recipe speaks of \(recipe.grid) patches of \(recipe.model.patchSize) pixels, and its "
+                    + "encoder has \(encoder.grid) of \(encoder.options.patchSize)")
+        }
+        hasRecipe = true
+    }
+
+    /// The same network with initial values, the baseline of every probe: those of the recipe's seed and method, or MAE's where
+    /// the file names none.
+    public func untrained() -> (Encoder, ParameterStore) {
+        var store = ParameterStore()
+        var traits = encoder.traits
+        traits.initialization = .mae
+        let encoder = Encoder(
+            hasRecipe ? recipe.model : encoder.options, grid: encoder.grid,
+            traits: hasRecipe ? recipe.method.encoderTraits : traits, adding: &store, random: recipe.initialValues)
+        return (encoder, store)
+    }
+}
+
+extension Recipe {
+    /// The stream of initial values.
+    var initialValues: RandomStream { RandomStream(seed: UInt64(seed)).child("initial_values") }
+
+    /// The file of an encoder that this recipe made.
+    func file(of encoder: Encoder, _ parameters: ParameterStore) -> SafetensorsFile {
+        encoder.file(
+            parameters, mean: data.mean ?? [0], deviation: data.deviation ?? [1],
+            metadata: ["palimpsest": palimpsestVersion, "recipe": encoded.text()])
+    }
+
+    /// What a checkpoint of this recipe says of the encoder that is kept of it.
+    func description(of encoder: Encoder) -> EncoderDescription {
+        EncoderDescription(
+            encoder, mean: data.mean ?? [0], deviation: data.deviation ?? [1],
+            prefix: type(of: method).keptEncoderPrefix + encoder.traits.owner)
+    }
+
+    /// A recipe for the images of an encoder from elsewhere: their size, and how they are normalised, as photographs where
+    /// nothing says it.
+    fileprivate init(describing loaded: LoadedEncoder, path: String) throws(RunError) {
+        self.init()
+        let (options, grid) = (loaded.encoder.options, loaded.encoder.grid)
+        name = "encoder"
+        model = options
+        // A grid has at most 2¹⁶ patches a side, and a patch at most as many pixels as its matrix in the file has numbers.
+        let (height, width) = (grid.rows * options.patchSize, grid.columns * options.patchSize)
+        guard max(height, width) <= 1 << 14 else {
+            throw RunError(
+                .data,
+                "\(path): its images have \(grid) patches of \(options.patchSize) pixels; at most 16384 pixels a side are "
+                    + "possible")
+        }
+        data.imageSize = ImageSize(height: height, width: width)
+        data.mean = loaded.statistics?.mean
+        data.deviation = loaded.statistics?.deviation
+        if data.mean == nil && options.channels == 3 {
+            data.mean = Normalization.imageNet.mean
+            data.deviation = Normalization.imageNet.deviation
+        }
+    }
+}
