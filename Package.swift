@@ -147,7 +147,8 @@ let package = Package(
         tests(
             "PretrainingTests",
             needs: [
-                "Autodiff", "Checkpoints", "ContentDigests", "EncoderFiles", "Evaluation", "ImageData", "ImageMasking", "Pretraining",
+                "Autodiff", "Checkpoints", "ContentDigests", "EncoderFiles", "Evaluation", "ImageData", "ImageMasking",
+                "Pretraining",
                 "PretrainingMethods", "RandomStreams", "RecipeSchema", "VisionTransformers",
             ], packages: [logging]),
         tests("ReportingTests", needs: ["ImageData", "Reporting"]),

@@ -88,7 +88,8 @@ public struct EncoderDescription: RecipeSection {
     public var patchGrid: PatchGrid { PatchGrid(rows: grid[0], columns: grid[1]) }
 
     static func isGrid(_ sides: [Int]) -> Bool {
-        sides.count == 2 && sides.allSatisfy { (1...maximalPatches).contains($0) } && sides[0] * sides[1] <= maximalPatches
+        sides.count == 2 && sides.allSatisfy { (1...maximalPatches).contains($0) }
+            && sides[0] * sides[1] <= maximalPatches
     }
 }
 
@@ -123,12 +124,16 @@ extension EncoderDescription {
             problems.append(
                 Problem(
                     line: size?.line ?? 0, path: "$.data.image_size",
-                    message: "found \(size?.text() ?? "nothing"), which with patches of \(patch) pixels is no grid of 1 to "
+                    message:
+                        "found \(size?.text() ?? "nothing"), which with patches of \(patch) pixels is no grid of 1 to "
                         + "\(maximalPatches) patches"))
         }
         description.mean = Optional<[Double]>.decode(data["mean"] ?? .null, at: "$.data.mean", &problems) ?? nil ?? [0]
-        description.deviation = Optional<[Double]>.decode(data["std"] ?? .null, at: "$.data.std", &problems) ?? nil ?? [1]
-        for message in description.check() { problems.append(Problem(line: data.line, path: "$.data", message: message)) }
+        description.deviation =
+            Optional<[Double]>.decode(data["std"] ?? .null, at: "$.data.std", &problems) ?? nil ?? [1]
+        for message in description.check() {
+            problems.append(Problem(line: data.line, path: "$.data", message: message))
+        }
         guard problems.isEmpty else { throw fault("recipe", "\(Problems(problems))") }
         return description
     }

@@ -51,9 +51,9 @@ extension EncoderFile {
             throw fault("heads, activation and eps stand in the file, which this program wrote; remove them")
         }
         let candidates =
-            prefixes + (description.prefix.map { [$0] } ?? []) + ["target_encoder.", "target_", "encoder.", ""]
+            prefixes + (description.prefix.map { [$0] } ?? ["target_encoder.", "target_", "encoder.", ""])
         guard let prefix = candidates.first(where: { file["\($0)patch_embed.proj.weight"] != nil }) else {
-            throw fault("it has no \"patch_embed.proj.weight\", so it holds no encoder")
+            throw fault("it has no \"\(description.prefix ?? "")patch_embed.proj.weight\", so it holds no encoder")
         }
         return EncoderParts(
             weights: try EncoderWeights(own: file, prefix: prefix, path: path), description: description,
@@ -140,7 +140,8 @@ extension EncoderParts {
         }
         guard let table else { throw weights.fault("it has no position table") }
         guard table.shape[2] == width else {
-            throw weights.fault("its \(weights.said("pos_embed")) has the shape \(table.shape), and its width is \(width)")
+            throw weights.fault(
+                "its \(weights.said("pos_embed")) has the shape \(table.shape), and its width is \(width)")
         }
         let context = PositionRows.Context(
             hasClassToken: weights.tensors["cls_token"] != nil, registers: weights.tensors["reg_token"]?.shape[1] ?? 0,

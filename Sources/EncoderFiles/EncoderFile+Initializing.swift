@@ -21,7 +21,11 @@ extension EncoderFile {
         let inner = { (name: String) in String(name.dropFirst(encoder.traits.owner.count)) }
         let positions = try parts.positions(for: encoder, &account)
         if abs(parts.epsilon / Double(encoder.traits.epsilon) - 1) > 1e-3 {
-            account.changes.append("its norms had an ε of \(parts.epsilon), and the model's have \(encoder.traits.epsilon)")
+            account.changes.append(
+                "its norms had an ε of \(parts.epsilon), and the model's have \(encoder.traits.epsilon)")
+        }
+        if encoder.options.qkvBias == .noKey, parts.hasBiasOfKeys {
+            account.changes.append("biases of keys are left out, which no attention depends on")
         }
         if positions != nil { used.insert("pos_embed") }
         for id in store.ids {
@@ -54,7 +58,8 @@ extension EncoderFile {
 
     /// What stands beside the encoder goes together: all of it is taken, or nothing.
     private func takeOthers(
-        _ weights: EncoderWeights, _ store: inout ParameterStore, besides own: Set<String>, _ account: inout EncoderAccount
+        _ weights: EncoderWeights, _ store: inout ParameterStore, besides own: Set<String>,
+        _ account: inout EncoderAccount
     ) throws(CheckpointError) {
         let wanted = store.entries.filter { !own.contains($0.name) }
         let sources = Dictionary(weights.others.map { ($0.name, $0.source) }) { first, _ in first }
@@ -68,12 +73,16 @@ extension EncoderFile {
         guard isWhole else {
             account.missing += wanted.map(\.name)
             account.ignored = weights.others.map { other in
-                (other.source, known.contains(other.name) ? "beside the encoder, and not all of it the model's" : other.reason)
+                (
+                    other.source,
+                    known.contains(other.name) ? "beside the encoder, and not all of it the model's" : other.reason
+                )
             }
             return
         }
         for entry in wanted {
-            guard let id = store.id(named: entry.name), let source = sources[entry.name], let tensor = file[source] else {
+            guard let id = store.id(named: entry.name), let source = sources[entry.name], let tensor = file[source]
+            else {
                 continue
             }
             store.setValue(try tensor.tensor(named: source, path: path), for: id)
@@ -98,13 +107,22 @@ extension EncoderParts {
         }
         if let heads, heads != options.heads {
             throw weights.fault(
-                "its encoder has \(heads) attention heads, and model.heads is \(options.heads); set model.heads to \(heads)")
+                "its encoder has \(heads) attention heads, and model.heads is \(options.heads); set model.heads to \(heads)"
+            )
         }
         let quick = ActivationName.quickGELU.activation
         guard (activation.activation == quick) == (encoder.traits.activation == quick) else {
             throw weights.fault(
                 "its perceptrons have the activation \"\(activation.rawValue)\", which the model to be trained has not; it "
                     + "can be a teacher, but no beginning")
+        }
+    }
+
+    /// Whether any bias of keys, the middle third of `qkv.bias`, is not zero.
+    fileprivate var hasBiasOfKeys: Bool {
+        weights.tensors.contains { name, bias in
+            name.hasSuffix(".attn.qkv.bias")
+                && bias.array[bias.count / 3..<bias.count / 3 * 2].contains { $0 != 0 }
         }
     }
 
@@ -141,7 +159,8 @@ extension EncoderParts {
         _ name: String, _ found: Shape, _ wanted: Shape, _ options: EncoderOptions
     ) -> CheckpointError {
         let key =
-            name.contains(".mlp.") ? "model.mlp_ratio"
+            name.contains(".mlp.")
+            ? "model.mlp_ratio"
             : name.contains("relative_position") ? "data.image_size or model.heads" : "model.width and model.heads"
         return weights.fault(
             "its \(weights.said(name)) has the shape \(found), and this recipe's model needs \(wanted); set \(key) to the "

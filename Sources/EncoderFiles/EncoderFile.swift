@@ -20,7 +20,7 @@ public struct EncoderFile: Sendable {
         let file: SafetensorsFile
         do throws(CheckpointError) {
             file = try Safetensors.read(place)
-        } catch where error.kind == .invalid {
+        } catch  where error.kind == .invalid {
             throw Self.pickleFault(place) ?? error
         }
         self.init(file, path: place, config: try Self.config(beside: place))
@@ -44,7 +44,8 @@ public struct EncoderFile: Sendable {
         var isFolder: ObjCBool = false
         guard manager.fileExists(atPath: path, isDirectory: &isFolder) else {
             throw CheckpointError(
-                .unreadable, path: path, "there is no such file or folder; correct the path, or train the encoder first")
+                .unreadable, path: path, "there is no such file or folder; correct the path, or train the encoder first"
+            )
         }
         guard isFolder.boolValue else { return path }
         for name in ["encoder.safetensors", "model.safetensors"] where manager.fileExists(atPath: "\(path)/\(name)") {
@@ -77,7 +78,8 @@ public struct EncoderFile: Sendable {
     private static func pickleAdvice(_ path: String) -> String {
         let name = path.split(separator: "/").last.map(String.init) ?? path
         let stem = name.split(separator: ".").first.map(String.init) ?? "model"
-        return "this is a PyTorch file (a pickle), which can run code when it is opened and is not read; convert it once in "
+        return
+            "this is a PyTorch file (a pickle), which can run code when it is opened and is not read; convert it once in "
             + "Python: safetensors.torch.save_file(torch.load(\"\(escaped(name))\", weights_only=True), "
             + "\"\(escaped(stem)).safetensors\"), and take its [\"model\"] or [\"state_dict\"] where the tensors are in there"
     }

@@ -170,7 +170,8 @@ extension StoredTensor {
         let values = floats()
         guard let place = values.firstIndex(where: { !$0.isFinite }) else { return Tensor(values, Shape(shape)) }
         throw fault(
-            "has \(values[place]) at place \(place); weights are finite numbers, so what it was saved from had diverged")
+            "has \(values[place]) at place \(place); weights are finite numbers, so what it was saved from had diverged"
+        )
     }
 }
 

@@ -101,7 +101,8 @@ extension EncoderParts {
         }
         func agree(_ key: String, _ said: Bool, _ found: Bool) throws(CheckpointError) {
             guard description != nil, said != found else { return }
-            throw weights.fault("its metadata say that there is \(said ? "a" : "no") \(key), and its tensors the contrary")
+            throw weights.fault(
+                "its metadata say that there is \(said ? "a" : "no") \(key), and its tensors the contrary")
         }
         try agree("width", options.width, patch[0])
         try agree("channels", options.channels, patch[1])
@@ -135,7 +136,8 @@ extension EncoderParts {
         guard heads != nil || options.width % 64 == 0 else {
             throw weights.fault(
                 "its width \(options.width) is no multiple of 64, and nothing says its attention heads; put a config.json "
-                    + "with \"num_attention_heads\" beside it, or set method.teacher.heads where it is that of a recipe")
+                    + "with \"num_attention_heads\" beside it, or set method.teacher.heads where it is that of a recipe"
+            )
         }
         options.heads = heads ?? options.width / 64
         guard options.width % options.heads == 0 else {

@@ -157,7 +157,8 @@ struct TensorLayout: Sendable {
         inner: [
             "norm1": "norm1", "norm2": "norm2", "attn.qkv": "attn.qkv", "attn.q_bias": "attn.q.bias",
             "attn.v_bias": "attn.v.bias",
-            "attn.relative_position_bias_table": "attn.relative_position_bias_table", "attn.proj": "attn.proj", "mlp.fc1": "mlp.fc1", "mlp.fc2": "mlp.fc2",
+            "attn.relative_position_bias_table": "attn.relative_position_bias_table", "attn.proj": "attn.proj",
+            "mlp.fc1": "mlp.fc1", "mlp.fc2": "mlp.fc2",
             "ls1.gamma": "ls1.gamma", "ls2.gamma": "ls2.gamma", "gamma_1": "ls1.gamma", "gamma_2": "ls2.gamma",
         ],
         ignored: [

@@ -72,7 +72,8 @@ private func describedTeacher(_ golden: GoldenCase, _ context: MethodContext) th
     reading.epsilon = golden.number(path + ".eps", default: 1e-6)
     let file = EncoderFile(SafetensorsFile(golden.tensors(under: "teacher/")), path: golden.folder)
     return try Teacher(
-        file.load(on: context.grid, reading), normalization: try normalization(golden, path), path: golden.folder, context)
+        file.load(on: context.grid, reading), normalization: try normalization(golden, path), path: golden.folder,
+        context)
 }
 
 /// Mean and deviation that a case gives its teacher, if it does.

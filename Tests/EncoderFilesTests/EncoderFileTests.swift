@@ -1,6 +1,7 @@
 import Autodiff
 import Checkpoints
 import EncoderFiles
+import Foundation
 import ImageMasking
 import RandomStreams
 import RecipeSchema
