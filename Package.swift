@@ -78,7 +78,7 @@ let package = Package(
             "EncoderFiles",
             needs: [
                 "Autodiff", "Checkpoints", "ImageMasking", "RandomStreams", "RecipeSchema", "VisionTransformers",
-            ]),
+            ], exclude: ["README.md"]),
         module("ImageData", needs: ["ContentDigests", "CPalimpsestImageCodecs", "RandomStreams", "RecipeSchema"]),
         module(
             "PretrainingMethods",

@@ -105,9 +105,10 @@ extension EncoderDescription {
             guard let text = metadata[key] else { return nil }
             do { return try JSONParser.parse(text) } catch { throw fault(key, "\(error)") }
         }
+        func sentence(_ problems: [Problem]) -> String { problems.map(\.description).joined(separator: "; ") }
         var problems: [Problem] = []
         if let json = try json(key) {
-            guard let description = decode(json, at: "$", &problems) else { throw fault(key, "\(Problems(problems))") }
+            guard let description = decode(json, at: "$", &problems) else { throw fault(key, sentence(problems)) }
             return description
         }
         guard let recipe = try json("recipe") else { return nil }
@@ -134,7 +135,7 @@ extension EncoderDescription {
         for message in description.check() {
             problems.append(Problem(line: data.line, path: "$.data", message: message))
         }
-        guard problems.isEmpty else { throw fault("recipe", "\(Problems(problems))") }
+        guard problems.isEmpty else { throw fault("recipe", sentence(problems)) }
         return description
     }
 }

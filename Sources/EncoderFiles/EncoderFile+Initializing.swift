@@ -146,11 +146,10 @@ extension EncoderParts {
                             + "\"learned\"")
             }
         }
-        if rows.grid != encoder.grid {
-            account.changes.append(
-                options.position == .sincos
-                    ? "positions are the sines of \(encoder.grid) patches instead of \(rows.grid)"
-                    : "positions resized from \(rows.grid) to \(encoder.grid) patches")
+        if options.position == .learned {
+            account.changes += rows.changes(on: encoder.grid, hasClassToken: options.classToken)
+        } else if rows.grid != encoder.grid {
+            account.changes.append("positions are the sines of \(encoder.grid) patches instead of \(rows.grid)")
         }
         return (rows.table(on: encoder.grid, hasClassToken: options.classToken), rows)
     }

@@ -12,7 +12,9 @@ public struct EncoderFile: Sendable {
     /// Its tensors and strings.
     let file: SafetensorsFile
     /// What a `config.json` beside the file says of the encoder.
-    let config: JSONValue?
+    private(set) var config: JSONValue?
+    /// What Hugging Face's `preprocessor_config.json` or timm's `pretrained_cfg` say of its images.
+    private(set) var images: JSONValue?
 
     /// Reads a file, or the one in a folder that is a run, a checkpoint or a download.
     public init(path: String) throws(CheckpointError) {
@@ -23,7 +25,12 @@ public struct EncoderFile: Sendable {
         } catch  where error.kind == .invalid {
             throw Self.pickleFault(place) ?? error
         }
-        self.init(file, path: place, config: try Self.config(beside: place))
+        self.init(file, path: place)
+        // What this program wrote says all itself.
+        guard !isOwn else { return }
+        let found = try Self.json("config.json", beside: place)
+        config = found?["vision_config"] ?? found
+        images = try Self.json("preprocessor_config.json", beside: place) ?? found?["pretrained_cfg"]
     }
 
     /// A file that has been read; `path` is for errors, `config` the `config.json` beside it.
@@ -31,6 +38,7 @@ public struct EncoderFile: Sendable {
         self.file = file
         self.path = path
         self.config = config?["vision_config"] ?? config
+        images = config?["pretrained_cfg"]
     }
 
     /// Strings about the file, such as the recipe that made it.
@@ -84,10 +92,10 @@ public struct EncoderFile: Sendable {
             + "\"\(escaped(stem)).safetensors\"), and take its [\"model\"] or [\"state_dict\"] where the tensors are in there"
     }
 
-    /// The `config.json` in the folder of a file; nil where there is none.
-    private static func config(beside path: String) throws(CheckpointError) -> JSONValue? {
+    /// A JSON file in the folder of a file; nil where there is none.
+    private static func json(_ name: String, beside path: String) throws(CheckpointError) -> JSONValue? {
         let folder = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
-        let place = "\(folder.isEmpty ? "/" : folder)/config.json"
+        let place = "\(folder.isEmpty ? "/" : folder)/\(name)"
         var status = stat()
         guard stat(place, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
         guard status.st_size < 1 << 24, let bytes = FileManager.default.contents(atPath: place) else {

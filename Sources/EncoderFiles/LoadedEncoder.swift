@@ -2,6 +2,7 @@ public import Autodiff
 public import Checkpoints
 public import ImageMasking
 import RandomStreams
+import RecipeSchema
 public import VisionTransformers
 
 /// An encoder read from a file.
@@ -12,6 +13,8 @@ public struct LoadedEncoder: Sendable {
     public let parameters: ParameterStore
     /// Mean and deviation of each channel that its images were normalised with; nil: nothing says them.
     public let statistics: (mean: [Double], deviation: [Double])?
+    /// The same as a file beside a foreign one says it (`preprocessor_config.json`, timm's `pretrained_cfg`).
+    public let statisticsBeside: (mean: [Double], deviation: [Double])?
     /// What became of each tensor.
     public let account: EncoderAccount
 }
@@ -42,7 +45,7 @@ extension EncoderFile {
         if options.position == .sincos, grid != rows.grid || !rows.isSines(options.positionOrder) {
             options.position = .learned
         }
-        if grid != rows.grid { account.changes.append("positions resized from \(rows.grid) to \(grid) patches") }
+        account.changes += rows.changes(on: grid, hasClassToken: options.classToken)
         traits.initialization = .zeros
         var store = ParameterStore()
         let encoder = Encoder(options, grid: grid, traits: traits, adding: &store, random: RandomStream(seed: 0))
@@ -73,7 +76,22 @@ extension EncoderFile {
         }
         account.taken = weights.sources.keys.sorted().flatMap { weights.sources[$0] ?? [] }
         return LoadedEncoder(
-            encoder: encoder, parameters: store, statistics: parts.statistics, account: account)
+            encoder: encoder, parameters: store, statistics: parts.statistics,
+            statisticsBeside: statisticsBeside(channels: options.channels), account: account)
+    }
+}
+
+extension EncoderFile {
+    /// Mean and deviation that `images` says, if they are those of so many channels.
+    private func statisticsBeside(channels: Int) -> (mean: [Double], deviation: [Double])? {
+        func numbers(_ names: String...) -> [Double]? {
+            names.lazy.compactMap { images?[$0]?.array?.compactMap(\.double) }.first
+        }
+        guard let mean = numbers("image_mean", "mean"), let deviation = numbers("image_std", "std"),
+            mean.count == channels, deviation.count == channels, mean.allSatisfy(\.isFinite),
+            deviation.allSatisfy({ $0.isFinite && $0 > 0 })
+        else { return nil }
+        return (mean, deviation)
     }
 }
 

@@ -70,6 +70,15 @@ struct PositionRows {
             (classRow ?? [Float](repeating: 0, count: width)) + resized, [1, 1 + other.count, width])
     }
 
+    /// What `table` makes other than the file has it, for an account.
+    func changes(on other: PatchGrid, hasClassToken: Bool) -> [String] {
+        var changes: [String] = []
+        if other != grid { changes.append("positions resized from \(grid) to \(other) patches") }
+        if classRow != nil && !hasClassToken { changes.append("the position of a class token is not used") }
+        if registerRows != nil { changes.append("positions of registers added to the registers") }
+        return changes
+    }
+
     /// Whether the table is that of sines and cosines of its grid, as near as half precision comes.
     func isSines(_ order: PositionOrder) -> Bool {
         guard width % 4 == 0 else { return false }

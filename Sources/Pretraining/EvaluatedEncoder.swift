@@ -49,6 +49,19 @@ public struct EvaluatedEncoder: Sendable {
         hasRecipe = true
     }
 
+    /// What a log should say before anything is computed: what was taken, and of a foreign file what its pictures become.
+    public var notes: [String] {
+        let taken = account.sentence
+        guard !hasRecipe else { return [taken] }
+        let (size, mean, deviation) = (recipe.data.imageSize, recipe.data.mean, recipe.data.deviation)
+        return [
+            taken,
+            "pictures become \(size.height) x \(size.width) pixels"
+                + (mean.map { ", normalised with mean \($0) and std \(deviation ?? [])" } ?? "")
+                + "; the network with initial values has MAE's, since the file names no method",
+        ]
+    }
+
     /// The same network with initial values, the baseline of every probe: those of the recipe's seed and method, or MAE's where
     /// the file names none.
     public func untrained() -> (Encoder, ParameterStore) {
@@ -96,8 +109,9 @@ extension Recipe {
                     + "possible")
         }
         data.imageSize = ImageSize(height: height, width: width)
-        data.mean = loaded.statistics?.mean
-        data.deviation = loaded.statistics?.deviation
+        let statistics = loaded.statisticsBeside ?? loaded.statistics
+        data.mean = statistics?.mean
+        data.deviation = statistics?.deviation
         if data.mean == nil && options.channels == 3 {
             data.mean = Normalization.imageNet.mean
             data.deviation = Normalization.imageNet.deviation

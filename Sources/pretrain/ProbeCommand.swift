@@ -1,7 +1,6 @@
 public import ArgumentParser
 import Autodiff
 import Checkpoints
-import EncoderFiles
 public import Evaluation
 import Foundation
 public import ImageData
@@ -42,10 +41,7 @@ struct ProbeCommand: ParsableCommand {
         let probes = try orUsage { try names.map { try ProbeCatalogue.named($0) } }
         let log = PeopleLog.logger(console: .standardError)
         let subject = try input.subject(target)
-        log.info("\(target): \(subject.account.sentence)")
-        if !subject.hasRecipe {
-            log.info("random-init is the same network with MAE's initial values, since the file names no method")
-        }
+        for note in subject.notes { log.info("\(target): \(note)") }
         let random = RandomStream(seed: UInt64(subject.recipe.seed)).child("probe")
         var columns: [ProbeReport.Column] = []
         var rows: [JSONValue] = []
@@ -100,7 +96,8 @@ struct FeaturesCommand: ParsableCommand {
 
     func run() throws {
         let subject = try input.subject(target)
-        PeopleLog.logger(console: .standardError).info("\(target): \(subject.account.sentence)")
+        let log = PeopleLog.logger(console: .standardError)
+        for note in subject.notes { log.info("\(target): \(note)") }
         let table = try input.table(of: .pretrained, subject, part, requiresLabels: false)
         try FeatureFile.write(table, recipe: subject.recipe, to: out)
         print("\(table.count) x \(table.dimension) features to \(out)")

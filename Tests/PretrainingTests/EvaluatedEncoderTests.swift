@@ -42,6 +42,10 @@ struct EvaluatedEncoderTests {
         #expect(network.options.encoded == read.encoder.options.encoded)
         #expect(values.entries.map(\.name) == read.parameters.entries.map(\.name))
         #expect(values["blocks.0.mlp.fc1.weight"]?.array != read.parameters["blocks.0.mlp.fc1.weight"]?.array)
+        try home.write(
+            Array(#"{"image_mean": [0.5, 0.4, 0.3], "image_std": [0.5, 0.5, 0.25]}"#.utf8), "preprocessor_config.json")
+        let told = try EvaluatedEncoder(path: home.path).recipe.data
+        #expect(told.mean == [0.5, 0.4, 0.3] && told.deviation == [0.5, 0.5, 0.25])
         let gray = try TemporaryFolder()
         #expect(try EvaluatedEncoder(path: try foreign(in: gray, channels: 2)).recipe.data.mean == nil)
     }
