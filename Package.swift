@@ -110,7 +110,7 @@ let package = Package(
         program(
             "pretrain",
             needs: [
-                "Autodiff", "Checkpoints", "EncoderFiles", "Evaluation", "ImageData", "ImageMasking", "Pretraining",
+                "Autodiff", "Checkpoints", "Evaluation", "ImageData", "ImageMasking", "Pretraining",
                 "PretrainingMethods", "RandomStreams", "RecipeSchema", "Reporting", "Verification",
                 "VisionTransformers",
             ],
