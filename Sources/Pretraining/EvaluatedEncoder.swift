@@ -20,6 +20,8 @@ public struct EvaluatedEncoder: Sendable {
     public let account: EncoderAccount
     /// Whether the file has a recipe of its own; where it has none, its pictures must be named.
     public let hasRecipe: Bool
+    /// Why the recipe in the file cannot be used here, if there is one that cannot.
+    private var recipeFault: String?
 
     /// Reads a file of this program, timm, Hugging Face or CLIP, or the one in a folder.
     public init(path: String) throws {
@@ -37,14 +39,24 @@ public struct EvaluatedEncoder: Sendable {
         }
         do {
             recipe = try Recipe.parse(Array(text.utf8))
+        } catch  where file.metadata[EncoderDescription.key] != nil {
+            // The encoder is known all the same: the recipe may name a method or a strategy made elsewhere.
+            recipe = try Recipe(describing: loaded, path: file.path)
+            hasRecipe = false
+            recipeFault = "\(error)".split(separator: "\n").joined(separator: "; ")
+            return
         } catch {
             throw RunError(.data, "\(file.path): the recipe in its metadata cannot be used: \(error)")
         }
-        guard recipe.grid == encoder.grid, recipe.model.patchSize == encoder.options.patchSize else {
+        // Numbers of a recipe size the network with initial values, so they must be those that the tensors have shown.
+        var said = recipe.model
+        said.position = encoder.options.position
+        guard recipe.grid == encoder.grid, said.encoded == encoder.options.encoded else {
             throw RunError(
                 .data,
-                "\(file.path): its recipe speaks of \(recipe.grid) patches of \(recipe.model.patchSize) pixels, and its "
-                    + "encoder has \(encoder.grid) of \(encoder.options.patchSize)")
+                "\(file.path): the recipe in its metadata describes another encoder (\(recipe.grid) patches, model "
+                    + "\(recipe.model.encoded.text())) than the one beside it (\(encoder.grid) patches, model "
+                    + "\(encoder.options.encoded.text()))")
         }
         hasRecipe = true
     }
@@ -53,12 +65,13 @@ public struct EvaluatedEncoder: Sendable {
     public var notes: [String] {
         let taken = account.sentence
         guard !hasRecipe else { return [taken] }
+        let fault = recipeFault.map { ["its recipe cannot be used here: \($0)"] } ?? []
         let (size, mean, deviation) = (recipe.data.imageSize, recipe.data.mean, recipe.data.deviation)
-        return [
+        return fault + [
             taken,
             "pictures become \(size.height) x \(size.width) pixels"
                 + (mean.map { ", normalised with mean \($0) and std \(deviation ?? [])" } ?? "")
-                + "; the network with initial values has MAE's, since the file names no method",
+                + "; the network with initial values has MAE's, since no method is known",
         ]
     }
 

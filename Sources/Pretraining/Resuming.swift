@@ -48,7 +48,8 @@ extension Trainer {
         }
         method.parameters = parameters
         method.adoptParameters()
-        log.info("\(path): \(account.sentence)")
+        let isPartial = encoder.parameterNames(in: parameters).contains { account.missing.contains($0) }
+        log.log(level: isPartial ? .warning : .info, "\(path): \(account.sentence)")
     }
 }
 

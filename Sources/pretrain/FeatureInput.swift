@@ -51,7 +51,9 @@ struct FeatureInput: ParsableArguments {
         }
         var subject = try EvaluatedEncoder(path: target)
         guard subject.hasRecipe || data != nil else {
-            throw RunError(.usage, "\(target) carries no recipe, so its pictures are unknown; name them with --data")
+            throw RunError(
+                .usage,
+                "\(target) carries no recipe that can be used, so its pictures are unknown; name them with --data")
         }
         if let data {
             subject.recipe.data.source = try SourceArgument.parse(data, keeping: subject.recipe.data.source)

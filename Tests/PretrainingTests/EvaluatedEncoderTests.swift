@@ -71,6 +71,26 @@ struct EvaluatedEncoderTests {
         }
     }
 
+    /// A method made elsewhere is not known here; its encoder is.
+    @Test func aRecipeThatCannotBeUsedIsSaid() throws {
+        let run = try TinyRun()
+        try run.train(try TinyRun.recipe("train.max_steps=1"))
+        var file = try Safetensors.read(run.folder.encoderFile)
+        let recipe = try #require(file.metadata["recipe"])
+        file.metadata["recipe"] = recipe.replacing(#""name": "mae""#, with: #""name": "elsewhere""#)
+        try Safetensors.write(file, to: run.folder.encoderFile)
+        let read = try EvaluatedEncoder(path: run.folder.encoderFile)
+        #expect(!read.hasRecipe && read.recipe.data.mean == [0.5, 0.5, 0.5])
+        #expect(read.notes.first?.contains("found \"elsewhere\"") == true)
+        file.metadata["recipe"] = recipe.replacing(#""width": 16"#, with: #""width": 1048576"#)
+        try Safetensors.write(file, to: run.folder.encoderFile)
+        let wide = #expect(throws: RunError.self) { try EvaluatedEncoder(path: run.folder.encoderFile) }
+        #expect(wide?.description.contains("describes another encoder") == true)
+        file.metadata = ["recipe": recipe.replacing(#""name": "mae""#, with: #""name": "elsewhere""#)]
+        try Safetensors.write(file, to: run.folder.encoderFile)
+        #expect(throws: RunError.self) { try EvaluatedEncoder(path: run.folder.encoderFile) }
+    }
+
     @Test func anEncoderWithoutAPlaceIsNoBeginning() throws {
         let home = try TemporaryFolder()
         let path = try foreign(in: home, depth: 3)
