@@ -20,6 +20,9 @@ extension EncoderFile {
         let own = Set(encoder.parameterNames(in: store))
         let inner = { (name: String) in String(name.dropFirst(encoder.traits.owner.count)) }
         let positions = try parts.positions(for: encoder, &account)
+        if parts.heads == nil {
+            account.changes.append("nothing says its attention heads, so model.heads \(encoder.options.heads) is taken")
+        }
         if abs(parts.epsilon / Double(encoder.traits.epsilon) - 1) > 1e-3 {
             account.changes.append(
                 "its norms had an ε of \(parts.epsilon), and the model's have \(encoder.traits.epsilon)")

@@ -57,6 +57,7 @@ struct InitializingTests {
         let account = try started(TinyEncoder(), file).account
         #expect(account.taken.count == file.names.count - 1)
         #expect(account.sentence.contains("left 1 (a head): module.head.weight"))
+        #expect(account.sentence.contains("nothing says its attention heads, so model.heads 2 is taken"))
     }
 
     /// What stands beside the encoder is taken whole, or left and said.
