@@ -39,13 +39,13 @@ let package = Package(
     name: "Palimpsest",
     products: [
         .library(name: "ImageMasking", targets: ["ImageMasking"]),
+        .library(name: "EncoderFiles", targets: ["EncoderFiles"]),
         .library(
             name: "Palimpsest",
             targets: [
                 "ContentDigests", "RandomStreams", "RecipeSchema", "ImageMasking", "Autodiff", "Optimizers",
-                "TrainingStep", "Checkpoints", "VisionTransformers", "ImageData", "PretrainingMethods", "Evaluation",
-                "Pretraining",
-                "Verification",
+                "TrainingStep", "Checkpoints", "VisionTransformers", "EncoderFiles", "ImageData", "PretrainingMethods",
+                "Evaluation", "Pretraining", "Verification",
                 "Reporting",
             ]),
         .executable(name: "pretrain", targets: ["pretrain"]),
@@ -75,12 +75,17 @@ let package = Package(
         module("TrainingStep", needs: ["Autodiff", "Optimizers"]),
         module("Checkpoints", needs: ["ContentDigests", "RecipeSchema"]),
         module("VisionTransformers", needs: ["Autodiff", "ImageMasking", "RandomStreams", "RecipeSchema"]),
+        module(
+            "EncoderFiles",
+            needs: [
+                "Autodiff", "Checkpoints", "ImageMasking", "RandomStreams", "RecipeSchema", "VisionTransformers",
+            ], exclude: ["README.md"]),
         module("ImageData", needs: ["ContentDigests", "CPalimpsestImageCodecs", "RandomStreams", "RecipeSchema"]),
         module(
             "PretrainingMethods",
             needs: [
-                "Autodiff", "Checkpoints", "ContentDigests", "ImageData", "ImageMasking", "Optimizers", "RandomStreams",
-                "RecipeSchema", "TrainingStep", "VisionTransformers",
+                "Autodiff", "Checkpoints", "ContentDigests", "EncoderFiles", "ImageData", "ImageMasking", "Optimizers",
+                "RandomStreams", "RecipeSchema", "TrainingStep", "VisionTransformers",
             ], linker: mathsLibrary),
         module(
             "Evaluation",
@@ -91,14 +96,15 @@ let package = Package(
         module(
             "Pretraining",
             needs: [
-                "Autodiff", "Checkpoints", "ContentDigests", "Evaluation", "ImageData", "ImageMasking", "Optimizers",
-                "PretrainingMethods", "RandomStreams", "RecipeSchema", "TrainingStep", "VisionTransformers",
+                "Autodiff", "Checkpoints", "ContentDigests", "EncoderFiles", "Evaluation", "ImageData", "ImageMasking",
+                "Optimizers", "PretrainingMethods", "RandomStreams", "RecipeSchema", "TrainingStep",
+                "VisionTransformers",
             ],
             packages: [logging]),
         module(
             "Verification",
             needs: [
-                "Autodiff", "Checkpoints", "Evaluation", "ImageData", "ImageMasking", "Optimizers",
+                "Autodiff", "Checkpoints", "EncoderFiles", "Evaluation", "ImageData", "ImageMasking", "Optimizers",
                 "PretrainingMethods", "RandomStreams", "RecipeSchema", "TrainingStep", "VisionTransformers",
             ]),
         module("Reporting", needs: ["ImageData"]),
@@ -132,14 +138,20 @@ let package = Package(
         tests(
             "PretrainingMethodsTests",
             needs: [
-                "Autodiff", "Checkpoints", "ImageData", "ImageMasking", "Optimizers", "PretrainingMethods",
-                "RandomStreams", "RecipeSchema", "TrainingStep", "VisionTransformers",
+                "Autodiff", "Checkpoints", "EncoderFiles", "ImageData", "ImageMasking", "Optimizers",
+                "PretrainingMethods", "RandomStreams", "RecipeSchema", "TrainingStep", "VisionTransformers",
+            ]),
+        tests(
+            "EncoderFilesTests",
+            needs: [
+                "Autodiff", "Checkpoints", "EncoderFiles", "ImageMasking", "RandomStreams", "RecipeSchema",
+                "VisionTransformers",
             ]),
         tests(
             "PretrainingTests",
             needs: [
-                "Autodiff", "Checkpoints", "ContentDigests", "Evaluation", "ImageData", "ImageMasking", "Pretraining",
-                "Optimizers", "PretrainingMethods", "RandomStreams", "RecipeSchema", "TrainingStep",
+                "Autodiff", "Checkpoints", "ContentDigests", "EncoderFiles", "Evaluation", "ImageData", "ImageMasking",
+                "Optimizers", "Pretraining", "PretrainingMethods", "RandomStreams", "RecipeSchema", "TrainingStep",
                 "VisionTransformers",
             ], packages: [logging]),
         tests("ReportingTests", needs: ["ImageData", "Reporting"]),

@@ -3,7 +3,8 @@
 /// A collection of `Int`: `shape[0]`, `shape.last`, `Array(shape)`. Written as a literal where one is expected:
 /// `Tensor(values, [2, 3])`. The empty shape is that of a single number.
 public struct Shape: Sendable, Hashable, ExpressibleByArrayLiteral {
-    private static let maximalRank = 6
+    /// The most axes that a tensor may have.
+    public static let maximalRank = 6
     private var lengths: InlineArray<6, Int>
 
     /// Number of axes.

@@ -27,7 +27,7 @@ public struct FeatureExtractor {
         _ encoder: Encoder, _ parameters: ParameterStore, pooling: Pooling = .mean, layer: Int? = nil, engine: Engine
     ) throws {
         let depth = encoder.options.depth
-        if pooling == .class && encoder.prefix == 0 {
+        if pooling == .class && !encoder.options.classToken {
             throw EvaluationError("this encoder has no class token (model.class_token is false); use mean pooling")
         }
         if let layer, !(1...depth).contains(layer) {

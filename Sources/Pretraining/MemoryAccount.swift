@@ -23,7 +23,9 @@ struct MemoryAccount {
     /// Parameters, gradients, what the optimiser and the method keep.
     mutating func add<Method: PretrainingMethod>(_ method: Method, kept: Int) {
         let count = Double(method.parameters.parameterCount)
-        add("\(method.parameters.parameterCount) parameters with gradients and \(kept) moments", numbers: count * Double(2 + kept))
+        add(
+            "\(method.parameters.parameterCount) parameters with gradients and \(kept) moments",
+            numbers: count * Double(2 + kept))
         add("what the method keeps", numbers: Double(method.state.values.reduce(0) { $0 + $1.count }))
     }
 
@@ -33,7 +35,9 @@ struct MemoryAccount {
         let views = recipe.method.twoViews == nil ? 1.0 : 2
         let picture = Double(recipe.model.channels) * Double(size.height) * Double(size.width)
         let batches = Double(2 * loaderThreads + 2)
-        add("\(Int(batches)) batches of \(train.batchSize) pictures", numbers: views * batches * picture * Double(train.batchSize))
+        add(
+            "\(Int(batches)) batches of \(train.batchSize) pictures",
+            numbers: views * batches * picture * Double(train.batchSize))
         add("the order of \(pictures) pictures", numbers: 4 * Double(pictures))
     }
 
@@ -54,7 +58,8 @@ struct MemoryAccount {
         return RunError(
             .usage,
             "the model has \(parameters) parameters, which take \(spoken(bytes)) with their gradients and moments; this machine "
-                + "has \(spoken(Double(limit))). Lower model.width, model.depth, model.mlp_ratio or the sizes of method")
+                + "has \(spoken(Double(limit))). Lower model.width, model.depth, model.mlp_ratio or the sizes of method"
+        )
     }
 
     private static func spoken(_ bytes: Double) -> String {

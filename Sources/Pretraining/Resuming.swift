@@ -1,6 +1,7 @@
 import Autodiff
 import Checkpoints
 import ContentDigests
+import EncoderFiles
 import Logging
 import Optimizers
 import PretrainingMethods
@@ -56,26 +57,17 @@ extension Trainer {
         return found.step
     }
 
-    /// Takes the parameters that a file has, by name; those it lacks keep their initial values.
+    /// Takes the parameters that a file has; those it lacks keep their initial values.
     mutating func initialize(from path: String, _ log: Logger) throws(RunError) {
-        let file = try orRunError { () throws(CheckpointError) in try Safetensors.read(path) }
-        var taken = 0
-        for id in method.parameters.ids {
-            let entry = method.parameters.entry(id)
-            func tensor(_ name: String) -> Tensor? { file[name].map { Tensor($0.floats(), Shape($0.shape)) } }
-            guard let stored = tensor(entry.name) ?? method.encoder.imported(entry.name, from: tensor) else { continue }
-            guard stored.shape == entry.shape else {
-                throw RunError(
-                    .data,
-                    "\(path): \"\(entry.name)\" has the shape \(stored.shape); this recipe's model needs \(entry.shape)"
-                )
-            }
-            method.parameters.setValue(stored, for: id)
-            taken += 1
+        var parameters = method.parameters
+        let encoder = method.encoder
+        let account = try orRunError { () throws(CheckpointError) in
+            try EncoderFile(path: path).initialize(&parameters, of: encoder)
         }
-        guard taken > 0 else { throw RunError(.data, "\(path) has none of this model's parameters") }
+        method.parameters = parameters
         method.adoptParameters()
-        log.info("\(taken) of \(method.parameters.entries.count) parameters from \(path)")
+        let isPartial = encoder.parameterNames(in: parameters).contains { account.missing.contains($0) }
+        log.log(level: isPartial ? .warning : .info, "\(path): \(account.sentence)")
     }
 }
 

@@ -82,6 +82,7 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
     private func explain(_ source: any ImageSource) {
         let train = job.recipe.train
         for warning in source.warnings { log.warning("\(warning)") }
+        for note in trainer.method.notes { log.info("\(note)") }
         log.info(
             "\(source.count) images of \(job.recipe.grid) patches; \(trainer.method.parameters.parameterCount) trained parameters"
         )
@@ -274,7 +275,7 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
     }
 
     private func preparedEncoder() throws(CheckpointError) -> PreparedFile {
-        let file = EncoderFile.file(trainer.method.encoder, trainer.method.encoderParameters, job.recipe)
+        let file = job.recipe.file(of: trainer.method.encoder, trainer.method.encoderParameters)
         return try AtomicFile.prepare(job.folder.encoderFile) { (writer: inout FileWriter) throws(CheckpointError) in
             try Safetensors.write(file, into: &writer)
         }

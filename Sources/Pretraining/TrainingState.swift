@@ -1,5 +1,6 @@
 import Autodiff
 import Checkpoints
+import EncoderFiles
 import ImageData
 import Optimizers
 import PretrainingMethods
@@ -88,6 +89,7 @@ extension Trainer {
     func checkpoint(_ state: TrainingState, _ recipe: Recipe) -> Checkpoint {
         let metadata = ["format": "pt", "palimpsest": palimpsestVersion, "recipe": recipe.encoded.text()]
         var model = SafetensorsFile(metadata: metadata.merging(method.origins) { own, _ in own })
+        model.metadata[EncoderDescription.key] = recipe.description(of: method.encoder).encoded.text()
         var moments = SafetensorsFile(metadata: metadata)
         for (name, tensor) in method.state {
             model[name] = StoredTensor(tensor.array, shape: Array(tensor.shape))

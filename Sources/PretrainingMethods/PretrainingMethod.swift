@@ -178,6 +178,8 @@ public protocol PretrainingMethod: ParameterOwner, Sendable {
     /// What it was built on besides its recipe, such as the digest of a teacher's weights. It is kept in checkpoints, and a run
     /// is not resumed on anything else.
     var origins: [String: String] { get }
+    /// What the log should say of how it was made, a sentence each: what was taken of a teacher's file.
+    var notes: [String] { get }
     /// How much each patch of a batch matters, `[B · N]`, none below 0; asked before the masks are made where the strategy needs
     /// it. Nil for a method that does not know.
     mutating func importance(of batch: Batch, engine: Engine) throws -> [Float]?
@@ -201,6 +203,8 @@ extension PretrainingMethod {
     }
     /// Nothing but the recipe.
     public var origins: [String: String] { [:] }
+    /// Nothing to say.
+    public var notes: [String] { [] }
     /// It does not know.
     public mutating func importance(of batch: Batch, engine: Engine) throws -> [Float]? { nil }
     /// Decay of matrices.

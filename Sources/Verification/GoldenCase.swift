@@ -1,3 +1,4 @@
+import Autodiff
 public import Checkpoints
 import Foundation
 public import RecipeSchema
@@ -24,6 +25,11 @@ public struct GoldenCase: Sendable {
             tensors = FileManager.default.fileExists(atPath: file) ? try Safetensors.read(file) : SafetensorsFile()
         } catch {
             throw GoldenError("\(error)")
+        }
+        if let (name, tensor) = tensors.tensors.first(where: { $0.value.shape.count > Shape.maximalRank }) {
+            throw GoldenError(
+                "\(folder): the tensor \"\(name)\" has \(tensor.shape.count) axes; at most \(Shape.maximalRank) are possible"
+            )
         }
     }
 

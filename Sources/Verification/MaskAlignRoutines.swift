@@ -1,5 +1,6 @@
 import Autodiff
 import Checkpoints
+import EncoderFiles
 import ImageData
 import ImageMasking
 import Optimizers
@@ -27,10 +28,7 @@ private func maskAlign(_ golden: GoldenCase, _ engine: Engine) throws -> GoldenO
     var context = MethodContext(encoder: encoder, grid: grid, random: RandomStream(seed: 0))
     context.mean = try numbers(golden, "recipe.data.mean") ?? context.mean
     context.deviation = try numbers(golden, "recipe.data.std") ?? context.deviation
-    let weights = Dictionary(
-        uniqueKeysWithValues: golden.tensors(under: "teacher/").map { ($0.name, Tensor($0.tensor)) })
-    let teacher = try described(
-        TeacherWeights(canonical: weights, patches: grid.count), by: "recipe.method.teacher", golden, context)
+    let teacher = try describedTeacher(golden, context)
     var method = try options.makeMethod(context, teacher: teacher)
     try load("w/", of: golden, into: &method.parameters)
 
@@ -40,6 +38,12 @@ private func maskAlign(_ golden: GoldenCase, _ engine: Engine) throws -> GoldenO
     var outcome = try trainingTrace(golden, &method, engine) { method, _, trace, tape in
         let request = StepRequest(random: RandomStream(seed: 0), trace: trace)
         return try method.loss(batch, .patches(mask), request, drop: drop, on: &tape).loss
+    }
+    if !teacher.encoder.options.classToken, let positions = outcome.values["act/teacher_positions"] {
+        // A case has the row of the class token in any case; nothing reads it.
+        let (rows, width) = (positions.shape[1], positions.shape[2])
+        let unused = try golden.tensor("teacher/pos_embed").doubles().prefix(width)
+        outcome.values["act/teacher_positions"] = GoldenValue(unused + positions.numbers, [1, 1 + rows, width])
     }
     let names = ["ids_shuffle": "order", "ids_keep": "ids_keep", "mask": "mask"]
     for (name, value) in values(of: mask) {
@@ -52,22 +56,32 @@ private func maskAlign(_ golden: GoldenCase, _ engine: Engine) throws -> GoldenO
     return outcome
 }
 
-/// A teacher whose network a case describes in place of a path.
-private func described(
-    _ weights: TeacherWeights, by path: String, _ golden: GoldenCase, _ context: MethodContext
-) throws -> Teacher {
+/// A teacher whose network a case describes in place of a path; its tensors are canonical.
+private func describedTeacher(_ golden: GoldenCase, _ context: MethodContext) throws -> Teacher {
+    let path = "recipe.method.teacher"
     let name = (try? golden.value(path + ".activation"))?.string ?? "gelu"
-    guard let activation = TeacherActivation(rawValue: name) else {
+    guard let activation = ActivationName(rawValue: name) else {
         throw GoldenError("\"\(path).activation\" is \"\(name)\", which is not known")
     }
-    let traits = TeacherWeights.Traits(
-        heads: try golden.integer(path + ".heads"), activation: activation,
-        epsilon: golden.number(path + ".eps", default: 1e-6))
-    var normalization: Normalization?
-    if let mean = try numbers(golden, path + ".mean"), let deviation = try numbers(golden, path + ".std") {
-        normalization = Normalization(mean: mean, deviation: deviation)
+    var reading = EncoderReading()
+    reading.layout = .timm
+    reading.isCanonical = true
+    reading.classToken = (try? golden.value(path + ".class_token"))?.bool ?? true
+    reading.heads = try golden.integer(path + ".heads")
+    reading.activation = activation
+    reading.epsilon = golden.number(path + ".eps", default: 1e-6)
+    let file = EncoderFile(SafetensorsFile(golden.tensors(under: "teacher/")), path: golden.folder)
+    return try Teacher(
+        file.load(on: context.grid, reading), normalization: try normalization(golden, path), path: golden.folder,
+        context)
+}
+
+/// Mean and deviation that a case gives its teacher, if it does.
+private func normalization(_ golden: GoldenCase, _ path: String) throws -> Normalization? {
+    guard let mean = try numbers(golden, path + ".mean"), let deviation = try numbers(golden, path + ".std") else {
+        return nil
     }
-    return try Teacher(weights, traits, normalization: normalization, context)
+    return Normalization(mean: mean, deviation: deviation)
 }
 
 /// The numbers of a list at a dotted path; nil where it is absent or null.
@@ -256,24 +270,26 @@ private func teacherImport(_ golden: GoldenCase, _ engine: Engine) throws -> Gol
     let imageNet = Normalization.imageNet
     let context = MethodContext(
         encoder: encoder, grid: grid, mean: imageNet.mean, deviation: imageNet.deviation, random: RandomStream(seed: 0))
-    var options = TeacherOptions()
-    options.heads = try golden.integer("recipe.teacher.heads")
-    options.epsilon = try? golden.number("recipe.teacher.eps")
-    options.activation = (try? golden.value("recipe.teacher.activation"))?.string.flatMap(TeacherActivation.init)
-    options.mean = try numbers(golden, "recipe.teacher.mean")
-    options.deviation = try numbers(golden, "recipe.teacher.std")
-    let (weights, traits, normalization) = try TeacherFile(file, options).foreign(on: grid)
-    let teacher = try Teacher(weights, traits, normalization: normalization, context)
+    var reading = EncoderReading()
+    reading.heads = try golden.integer("recipe.teacher.heads")
+    reading.epsilon = try? golden.number("recipe.teacher.eps")
+    reading.activation = (try? golden.value("recipe.teacher.activation"))?.string.flatMap(ActivationName.init)
+    reading.classToken = (try? golden.value("recipe.teacher.class_token"))?.bool ?? true
+    let loaded = try EncoderFile(file, path: golden.folder).load(on: grid, reading)
+    let own = loaded.statistics.map { Normalization(mean: $0.mean, deviation: $0.deviation) }
+    let teacher = try Teacher(
+        loaded, normalization: try normalization(golden, "recipe.teacher") ?? own, path: golden.folder, context)
     let view = teacher.view(of: images, wantsImportance: true, engine: engine)
 
     var outcome = GoldenOutcome()
     for (block, tokens) in view.layers.enumerated() { outcome.values["act/block_\(block)"] = GoldenValue(tokens) }
     outcome.values["act/importance"] = GoldenValue(view.importance ?? [], [images.shape[0], grid.count])
     outcome.values["act/teacher_input"] = GoldenValue(view.input)
-    for (name, point) in [
-        ("pos_embed", "positions"), ("reg_token", "registers"), ("blocks.0.attn.qkv.bias", "qkv_bias_0"),
-    ] {
-        outcome.values["act/\(point)"] = weights.tensors[name].map { GoldenValue($0) }
+    let parameters = loaded.parameters
+    let table = loaded.encoder.positionTable(parameters)
+    outcome.values["act/positions"] = GoldenValue(table.reshaped([1, table.shape[0], table.shape[1]]))
+    for (name, point) in [("reg_token", "registers"), ("blocks.0.attn.qkv.bias", "qkv_bias_0")] {
+        outcome.values["act/\(point)"] = parameters[name].map { GoldenValue($0) }
     }
     return outcome
 }

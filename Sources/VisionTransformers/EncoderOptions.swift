@@ -81,7 +81,7 @@ public struct EncoderOptions: RecipeSection {
     public var headsFault: String? { VisionTransformers.headsFault(width, heads: heads, of: "") }
 
     /// Hidden width of a block's perceptron.
-    public var hiddenWidth: Int { Int(Double(width) * mlpRatio) }
+    public var hiddenWidth: Int { Int(clamping: width, times: mlpRatio) }
 
     /// The patch grid of images of a size.
     public func grid(height: Int, width: Int) -> PatchGrid {
@@ -93,7 +93,7 @@ public struct EncoderOptions: RecipeSection {
 
     /// Blocks of another width and number of heads that are otherwise like the encoder's.
     public func blocks(width: Int, heads: Int) -> BlockOptions {
-        var blocks = BlockOptions(width: width, heads: heads, hidden: Int(Double(width) * mlpRatio))
+        var blocks = BlockOptions(width: width, heads: heads, hidden: Int(clamping: width, times: mlpRatio))
         blocks.qkvBias = qkvBias
         blocks.layerScale = layerScale
         return blocks
@@ -113,4 +113,11 @@ public func headsFault(_ width: Int, heads: Int, of part: String) -> String? {
 /// Why a width has no table of sines and cosines.
 public func sineFault(_ width: Int, of part: String) -> String? {
     width % 4 == 0 ? nil : "\(part)width \(width) is not a multiple of 4, as position tables need"
+}
+
+extension Int {
+    /// A width times a ratio, rounded down; a product that no machine holds ends at 2⁵³, where a comparison can still refuse it.
+    fileprivate init(clamping width: Int, times ratio: Double) {
+        self = Int(Swift.min(Double(width) * ratio, 0x1p53))
+    }
 }

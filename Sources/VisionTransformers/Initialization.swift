@@ -75,6 +75,9 @@ public struct Initialization: Sendable, Equatable {
         return Initialization(linear: law, patchWeight: law, patchBias: .zero, tokens: law)
     }
 
+    /// Zeros everywhere, for values that are replaced at once.
+    public static let zeros = Initialization(linear: .zero, patchWeight: .zero, patchBias: .zero, tokens: .zero)
+
     private static let cutAtOne = InitialLaw.cutNormal(deviation: 0.02, bound: 0.02)
 
     /// What the last layers of the branches of block 0, 1, … are divided by.

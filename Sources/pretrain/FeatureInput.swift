@@ -38,21 +38,27 @@ struct FeatureInput: ParsableArguments {
     @Option(help: "Threads to compute with; the result does not depend on them. (default: all processors)")
     var threads: Int?
 
-    /// The encoder of a run or file, with its recipe.
-    func subject(_ target: String) throws -> EncoderFile {
-        var isFolder: ObjCBool = false
-        guard FileManager.default.fileExists(atPath: target, isDirectory: &isFolder) else {
+    /// The encoder of a run or file, ours or another's, with the recipe for its pictures.
+    func subject(_ target: String) throws -> EvaluatedEncoder {
+        let folder = RunFolder(target)
+        guard FileManager.default.fileExists(atPath: target) else {
             throw RunError(.missing, "\(target): there is no such run folder or file")
         }
-        let path = isFolder.boolValue ? RunFolder(target).encoderFile : target
-        guard FileManager.default.fileExists(atPath: path) else {
+        if folder.exists && !FileManager.default.fileExists(atPath: folder.encoderFile) {
             throw RunError(
                 .missing,
                 "\(target) has no encoder.safetensors yet: no checkpoint was written; train on with pretrain resume")
         }
-        var file = try EncoderFile(path: path)
-        if let data { file.recipe.data.source = try SourceArgument.parse(data, keeping: file.recipe.data.source) }
-        return file
+        var subject = try EvaluatedEncoder(path: target)
+        guard subject.hasRecipe || data != nil else {
+            throw RunError(
+                .usage,
+                "\(target) carries no recipe that can be used, so its pictures are unknown; name them with --data")
+        }
+        if let data {
+            subject.recipe.data.source = try SourceArgument.parse(data, keeping: subject.recipe.data.source)
+        }
+        return subject
     }
 
     /// The pictures that a probe is fitted on, and those that it is scored on.
@@ -62,7 +68,7 @@ struct FeatureInput: ParsableArguments {
     }
 
     /// Both parts, opened, every picture with a label.
-    func labelledParts(_ subject: EncoderFile) throws -> Parts {
+    func labelledParts(_ subject: EvaluatedEncoder) throws -> Parts {
         let parts = Parts(
             train: try DataAccess.source(subject.recipe.data, .train),
             test: try DataAccess.source(subject.recipe.data, .test))
@@ -78,7 +84,7 @@ struct FeatureInput: ParsableArguments {
 
     /// Features of the training and the test part.
     func tables(
-        of kind: Kind, _ subject: EncoderFile, _ parts: Parts
+        of kind: Kind, _ subject: EvaluatedEncoder, _ parts: Parts
     ) throws -> (train: FeatureTable, test: FeatureTable) {
         (
             try table(of: kind, subject, parts.train, requiresLabels: true),
@@ -88,7 +94,7 @@ struct FeatureInput: ParsableArguments {
 
     /// Features of some pictures.
     func table(
-        of kind: Kind, _ subject: EncoderFile, _ source: any ImageSource, requiresLabels: Bool
+        of kind: Kind, _ subject: EvaluatedEncoder, _ source: any ImageSource, requiresLabels: Bool
     ) throws -> FeatureTable {
         let transform = try DataAccess.evaluationTransform(subject.recipe)
         if kind == .rawPixels {
@@ -97,7 +103,7 @@ struct FeatureInput: ParsableArguments {
         let engine = try Machine.engine(threads: threads)
         let (encoder, parameters) =
             kind == .pretrained
-            ? (subject.encoder, subject.parameters) : EncoderFile.randomEncoder(subject.recipe)
+            ? (subject.encoder, subject.parameters) : subject.untrained()
         do {
             let extractor = try FeatureExtractor(encoder, parameters, pooling: pool, layer: layer, engine: engine)
             return try extractor.table(of: source, transform, requiresLabels: requiresLabels)

@@ -18,7 +18,7 @@ struct ProbeCommand: ParsableCommand {
             Settings are chosen on a held-out tenth of the training part; labels of the test part decide nothing.
             """)
 
-    @Argument(help: "A run's folder, or an encoder.safetensors.")
+    @Argument(help: "A run's folder, or a safetensors file of an encoder (ours, timm's, Hugging Face's, CLIP's).")
     var target: String
 
     @Option(name: .customLong("protocol"), help: "A protocol; may be repeated. (default: the four of the table)")
@@ -40,6 +40,7 @@ struct ProbeCommand: ParsableCommand {
         let probes = try orUsage { try names.map { try ProbeCatalogue.named($0) } }
         let log = PeopleLog.logger()
         let subject = try input.subject(target)
+        for note in subject.notes { log.info("\(target): \(note)") }
         let folder = RunFolder(target)
         let record = folder.exists ? try ProbeRecord(folder.probesFile) : nil
         // Both parts are opened before anything is computed.
@@ -70,7 +71,7 @@ struct ProbeCommand: ParsableCommand {
 
     /// What every row says of where it comes from.
     private static func context(
-        _ target: String, _ subject: EncoderFile, _ input: FeatureInput, _ parts: FeatureInput.Parts
+        _ target: String, _ subject: EvaluatedEncoder, _ input: FeatureInput, _ parts: FeatureInput.Parts
     ) -> [(String, JSONValue)] {
         let source = encodeSource(subject.recipe.data.source)
         return [
@@ -102,7 +103,7 @@ struct FeaturesCommand: ParsableCommand {
         commandName: "features", abstract: "Write frozen features as safetensors.",
         discussion: "Example: pretrain features runs/colormae --data images:pictures --out features.safetensors")
 
-    @Argument(help: "A run's folder, or an encoder.safetensors.")
+    @Argument(help: "A run's folder, or a safetensors file of an encoder (ours, timm's, Hugging Face's, CLIP's).")
     var target: String
 
     @Option(help: "The file to write.")
@@ -119,6 +120,8 @@ struct FeaturesCommand: ParsableCommand {
     func run() throws {
         let output = try OutputFile(out, .safetensors, replacing: overwrite)
         let subject = try input.subject(target)
+        let log = PeopleLog.logger()
+        for note in subject.notes { log.info("\(target): \(note)") }
         let source = try DataAccess.source(subject.recipe.data, part)
         let table = try input.table(of: .pretrained, subject, source, requiresLabels: false)
         try table.requireFinite(of: target)

@@ -50,8 +50,10 @@ struct CommandTests {
     }
 
     @Test func missingThingsHaveTheirOwnCodes() throws {
-        #expect(try pretrain("probe", "/nowhere").code == 69)
-        #expect(try pretrain("resume", "/nowhere").code == 69)
+        for verb in ["probe", "resume", "view"] {
+            let result = try pretrain(verb, "/nowhere")
+            #expect(result.code == 69, "\(verb): \(result.output) \(result.errors)")
+        }
         #expect(try pretrain("--recipe", "mae.json", "--data", "images:/nowhere", "--run", "/nowhere/run").code != 0)
     }
 

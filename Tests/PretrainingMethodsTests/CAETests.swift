@@ -1,10 +1,13 @@
 import Autodiff
 import Checkpoints
+import EncoderFiles
 import Foundation
+import ImageData
 import ImageMasking
 import PretrainingMethods
 import RandomStreams
 import RecipeSchema
+import TestSupport
 import Testing
 import VisionTransformers
 
@@ -183,6 +186,48 @@ struct CAETests {
             "\($0)"
                 == "\(path): has tokens of width 8; method.teacher_width is 12, so remove it or set it to 8"
         }
+    }
+
+    /// A teacher of another program, of other patches, whose registers are no targets.
+    @Test func aForeignFileWithRegistersIsATeacher() throws {
+        let home = try TemporaryFolder()
+        var small = Self.encoder
+        small.patchSize = 4
+        small.width = 8
+        small.qkvBias = .all
+        small.position = .learned
+        var traits = EncoderTraits()
+        traits.registers = 3
+        var store = ParameterStore()
+        let teacher = Encoder(small, grid: Self.grid, traits: traits, adding: &store, random: RandomStream(seed: 9))
+        var file = SafetensorsFile()
+        for (name, value) in teacher.exported(from: store) {
+            file[name] = StoredTensor(value.array, shape: Array(value.shape))
+        }
+        try Safetensors.write(file, to: home.path + "/model.safetensors")
+        try home.write(Array(#"{"num_attention_heads": 2}"#.utf8), "config.json")
+        var options = options(.teacher)
+        var source = TeacherSource()
+        source.path = home.path
+        options.teacher = source
+        let method = try options.makeMethod(context())
+        let trace = ForwardTrace()
+        let engine = try Engine(threads: 1)
+        var tape = Tape(engine: engine)
+        _ = try method.loss(
+            Batch(images: images(), samples: [0, 1]), .patches(Self.mask),
+            StepRequest(random: RandomStream(seed: 1), trace: trace), on: &tape)
+        let target = try #require(trace.points["act/teacher_target"])
+        let plain = Normalization(mean: [0], deviation: [1])
+        let input = TeacherInput(height: 12, width: 16, from: plain, to: nil)(images(), engine: engine)
+        var quiet = Tape(engine: engine, recording: false)
+        let all = teacher(input, store, on: &quiet).normed.value
+        #expect(target.shape == [2, 13, 8] && all.shape == [2, 16, 8])
+        // Class token, visible patches (1, 3 … of the first picture), hidden ones (0, 2 …), and no register.
+        for (place, row) in [(0, 0), (1, 5), (2, 7), (7, 4), (8, 6)] {
+            #expect(target.array[place * 8..<place * 8 + 8] == all.array[row * 8..<row * 8 + 8])
+        }
+        #expect(method.notes.first?.contains("taken \(file.names.count) of \(file.names.count) tensors") == true)
     }
 
     @Test func aTeacherWithoutAClassTokenCannotSuperviseIt() throws {

@@ -1,5 +1,6 @@
 import Autodiff
 import Checkpoints
+import EncoderFiles
 import ImageMasking
 import PretrainingMethods
 import RandomStreams

@@ -1,5 +1,6 @@
 import Autodiff
 import Checkpoints
+import EncoderFiles
 import Foundation
 import Pretraining
 import RecipeSchema
@@ -93,15 +94,15 @@ struct TrainingJobTests {
         try second.train(
             try TinyRun.recipe("train.max_steps=1", "train.learning_rate=1e-30", "train.base_learning_rate=null"),
             .initialized(from: first.folder.encoderFile))
-        let a = try EncoderFile(path: first.folder.encoderFile)
-        let b = try EncoderFile(path: second.folder.encoderFile)
+        let a = try EvaluatedEncoder(path: first.folder.encoderFile)
+        let b = try EvaluatedEncoder(path: second.folder.encoderFile)
         #expect(a.parameters["blocks.1.mlp.fc1.weight"]?.array == b.parameters["blocks.1.mlp.fc1.weight"]?.array)
     }
 
     @Test func theEncoderFileHasTimmsKeys() throws {
         let run = try TinyRun()
         try run.train(try TinyRun.recipe("train.max_steps=1"))
-        let file = try EncoderFile(path: run.folder.encoderFile)
+        let file = try EvaluatedEncoder(path: run.folder.encoderFile)
         let names = Set(file.encoder.parameterNames(in: file.parameters))
         #expect(names.contains("blocks.0.attn.qkv.weight") && names.contains("norm.bias"))
         #expect(!names.contains { $0.hasPrefix("decoder") || $0 == "mask_token" })

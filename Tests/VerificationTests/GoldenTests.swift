@@ -14,7 +14,8 @@ struct GoldenTests {
         SharedFiles.isPresent
         ? [
             "mae", "colormae", "mfm", "ijepa", "dmtjepa", "lut", "maskalign", "cae", "diagnostics", "data",
-            "interop/safetensors-files", "evaluation/fewshot-lsr-dual",
+            "interop/safetensors-files", "interop/timm-vit-average", "interop/timm-vit-class-token",
+            "interop/timm-vit-registers", "evaluation/fewshot-lsr-dual",
             "evaluation/fewshot-lsr-primal", "evaluation/finetune-layer-decay", "evaluation/knn-ties",
             "evaluation/knn-weighted", "evaluation/logreg-binary", "evaluation/logreg-separable",
             "evaluation/logreg-softmax", "evaluation/probe-mae", "evaluation/uncertainty",

@@ -29,14 +29,13 @@ struct EncoderTests {
     }
 
     @Test func namesAreTimms() {
-        let (encoder, store) = made(options { $0.position = .learned }, PatchGrid(rows: 3, columns: 2))
+        let store = made(options { $0.position = .learned }, PatchGrid(rows: 3, columns: 2)).1
         #expect(
             Array(store.entries.map(\.name).prefix(6)) == [
                 "cls_token", "pos_embed", "patch_embed.proj.weight", "patch_embed.proj.bias", "blocks.0.norm1.weight",
                 "blocks.0.norm1.bias",
             ])
         #expect(store.entries.last?.name == "norm.bias")
-        #expect(encoder.parameterNames(in: store).count == store.entries.count)
     }
 
     @Test func visiblePatchesGiveTheSameTokensInAnyOrder() throws {

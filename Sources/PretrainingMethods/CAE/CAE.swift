@@ -103,6 +103,11 @@ public struct CAE: PretrainingMethod {
         self.source = source
     }
 
+    /// What was taken of the teacher's file, if its targets come from one.
+    public var notes: [String] {
+        if case .encoder(let teacher) = source { [teacher.note] } else { [] }
+    }
+
     /// The loss of a batch against the targets that the options name.
     public func loss(
         _ batch: Batch, _ plan: MaskPlan, _ request: StepRequest, on tape: inout Tape

@@ -249,7 +249,10 @@ public struct TeacherSource: RecipeSection {
 
     /// The options.
     public static let fields: [Field<Self>] = [
-        Field("source", \.source, "A frozen encoder that pretrain wrote, or representations by picture in a file."),
+        Field(
+            "source", \.source,
+            "A frozen encoder (a run, or a file of pretrain, timm, Hugging Face or CLIP), or representations by picture in "
+                + "a file."),
         Field("path", \.path, "The safetensors file."),
     ]
 

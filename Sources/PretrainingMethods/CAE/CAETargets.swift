@@ -18,7 +18,7 @@ enum CAETargetSource: Sendable {
     case pixels
     case codebook(PatchCodebook, PixelTarget)
     case tokens(TokenFile)
-    case encoder(Encoder, ParameterStore, TeacherInput)
+    case encoder(Teacher)
     case features(FeatureFile)
 
     /// The targets of a batch.
@@ -27,9 +27,8 @@ enum CAETargetSource: Sendable {
         case .pixels: return .pixels
         case .codebook(let codebook, let pixels):
             return .tokens(codebook.tokens(of: pixels(of: batch.images, engine: engine), engine: engine))
-        case .encoder(let teacher, let parameters, let input):
-            var tape = Tape(engine: engine, recording: false)
-            return .features(teacher(input(batch.images, engine: engine), parameters, on: &tape).normed.value)
+        case .encoder(let teacher):
+            return .features(teacher.representations(of: batch.images, engine: engine))
         case .tokens(let file):
             return .tokens(try pictures(batch).flatMap { try file.tokens(of: $0.key, mirrored: $0.mirrored) })
         case .features(let file):
@@ -98,20 +97,9 @@ extension CAEOptions {
         case .encoder:
             var named = TeacherOptions()
             named.path = teacher.path
-            let (encoder, parameters, normalization) = try TeacherFile(named).own()
-            let (theirs, ours) = (encoder.options, context.encoder)
-            guard encoder.grid == context.grid, theirs.patchSize == ours.patchSize, theirs.channels == ours.channels
-            else {
-                throw MethodError.unusableFile(
-                    path: teacher.path,
-                    reason: "sees \(encoder.grid) patches of \(theirs.patchSize) pixels and \(theirs.channels) "
-                        + "channels; the recipe has \(context.grid) of \(ours.patchSize) and \(ours.channels)")
-            }
-            let size = context.imageSize
-            let input = TeacherInput(
-                height: size.height, width: size.width,
-                from: Normalization(mean: context.mean, deviation: context.deviation), to: normalization)
-            return (.encoder(encoder, parameters, input), theirs.width, theirs.classToken)
+            let opened = try Teacher(named, context)
+            let options = opened.encoder.options
+            return (.encoder(opened), options.width, options.classToken)
         case .file:
             let file = try FeatureFile(path: teacher.path, grid: context.grid)
             return (.features(file), file.width, file.rows > context.grid.count)

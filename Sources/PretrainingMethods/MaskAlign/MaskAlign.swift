@@ -75,6 +75,9 @@ public struct MaskAlign: PretrainingMethod {
     /// Where the teacher came from, and the digest of its weights.
     public var origins: [String: String] { ["teacher": teacher.path, "teacher_sha256": teacher.digest] }
 
+    /// What was taken of the teacher's file.
+    public var notes: [String] { [teacher.note] }
+
     /// What the loss does not reach stays as it is, and mixing weights are not decayed.
     public func treatment(of parameter: ParameterEntry) -> ParameterTreatment {
         if idle.contains(parameter.name) { return .idle }

@@ -1,5 +1,7 @@
 public import Autodiff
+import Checkpoints
 import ContentDigests
+public import EncoderFiles
 public import ImageData
 import ImageMasking
 public import VisionTransformers
@@ -14,6 +16,8 @@ public struct Teacher: Sendable {
     let path: String
     /// SHA-256 over names, shapes and bits of the weights, positions as they are used.
     let digest: String
+    /// What became of each tensor of its file.
+    let account: EncoderAccount
     private let input: TeacherInput
 
     /// What it makes of a batch.
@@ -28,29 +32,27 @@ public struct Teacher: Sendable {
 
     /// The teacher of a recipe, read from its file.
     init(_ options: TeacherOptions, _ context: MethodContext) throws {
-        let file = try TeacherFile(options)
-        if file.isOwn {
-            let (encoder, parameters, normalization) = try file.own(on: context.grid)
-            try self.init(encoder, parameters, normalization, context, path: options.path)
-        } else {
-            let (weights, traits, normalization) = try file.foreign(on: context.grid)
-            try self.init(weights, traits, normalization: normalization, context)
+        let file: EncoderFile
+        let loaded: LoadedEncoder
+        do throws(CheckpointError) {
+            file = try EncoderFile(path: options.path)
+            loaded = try file.load(on: context.grid, options.reading)
+        } catch {
+            throw MethodError.unusableFile(path: error.path, reason: error.reason)
         }
+        var statistics = loaded.statistics
+        if let mean = options.mean, let deviation = options.deviation { statistics = (mean, deviation) }
+        try self.init(
+            loaded, normalization: statistics.map { Normalization(mean: $0.mean, deviation: $0.deviation) },
+            path: options.path, context)
     }
 
-    /// A teacher of canonical weights; `normalization` nil: it takes images as the student does.
+    /// A teacher that has been read for the grid of `context`; `normalization` nil: it takes images as the student does.
     public init(
-        _ weights: TeacherWeights, _ traits: TeacherWeights.Traits, normalization: Normalization?,
-        _ context: MethodContext
+        _ loaded: LoadedEncoder, normalization: Normalization?, path: String, _ context: MethodContext
     ) throws {
-        let (encoder, parameters) = try weights.encoder(traits, on: context.grid)
-        try self.init(encoder, parameters, normalization, context, path: weights.path)
-    }
-
-    private init(
-        _ encoder: Encoder, _ parameters: ParameterStore, _ normalization: Normalization?, _ context: MethodContext,
-        path: String
-    ) throws {
+        let (encoder, parameters) = (loaded.encoder, loaded.parameters)
+        account = loaded.account
         let channels = encoder.options.channels
         func fault(_ reason: String) -> MethodError { .unusableFile(path: path, reason: reason) }
         guard channels == context.encoder.channels else {
@@ -76,6 +78,9 @@ public struct Teacher: Sendable {
         digest = sum.hexadecimal()
     }
 
+    /// What was taken of its file, for a log.
+    var note: String { "teacher \(path): \(account.sentence)" }
+
     /// The position table as it is used, `[1, 1 + L, D]`; without the first row where there is no class token.
     var positions: Tensor {
         let table = encoder.positionTable(parameters)
@@ -88,15 +93,23 @@ public struct Teacher: Sendable {
         var tape = Tape(engine: engine, recording: false)
         let output = encoder(
             input, parameters, keeping: wantsImportance ? [.layers, .lastAttention] : .layers, on: &tape)
+        let layers = output.layers.map { withoutRegisters($0, on: &tape) }
+        return View(input: input, layers: layers, importance: output.lastAttention.map(importance))
+    }
+
+    /// Its representations of whole images: tokens after the final norm, without registers, as in `View.layers`.
+    func representations(of images: Tensor, engine: Engine) -> Tensor {
+        var tape = Tape(engine: engine, recording: false)
+        let output = encoder(input(images, engine: engine), parameters, on: &tape)
+        return withoutRegisters(output.normed, on: &tape)
+    }
+
+    private func withoutRegisters(_ tokens: Variable, on tape: inout Tape) -> Tensor {
         let prefix = encoder.prefix
         let classRows = encoder.options.classToken ? 1 : 0
-        let layers = output.layers.map { tokens in
-            if prefix == classRows { return tokens.value }
-            let patches = tape.sliceRows(tokens, prefix..<tokens.shape[1])
-            return classRows == 0
-                ? patches.value : tape.concatRows([tape.sliceRows(tokens, 0..<1), patches]).value
-        }
-        return View(input: input, layers: layers, importance: output.lastAttention.map(importance))
+        if prefix == classRows { return tokens.value }
+        let patches = tape.sliceRows(tokens, prefix..<tokens.shape[1])
+        return classRows == 0 ? patches.value : tape.concatRows([tape.sliceRows(tokens, 0..<1), patches]).value
     }
 
     /// From the attention of the last block `[B, heads, T, T]`: the class token's to each patch, mean over the heads; without a

@@ -1,45 +1,16 @@
+public import EncoderFiles
 public import RecipeSchema
-public import VisionTransformers
-
-/// How the tensors of a teacher's file are named.
-public enum TeacherLayout: String, RecipeEnum {
-    /// Found out from the file.
-    case auto
-    /// Written by this program.
-    case own
-    /// OpenAI's CLIP and open_clip: `visual.…`.
-    case openaiCLIP = "openai_clip"
-    /// CLIP of Hugging Face's transformers.
-    case hfCLIP = "hf_clip"
-    /// ViT and DINO of transformers.
-    case hfViT = "hf_vit"
-    /// DINOv2 of transformers.
-    case hfDINOv2 = "hf_dinov2"
-    /// timm's names, with their relatives: DINO, DeiT, MAE, DINOv2's own, BEiT.
-    case timm
-}
-
-/// The activation of a teacher's perceptrons, by name.
-public enum TeacherActivation: String, RecipeEnum {
-    /// The exact GELU.
-    case gelu
-    /// x · sigmoid(1.702 x).
-    case quickGELU = "quick_gelu"
-
-    /// The encoder's word for it.
-    public var activation: Activation { self == .gelu ? .gelu : .quickGELU }
-}
 
 /// A frozen encoder: `method.teacher` of a recipe.
 public struct TeacherOptions: RecipeSection {
-    /// A safetensors file, or a folder that holds one: a run, a checkpoint.
+    /// A safetensors file, or a folder that holds one: a run, a checkpoint, a download.
     public var path = ""
     /// How its tensors are named.
-    public var layout = TeacherLayout.auto
+    public var layout = EncoderLayout.auto
     /// Attention heads, which no file says; nil: of `config.json`, else one for 64 channels.
     public var heads: Int?
     /// The activation of its perceptrons; nil: of `config.json`, else the layout's.
-    public var activation: TeacherActivation?
+    public var activation: ActivationName?
     /// The ε of its norms; nil: of `config.json`, else the layout's.
     public var epsilon: Double?
     /// Mean of each channel of its images; nil: CLIP's for CLIP layouts, else the student's.
@@ -77,5 +48,15 @@ public struct TeacherOptions: RecipeSection {
     var ownFault: String? {
         heads == nil && activation == nil && epsilon == nil
             ? nil : "heads, activation and eps stand in the recipe of a teacher of this program; remove them"
+    }
+
+    /// What is known better than the file knows it.
+    var reading: EncoderReading {
+        var reading = EncoderReading()
+        reading.layout = layout
+        reading.heads = heads
+        reading.activation = activation
+        reading.epsilon = epsilon
+        return reading
     }
 }

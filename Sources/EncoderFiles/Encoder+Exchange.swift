@@ -1,14 +1,23 @@
 public import Autodiff
+public import Checkpoints
+import RecipeSchema
+public import VisionTransformers
+
+/// The names of an encoder's parameters, without what stands in front of them.
+enum EncoderNames {
+    /// Whether a name is an encoder's, not a decoder's or a head's.
+    static func contains(_ name: String) -> Bool {
+        ["cls_token", "pos_embed", "reg_token"].contains(name)
+            || ["patch_embed.", "norm_pre.", "rel_pos_bias.", "blocks.", "norm."].contains { name.hasPrefix($0) }
+    }
+}
 
 /// The encoder's parameters under timm's names, to and from files.
 extension Encoder {
     /// The names of the encoder's own parameters in a store that may hold a decoder too, in the store's order.
     public func parameterNames(in store: ParameterStore) -> [String] {
         store.entries.map(\.name).filter { name in
-            guard name.hasPrefix(traits.owner) else { return false }
-            let own = name.dropFirst(traits.owner.count)
-            return ["cls_token", "pos_embed", "reg_token"].contains(own)
-                || ["patch_embed.", "norm_pre.", "rel_pos_bias.", "blocks.", "norm."].contains { own.hasPrefix($0) }
+            name.hasPrefix(traits.owner) && EncoderNames.contains(String(name.dropFirst(traits.owner.count)))
         }
     }
 
@@ -47,10 +56,27 @@ extension Encoder {
         return tensors
     }
 
+    /// The file of the encoder alone: what `exported` gives, and in the metadata all that is needed to use it.
+    ///
+    /// `mean` and `deviation` are those that its images are normalised with; `metadata` are added. `not_timm` says why timm
+    /// cannot read it, where it cannot.
+    public func file(
+        _ store: ParameterStore, mean: [Double], deviation: [Double], metadata: [String: String] = [:]
+    ) -> SafetensorsFile {
+        let description = EncoderDescription(self, mean: mean, deviation: deviation, prefix: "")
+        var file = SafetensorsFile(
+            metadata: metadata.merging(["format": "pt", EncoderDescription.key: description.encoded.text()]) { $1 })
+        if let reason = timmObstacle { file.metadata["not_timm"] = reason }
+        for (name, value) in exported(from: store) {
+            file[name] = StoredTensor(value.array, shape: Array(value.shape))
+        }
+        return file
+    }
+
     /// The value that a parameter of this encoder has in a file written from `exported`; nil where the file lacks it.
     ///
     /// `name` is the parameter's name, with the owner's prefix; `file` gives the file's tensors.
-    public func imported(_ name: String, from file: (String) -> Tensor?) -> Tensor? {
+    func imported(_ name: String, from file: (String) -> Tensor?) -> Tensor? {
         guard name.hasPrefix(traits.owner) else { return nil }
         let own = String(name.dropFirst(traits.owner.count))
         for (part, place) in [("q_bias", 0), ("v_bias", 2)] where own.hasSuffix("." + part) {
