@@ -4,7 +4,9 @@ public struct CheckpointError: Error, Sendable, Equatable, CustomStringConvertib
     public enum Kind: Sendable, Equatable {
         /// The content is not what the format allows.
         case invalid
-        /// The file is not there or cannot be read.
+        /// There is no such file.
+        case missing
+        /// The file cannot be opened or read.
         case unreadable
         /// The file or folder cannot be created or written.
         case unwritable

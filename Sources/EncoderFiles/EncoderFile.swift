@@ -52,7 +52,7 @@ public struct EncoderFile: Sendable {
         var isFolder: ObjCBool = false
         guard manager.fileExists(atPath: path, isDirectory: &isFolder) else {
             throw CheckpointError(
-                .unreadable, path: path, "there is no such file or folder; correct the path, or train the encoder first"
+                .missing, path: path, "there is no such file or folder; correct the path, or train the encoder first"
             )
         }
         guard isFolder.boolValue else { return path }
@@ -67,7 +67,7 @@ public struct EncoderFile: Sendable {
             throw CheckpointError(.invalid, path: "\(path)/\(name)", advice)
         }
         throw CheckpointError(
-            .unreadable, path: path,
+            .missing, path: path,
             "the folder holds neither encoder.safetensors nor model.safetensors; name a run that has finished an epoch, "
                 + "a checkpoint, or a file")
     }

@@ -223,6 +223,7 @@ extension RunError {
     public init(_ error: CheckpointError) {
         switch error.kind {
         case .invalid: self.init(.data, "\(error)")
+        case .missing: self.init(.missing, "\(error)")
         case .unreadable: self.init(.inputOutput, "\(error)")
         case .unwritable: self.init(.cannotCreate, "\(error)")
         }

@@ -106,7 +106,13 @@ struct FeatureInput: ParsableArguments {
             ? (subject.encoder, subject.parameters) : subject.untrained()
         do {
             let extractor = try FeatureExtractor(encoder, parameters, pooling: pool, layer: layer, engine: engine)
-            return try extractor.table(of: source, transform, requiresLabels: requiresLabels)
+            let table = try extractor.table(of: source, transform, requiresLabels: requiresLabels)
+            // Finite weights can still be too large for the numbers that they make.
+            guard let place = table.features.firstIndex(where: { !$0.isFinite }) else { return table }
+            throw RunError(
+                .data,
+                "the \(kind.rawValue) features of \(source.key(place / table.dimension)) are not finite, so this encoder is of "
+                    + "no use; nothing is written")
         } catch let error as EvaluationError {
             throw RunError(.usage, "\(error)")
         }

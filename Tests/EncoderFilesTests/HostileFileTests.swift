@@ -136,7 +136,8 @@ struct HostileFileTests {
             #expect(message.contains("torch.load(\"\(name)\", weights_only=True)") && message.contains("a pickle"))
         }
         #expect(sentence { _ = try EncoderFile(path: home.path + "/c.safetensors") }.contains("has 3 bytes"))
-        #expect(sentence { _ = try EncoderFile(path: home.path + "/d") }.contains("no such file or folder"))
+        let nothing = #expect(throws: CheckpointError.self) { try EncoderFile(path: home.path + "/d") }
+        #expect(nothing?.kind == .missing && nothing?.reason.contains("no such file or folder") == true)
         #expect(sentence { _ = try EncoderFile(path: home.path) }.contains("neither encoder.safetensors nor"))
         try home.write([0x80], "pytorch_model.bin")
         #expect(sentence { _ = try EncoderFile(path: home.path) }.contains("weights_only=True"))
