@@ -107,7 +107,7 @@ let package = Package(
                 "Autodiff", "Checkpoints", "EncoderFiles", "Evaluation", "ImageData", "ImageMasking", "Optimizers",
                 "PretrainingMethods", "RandomStreams", "RecipeSchema", "TrainingStep", "VisionTransformers",
             ]),
-        module("Reporting", needs: ["ImageData"]),
+        module("Reporting", needs: ["ImageData", "ImageMasking"]),
 
         program(
             "pretrain",
@@ -134,7 +134,7 @@ let package = Package(
         tests("TrainingStepTests", needs: ["Autodiff", "Optimizers", "TrainingStep"]),
         tests("CheckpointsTests", needs: ["Checkpoints", "ContentDigests", "RecipeSchema"]),
         tests("ImageDataTests", needs: ["ImageData", "RandomStreams", "RecipeSchema"]),
-        tests("CommandTests", needs: ["RecipeSchema"]),
+        tests("CommandTests", needs: ["PretrainingMethods", "RecipeSchema"]),
         tests(
             "PretrainingMethodsTests",
             needs: [

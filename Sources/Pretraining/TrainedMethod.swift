@@ -1,6 +1,6 @@
 public import Autodiff
 import Checkpoints
-public import ImageMasking
+import ImageMasking
 public import PretrainingMethods
 import RandomStreams
 import RecipeSchema
@@ -35,20 +35,21 @@ public struct TrainedMethod {
         method = try loaded(recipe.method)
     }
 
-    /// Images and what the method makes of them under the run's masks.
-    public func reconstruct(_ images: Tensor, engine: Engine) throws -> (mask: PatchMask, predicted: Tensor) {
-        guard var method = method as? any PixelReconstructing else {
-            throw RunError(
-                .usage, "method \"\(type(of: recipe.method).name)\" predicts no pixels, so there is nothing to show")
-        }
+    /// What there is to look at of some images `[B, C, H, W]`: as the encoder sees them under the run's masks, and what the method
+    /// makes of them. Empty where a method neither hides patches nor returns images.
+    public func shown(_ images: Tensor, engine: Engine) throws -> [ShownImages] {
+        var method = method
         let samples = Array(0..<images.shape[0])
-        let plan = try recipe.mask.plan(
-            MaskRequest(grid: recipe.grid, samples: samples, epoch: recipe.train.epochs - 1),
-            random: RandomStream(seed: UInt64(recipe.seed)).child("view"))
-        guard case .patches(let mask) = plan else {
-            throw RunError(.usage, "a plan of \(plan.kind.rawValue) hides no patches, so there is nothing to show")
+        let isPaired = recipe.method.twoViews != nil
+        let batch = Batch(images: images, otherViews: isPaired ? [images] : [], samples: samples)
+        let random = RandomStream(seed: UInt64(recipe.seed)).child("view")
+        var request = MaskRequest(grid: recipe.grid, samples: samples, epoch: recipe.train.epochs - 1)
+        if type(of: recipe.mask).needsImportance {
+            request.importance = try method.importance(of: batch, engine: engine)
         }
-        let predicted = try method.reconstructed(Batch(images: images, samples: samples), plan, engine: engine)
-        return (mask, predicted)
+        let plan = try recipe.mask.plan(request, random: random)
+        var tape = Tape(engine: engine, recording: false)
+        let result = try method.loss(batch, plan, StepRequest(random: random, wantsImages: true), on: &tape)
+        return plan.seen(images) + result.shown
     }
 }

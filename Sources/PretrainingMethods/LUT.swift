@@ -207,6 +207,7 @@ public struct LUT: PretrainingMethod {
                 ("context_ratio", Double(context.value.item) / max(contexts[0] + contexts[1], .leastNormalMagnitude)),
             ]
         }
+        result.shown = pixels.shown
         return result
     }
 
@@ -267,19 +268,5 @@ public struct LUT: PretrainingMethod {
     /// The teacher's momentum at micro-batch `t` of `total`.
     public static func momentum(from start: Double, at t: Int, of total: Int) -> Double {
         1 - (1 - start) * 0.5 * (1 + cos(.pi * Double(t) / Double(total)))
-    }
-}
-
-extension LUT: PixelReconstructing {
-    /// The decoder's predictions for the first view.
-    public mutating func reconstructed(_ batch: Batch, _ plan: MaskPlan, engine: Engine) throws -> Tensor {
-        guard case .patches(let mask) = plan else { throw MethodError.wrongPlan(method: LUTOptions.name, plan.kind) }
-        let trace = ForwardTrace()
-        var tape = Tape(engine: engine, recording: false)
-        let tokens = encoder(batch.images, visible: mask.visibleRows, parameters, on: &tape).normed
-        let request = StepRequest(random: RandomStream(seed: 0), trace: trace)
-        _ = reconstruction(tokens, of: batch.images, mask, request, parameters, on: &tape)
-        guard let predicted = trace.points["act/pred"] else { return batch.images }
-        return reconstruction.images(of: predicted, like: batch.images, engine: engine)
     }
 }

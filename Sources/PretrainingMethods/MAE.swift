@@ -72,14 +72,3 @@ public struct MAE: PretrainingMethod {
         return reconstruction(encoded.normed, of: batch.images, mask, request, parameters, on: &tape)
     }
 }
-
-extension MAE: PixelReconstructing {
-    /// The decoder's predictions for all patches, visible ones too, as images.
-    public func reconstructed(_ batch: Batch, _ plan: MaskPlan, engine: Engine) throws -> Tensor {
-        let trace = ForwardTrace()
-        var tape = Tape(engine: engine, recording: false)
-        _ = try loss(batch, plan, StepRequest(random: RandomStream(seed: 0), trace: trace), on: &tape)
-        guard let predicted = trace.points["act/pred"] else { return batch.images }
-        return reconstruction.images(of: predicted, like: batch.images, engine: engine)
-    }
-}

@@ -42,6 +42,23 @@ public struct Batch: Sendable {
     }
 }
 
+/// Images that a method made of a batch: what it saw, or what it predicts.
+public struct ShownImages: Sendable {
+    /// What they are, in a word: `predicted`.
+    public var name: String
+    /// The images `[B, C, H, W]`, normalised as the input.
+    public var images: Tensor
+    /// What to know before judging them; nil where there is nothing.
+    public var caution: String?
+
+    /// Images under a name.
+    public init(_ name: String, _ images: Tensor, caution: String? = nil) {
+        self.name = name
+        self.images = images
+        self.caution = caution
+    }
+}
+
 /// What a forward pass gives.
 public struct StepResult {
     /// The loss to minimise, a scalar.
@@ -50,6 +67,8 @@ public struct StepResult {
     public var constantLoss: Double?
     /// What tells learning from collapse, by name, for rows of logged steps.
     public var indicators: [(name: String, value: Double)] = []
+    /// Images that can be looked at, where they were asked for.
+    public var shown: [ShownImages] = []
 
     /// A loss, and beside it that of the best constant.
     public init(loss: Variable, constantLoss: Double? = nil) {
@@ -96,13 +115,18 @@ public struct StepRequest {
     public var random: RandomStream
     /// Whether to compute the loss of the best constant and the indicators too; only for steps that are logged.
     public var wantsConstantLoss: Bool
-    /// Where to report named values, for golden cases and pictures.
+    /// Whether to return images that can be looked at.
+    public var wantsImages: Bool
+    /// Where to report named values, for golden cases.
     public var trace: ForwardTrace?
 
     /// A plain training step, unless told otherwise.
-    public init(random: RandomStream, wantsConstantLoss: Bool = false, trace: ForwardTrace? = nil) {
+    public init(
+        random: RandomStream, wantsConstantLoss: Bool = false, wantsImages: Bool = false, trace: ForwardTrace? = nil
+    ) {
         self.random = random
         self.wantsConstantLoss = wantsConstantLoss
+        self.wantsImages = wantsImages
         self.trace = trace
     }
 }
@@ -213,11 +237,4 @@ extension PretrainingMethod {
     }
     /// Nothing to begin anew.
     public mutating func adoptParameters() {}
-}
-
-/// A method that predicts pixels, so that its predictions can be looked at.
-public protocol PixelReconstructing: PretrainingMethod {
-    /// The images as predicted, `[B, C, H, W]`, normalised as the input. Where the target is normalised per patch, mean and
-    /// deviation of the true patch are put back: the picture then shows more than the model knows.
-    mutating func reconstructed(_ batch: Batch, _ plan: MaskPlan, engine: Engine) throws -> Tensor
 }

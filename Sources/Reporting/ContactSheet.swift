@@ -20,17 +20,6 @@ public struct ContactSheet {
             self.width = width
             self.samples = samples
         }
-
-        /// A picture from planes `[C, height, width]`: colours of three channels, else gray of the first.
-        public init(planes: [Float], channels: Int, height: Int, width: Int) {
-            let size = height * width
-            let step = channels == 3 ? size : 0
-            var samples: [Float] = []
-            for pixel in 0..<size {
-                for channel in 0..<3 { samples.append(planes[pixel + channel * step]) }
-            }
-            self.init(height: height, width: width, samples: samples)
-        }
     }
 
     private let rows: [[Picture]]

@@ -129,14 +129,3 @@ enum FeatureFile {
         return Safetensors.bytes(of: table.file)
     }
 }
-
-extension FeatureTable {
-    /// Refuses features that no program can use.
-    func requireFinite(of target: String) throws(RunError) {
-        guard let place = features.firstIndex(where: { !$0.isFinite }) else { return }
-        throw RunError(
-            .data,
-            "the features of \(target) are not finite (\(features[place]) in row \(place / dimension)), so nothing is written; "
-                + "the encoder diverged or its file is damaged: use an earlier checkpoint")
-    }
-}

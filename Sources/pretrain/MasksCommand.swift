@@ -61,9 +61,10 @@ struct MasksCommand: ParsableCommand {
         let file = try path.map { try OutputFile($0, .png, replacing: overwrite) }
         var statistics = MaskStatistics(grid: recipe.grid)
         var pictures: [ContactSheet.Picture] = []
+        let size = recipe.data.imageSize
         try forEachPlan(of: recipe, images: count ?? (counts ? 4096 : 64)) { plan in
             statistics.add(plan)
-            if pictures.count < 64 { pictures += plan.pictures(recipe.data.imageSize) }
+            if pictures.count < 64 { pictures += plan.pictures(height: size.height, width: size.width) }
         }
         guard statistics.maskCount > 0 || !pictures.isEmpty else {
             throw RunError(
@@ -169,35 +170,5 @@ struct MasksCommand: ParsableCommand {
             lines.append("images that needed the last resort: \(statistics.fallbackCount)")
         }
         return lines.joined(separator: "\n")
-    }
-}
-
-extension MaskPlan {
-    /// A picture of each image's mask; of each of its contexts, where it has several. Masks of frequencies are drawn as the
-    /// spectrum of an image of a size, the zero frequency in the middle.
-    fileprivate func pictures(_ size: ImageSize) -> [ContactSheet.Picture] {
-        switch self {
-        case .nothing: []
-        case .frequencies(let mask):
-            mask.lowPass.map { isLow in
-                let low = FrequencyMask.lowPassKeeps(
-                    height: size.height, width: size.width, radius: mask.radius, outerRadius: mask.outerRadius)
-                return ContactSheet.Picture(
-                    rows: size.height, columns: size.width, visible: low.indices.filter { low[$0] == isLow })
-            }
-        case .patches(let mask):
-            (0..<mask.imageCount).map { image in
-                ContactSheet.Picture(
-                    rows: mask.grid.rows, columns: mask.grid.columns, visible: mask.visible(image).map { Int($0) })
-            }
-        case .blocks(let mask):
-            (0..<mask.imageCount).flatMap { image in
-                mask.contexts.map { context in
-                    ContactSheet.Picture(
-                        rows: mask.grid.rows, columns: mask.grid.columns, visible: context[image].map { Int($0) },
-                        targets: mask.targets.map { $0[image].map { Int($0) } })
-                }
-            }
-        }
     }
 }

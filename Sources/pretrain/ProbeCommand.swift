@@ -124,7 +124,6 @@ struct FeaturesCommand: ParsableCommand {
         for note in subject.notes { log.info("\(target): \(note)") }
         let source = try DataAccess.source(subject.recipe.data, part)
         let table = try input.table(of: .pretrained, subject, source, requiresLabels: false)
-        try table.requireFinite(of: target)
         try output.write(FeatureFile.bytes(table, recipe: subject.recipe))
         try Console.show("\(table.count) x \(table.dimension) features to \(out)")
     }

@@ -5,6 +5,7 @@ import Foundation
 import ImageData
 import ImageMasking
 import Pretraining
+import PretrainingMethods
 import RecipeSchema
 import Reporting
 import VisionTransformers
@@ -15,8 +16,9 @@ struct ViewCommand: ParsableCommand {
         commandName: "view", abstract: "Draw what the model sees and what it predicts.",
         discussion: """
             Example: pretrain view runs/colormae
-            Writes pictures/reconstructions.png: a row an image of the test part (of the training part where there is no other); from left to right the original, what the \
-            encoder sees, the prediction, and the prediction with the visible patches put back.
+            Writes pictures/reconstructions.png: a row an image of the test part (of the training part where there is no \
+            other); from left to right the original, what the encoder sees, and what the method returns: predictions, and \
+            those with the visible patches put back.
             """)
 
     @Argument(help: ArgumentHelp("The run's folder.", valueName: "run"))
@@ -46,17 +48,19 @@ struct ViewCommand: ParsableCommand {
         let output = try output(folder)
         let (images, part) = try load(recipe)
         let engine = try Machine.engine(threads: nil)
-        let (mask, predicted) = try trained.reconstruct(images, engine: engine)
-        let sheet = rows(images, mask, predicted, recipe)
-        let scale = max(1, 128 / max(images.shape[2], images.shape[3]))
-        try output.write(ContactSheet(rows: sheet, scale: scale).png())
+        let shown = try trained.shown(images, engine: engine)
+        let (batch, channels, height, width) = (images.shape[0], images.shape[1], images.shape[2], images.shape[3])
+        let sheet = ContactSheet(
+            columns: [images.array] + shown.map(\.images.array), images: batch, channels: channels, height: height,
+            width: width, mean: recipe.data.mean ?? [0], deviation: recipe.data.deviation ?? [1])
+        try output.write(sheet.png())
+        let columns = (["original"] + shown.map(\.name)).joined(separator: ", ")
         try Console.show(
-            "\(output.path): original, visible, predicted, predicted with the visible patches of the \(part.rawValue) part "
-                + "(after step \(trained.step))")
-        if recipe.method.encoded["norm_pix_loss"]?.bool ?? false {
-            try Console.show(
-                "predictions are shown with the true patch's mean and contrast, which the model does not know")
-        }
+            "\(output.path): \(columns); pictures of the \(part.rawValue) part, after step \(trained.step)")
+        let method = type(of: recipe.method).name
+        if shown.isEmpty { try Console.show("method \"\(method)\" returns no images, so only the originals are drawn") }
+        if channels != 1 && channels != 3 { try Console.show("of \(channels) channels the first is drawn, in gray") }
+        for caution in shown.compactMap(\.caution) { try Console.show(caution) }
     }
 
     /// The place of the picture: one that is asked for, or the run's own.
@@ -78,36 +82,5 @@ struct ViewCommand: ParsableCommand {
             threads: 0, requiresLabels: false)
         guard let batch = try loader.next() else { throw RunError(.data, "the source has no picture to show") }
         return (Tensor(batch.images, Shape(batch.shape)), part)
-    }
-
-    private func rows(
-        _ images: Tensor, _ mask: PatchMask, _ predicted: Tensor, _ recipe: Recipe
-    ) -> [[ContactSheet.Picture]] {
-        let (channels, height, width) = (images.shape[1], images.shape[2], images.shape[3])
-        let size = channels * height * width
-        let mean = recipe.data.mean ?? [0]
-        let deviation = recipe.data.deviation ?? [1]
-        func picture(_ values: [Float]) -> ContactSheet.Picture {
-            let planes = values.indices.map { index in
-                let channel = index / (height * width)
-                return values[index] * Float(deviation[channel % deviation.count]) + Float(mean[channel % mean.count])
-            }
-            return ContactSheet.Picture(planes: planes, channels: channels, height: height, width: width)
-        }
-        let original = images.array
-        let guess = predicted.array
-        let patch = recipe.model.patchSize
-        return (0..<images.shape[0]).map { image in
-            let own = Array(original[image * size..<(image + 1) * size])
-            let made = Array(guess[image * size..<(image + 1) * size])
-            let hidden = own.indices.map { index in
-                let (row, column) = (index / width % height / patch, index % width / patch)
-                return mask.isHidden(row * mask.grid.columns + column, in: image)
-            }
-            return [
-                picture(own), picture(own.indices.map { hidden[$0] ? 0 : own[$0] }), picture(made),
-                picture(own.indices.map { hidden[$0] ? made[$0] : own[$0] }),
-            ]
-        }
     }
 }

@@ -290,7 +290,10 @@ struct CAETests {
         let options = options(.pixels)
         let method = try options.makeMethod(context())
         let batch = Batch(images: images(), samples: [0, 1])
-        let shown = try method.reconstructed(batch, .patches(Self.mask), engine: try Engine(threads: 1)).array
+        var tape = Tape(engine: try Engine(threads: 1), recording: false)
+        let request = StepRequest(random: RandomStream(seed: 0), wantsImages: true)
+        let all = try method.loss(batch, .patches(Self.mask), request, on: &tape).shown
+        let shown = try #require(all.first).images.array
         let truth = images().array
         // Patch 7 of the first picture is visible, patch 0 hidden.
         #expect(abs(shown[2 * 8 + 6] - truth[2 * 8 + 6]) < 1e-4 && shown[0] != truth[0])

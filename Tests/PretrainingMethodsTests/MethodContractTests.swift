@@ -144,13 +144,32 @@ struct MethodContractTests {
         let bias = try #require(method.parameters.id(named: "decoder_pred.bias"))
         method.parameters.setValue(Tensor(zeros: method.parameters[weight].shape), for: weight)
         method.parameters.setValue(Tensor((0..<12).map { Float($0) }, [12]), for: bias)
-        let images = try method.reconstructed(batch(), try plan([.patches]), engine: try Engine(threads: 1)).array
+        func predicted(_ method: MAE) throws -> [Float] {
+            var tape = Tape(engine: try Engine(threads: 1), recording: false)
+            let request = StepRequest(random: RandomStream(seed: 0), wantsImages: true)
+            let shown = try method.loss(batch(), try plan([.patches]), request, on: &tape).shown
+            #expect(shown.map(\.name) == ["predicted", "predicted with the visible patches"])
+            return try #require(shown.first).images.array
+        }
+        let images = try predicted(method)
         // Channel 1 of the pixel in row 1, column 0 of a patch is number (1·2 + 0)·3 + 1.
         #expect(images[48 + 8] == 7)
         // With normalised targets the same prediction has the true patch's mean and deviation.
         options.normPixLoss = true
         let normalised = options.makeMethod(Self.context)
-        let shown = try normalised.reconstructed(batch(), try plan([.patches]), engine: try Engine(threads: 1))
-        #expect(shown.array.allSatisfy(\.isFinite) && shown.shape == batch().images.shape)
+        let truth = batch().images.array
+        func mean(_ values: [Float]) -> Float { values.reduce(0, +) / Float(values.count) }
+        // Zero weights and equal biases predict each patch's mean: of the first patch, rows and columns 0 and 1.
+        var flat = normalised
+        let (flatWeight, flatBias) = (
+            try #require(flat.parameters.id(named: "decoder_pred.weight")),
+            try #require(flat.parameters.id(named: "decoder_pred.bias"))
+        )
+        flat.parameters.setValue(Tensor(zeros: flat.parameters[flatWeight].shape), for: flatWeight)
+        flat.parameters.setValue(Tensor(zeros: [12]), for: flatBias)
+        let width = batch().images.shape[3]
+        let plane = width * batch().images.shape[2]
+        let patch = (0..<3).flatMap { c in [0, 1, width, width + 1].map { truth[c * plane + $0] } }
+        #expect(abs(try predicted(flat)[0] - mean(patch)) < 1e-4)
     }
 }

@@ -4,8 +4,12 @@ import Testing
 
 struct ContactSheetTests {
     @Test func picturesStandInTheirCells() throws {
-        let red = ContactSheet.Picture(planes: [1, 1, 0, 0, 0, -3], channels: 3, height: 1, width: 2)
-        let gray = ContactSheet.Picture(planes: [0.5, 2], channels: 1, height: 1, width: 2)
+        func picture(_ values: [Float], channels: Int) -> ContactSheet.Picture {
+            ContactSheet.Picture(
+                normalized: values, from: 0, channels: channels, height: 1, width: 2, mean: [0], deviation: [1])
+        }
+        let red = picture([1, 1, 0, 0, 0, -3], channels: 3)
+        let gray = picture([0.5, 2], channels: 1)
         let png = try ContactSheet(rows: [[red], [gray]], scale: 2, gap: 1).png()
         let image = try ImageDecoder().decode(png, path: "sheet.png").image
         #expect(image.height == 7 && image.width == 6 && image.channels == 3)
@@ -14,5 +18,17 @@ struct ContactSheetTests {
         #expect(pixel(0, 0) == [255, 255, 255])
         #expect(pixel(1, 1) == [255, 0, 0] && pixel(2, 4) == [255, 0, 0])
         #expect(pixel(4, 1) == [128, 128, 128] && pixel(5, 4) == [255, 255, 255])
+    }
+
+    @Test func normalisedNumbersOfAnyChannelsAreDrawn() {
+        func samples(_ values: [Float], _ channels: Int, _ mean: [Double], _ deviation: [Double]) -> [Float] {
+            ContactSheet.Picture(
+                normalized: values, from: 0, channels: channels, height: 1, width: 1, mean: mean, deviation: deviation
+            ).samples
+        }
+        #expect(samples([1, -1, 0], 3, [0.5, 0.5, 0.25], [0.25, 0.5, 1]) == [0.75, 0, 0.25])
+        // One number for all channels; of four channels the first is gray.
+        #expect(samples([1, 9, 9, 9], 4, [0.5], [0.25]) == [0.75, 0.75, 0.75])
+        #expect(samples([.nan], 1, [0], [1]) == [1, 0, 1])
     }
 }

@@ -122,15 +122,16 @@ public struct CAE: PretrainingMethod {
         let target = try source.target(of: batch, grid: encoder.grid, engine: tape.engine)
         return try loss(
             of: batch.images, mask, target, drop: drop, on: &tape, trace: request.trace,
-            wantsIndicators: request.wantsConstantLoss)
+            wantsIndicators: request.wantsConstantLoss, wantsImages: request.wantsImages)
     }
 
     /// The loss of images `[B, C, H, W]` against given targets.
     public func loss(
         of images: Tensor, _ mask: PatchMask, _ target: CAETarget, drop: Drop, on tape: inout Tape,
-        trace: ForwardTrace? = nil, wantsIndicators: Bool = false
+        trace: ForwardTrace? = nil, wantsIndicators: Bool = false, wantsImages: Bool = false
     ) throws -> StepResult {
         let mask = mask.inRasterOrder
+        var shown: [ShownImages] = []
         let inner = trace.map { _ in ForwardTrace() }
         let encoded = encoder(
             images, visible: mask.visibleRows, parameters, drop: drop.encoder, on: &tape, trace: inner)
@@ -174,11 +175,13 @@ public struct CAE: PretrainingMethod {
             trace?.record("act/target", wanted)
             main = tape.meanSquared(output, target: wanted)
             if wantsIndicators { constant = bestConstantError(of: wanted) }
+            if wantsImages { shown = self.shown(output.value, mask, of: images, engine: tape.engine) }
         }
         trace?.record("loss/main", main.value)
         guard options.alignWeight > 0 || trace != nil else {
             var result = StepResult(loss: main, constantLoss: constant)
             result.indicators = indicators
+            result.shown = shown
             return result
         }
         let aligned = alignmentTarget(images, mask, drop.alignment, tape.engine)
@@ -199,7 +202,17 @@ public struct CAE: PretrainingMethod {
         var result = StepResult(
             loss: tape.add(main, tape.scale(distance, by: Float(options.alignWeight))), constantLoss: constant)
         result.indicators = indicators
+        result.shown = shown
         return result
+    }
+
+    /// The decoder's predictions for hidden patches `[B, M, P]` beside the true visible ones.
+    private func shown(_ predicted: Tensor, _ mask: PatchMask, of images: Tensor, engine: Engine) -> [ShownImages] {
+        var tape = Tape(engine: engine, recording: false)
+        let seen = tape.constant(pixels(of: images, rows: mask.visibleRows, engine: engine))
+        let rows = tape.concatRows([seen, tape.constant(predicted)])
+        return Array(
+            pixels.shown(tape.gatherRows(rows, mask.restoreRows).value, mask, of: images, engine: engine).dropFirst())
     }
 
     /// What the encoder says of hidden patches when it is shown those, `[B, M, E]`: the same weights, no gradient.
@@ -292,27 +305,5 @@ public struct CAE: PretrainingMethod {
         }
         trace.record("act/regressor_pos_embed", positions)
         trace.record("act/mask", mask.hiddenFlags)
-    }
-}
-
-extension CAE: PixelReconstructing {
-    /// The decoder's predictions for hidden patches beside the true visible ones.
-    public func reconstructed(_ batch: Batch, _ plan: MaskPlan, engine: Engine) throws -> Tensor {
-        guard case .patches(let plan) = plan else { throw MethodError.wrongPlan(method: CAEOptions.name, plan.kind) }
-        guard options.targets == .pixels else {
-            throw MethodError.unusableBatch(
-                method: CAEOptions.name,
-                reason: "with targets \"\(options.targets.rawValue)\" it predicts no pixels that could be shown")
-        }
-        let mask = plan.inRasterOrder
-        let trace = ForwardTrace()
-        var tape = Tape(engine: engine, recording: false)
-        let drop = Drop(options, encoderDepth: encoder.options.depth) { _, _ in nil }
-        _ = try loss(of: batch.images, mask, .pixels, drop: drop, on: &tape, trace: trace)
-        guard let predicted = trace.points["act/prediction"] else { return batch.images }
-        let seen = tape.constant(pixels(of: batch.images, rows: mask.visibleRows, engine: engine))
-        let rows = tape.concatRows([seen, tape.constant(predicted)])
-        let all = tape.gatherRows(rows, mask.restoreRows).value
-        return pixels.images(of: all, like: batch.images, engine: engine)
     }
 }

@@ -47,28 +47,32 @@ public struct MFM: PretrainingMethod {
         let drop = DropPath.drawn(
             rate: encoder.options.dropPath, depth: encoder.options.depth,
             streams: batch.streams(request.random.child("drop_path")))
-        let loss = restorationLoss(
+        let (loss, seen, predicted) = restoration(
             pictures: pictures, target: batch.images, corruption, drop: drop, on: &tape, trace: request.trace)
         let constant =
             request.wantsConstantLoss
             ? constantLoss(of: batch.images, perImage: true, engine: tape.engine) {
                 distance($0, $1, corruption, on: &$2).loss
             } : nil
-        return StepResult(loss: loss, constantLoss: constant)
+        var result = StepResult(loss: loss, constantLoss: constant)
+        if request.wantsImages { result.shown = [ShownImages("seen", seen), ShownImages("predicted", predicted)] }
+        return result
     }
 
     /// The loss of pictures `[B, C, H, W]` in [0, 1] under a corruption whose draws are made.
     public func loss(
         pictures: Tensor, _ corruption: Corruption, on tape: inout Tape, trace: ForwardTrace? = nil
     ) -> Variable {
-        restorationLoss(
-            pictures: pictures, target: normalized(pictures), corruption, drop: nil, on: &tape, trace: trace)
+        restoration(
+            pictures: pictures, target: normalized(pictures), corruption, drop: nil, on: &tape, trace: trace
+        ).loss
     }
 
-    private func restorationLoss(
+    /// The loss, the corrupted pictures as the encoder saw them, and the predicted ones.
+    private func restoration(
         pictures: Tensor, target: Tensor, _ corruption: Corruption, drop: [BranchFactors]?, on tape: inout Tape,
         trace: ForwardTrace?
-    ) -> Variable {
+    ) -> (loss: Variable, seen: Tensor, predicted: Tensor) {
         let corrupted = corruption.applied(to: pictures, engine: tape.engine, trace: trace)
         let input = normalized(corrupted)
         let encoded = encoder(input, parameters, drop: drop, on: &tape, trace: trace)
@@ -84,7 +88,7 @@ public struct MFM: PretrainingMethod {
             trace.record("act/prediction", prediction.value)
             trace.record("act/loss_map", map)
         }
-        return loss
+        return (loss, input, prediction.value)
     }
 
     private func distance(
@@ -140,15 +144,5 @@ public struct MFM: PretrainingMethod {
             }
         }
         return result
-    }
-}
-
-extension MFM: PixelReconstructing {
-    /// The predicted pictures.
-    public func reconstructed(_ batch: Batch, _ plan: MaskPlan, engine: Engine) throws -> Tensor {
-        let trace = ForwardTrace()
-        var tape = Tape(engine: engine, recording: false)
-        _ = try loss(batch, plan, StepRequest(random: RandomStream(seed: 0), trace: trace), on: &tape)
-        return trace.points["act/prediction"] ?? batch.images
     }
 }

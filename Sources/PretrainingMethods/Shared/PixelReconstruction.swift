@@ -37,15 +37,13 @@ public struct PixelReconstruction: Sendable {
             trace.record("act/loss_per_patch", perPatch)
         }
         let constant = request.wantsConstantLoss ? bestConstantError(of: target, counting: hidden) : nil
-        return StepResult(loss: loss, constantLoss: constant)
+        var result = StepResult(loss: loss, constantLoss: constant)
+        if request.wantsImages {
+            result.shown = pixels.shown(predicted.value, mask, of: images, engine: tape.engine)
+        }
+        return result
     }
 
     /// What a patch is to be predicted as, `[B, L, P]`.
     public func target(of images: Tensor, engine: Engine) -> Tensor { pixels(of: images, engine: engine) }
-
-    /// Predictions `[B, L, P]` as images `[B, C, H, W]`; predictions of normalised targets get mean and deviation of the true
-    /// patches.
-    func images(of predicted: Tensor, like images: Tensor, engine: Engine) -> Tensor {
-        pixels.images(of: predicted, like: images, engine: engine)
-    }
 }

@@ -1,4 +1,5 @@
 public import Autodiff
+import ImageMasking
 
 /// What patches are to be predicted as: their pixels, row, column, channel, normalised patch by patch if so wished.
 public struct PixelTarget: Sendable {
@@ -17,6 +18,19 @@ public struct PixelTarget: Sendable {
     public func callAsFunction(of images: Tensor, rows: RowIndices? = nil, engine: Engine) -> Tensor {
         let patches = patches(of: images, rows, engine)
         return isNormalized ? Tape(engine: engine, recording: false).normalizedPixels(patches) : patches
+    }
+
+    /// Predictions `[B, L, P]` to be looked at: by themselves, and with the visible patches put back.
+    func shown(_ predicted: Tensor, _ mask: PatchMask, of images: Tensor, engine: Engine) -> [ShownImages] {
+        let pictures = self.images(of: predicted, like: images, engine: engine)
+        return [
+            ShownImages(
+                "predicted", pictures,
+                caution: isNormalized
+                    ? "predictions are shown with the true patch's mean and contrast, which the model does not know"
+                    : nil),
+            ShownImages("predicted with the visible patches", mask.joined(seen: images, hidden: pictures)),
+        ]
     }
 
     /// Targets `[B, L, P]` as images `[B, C, H, W]`; normalised ones get mean and deviation of the true patches.

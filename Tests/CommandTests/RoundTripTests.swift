@@ -1,0 +1,102 @@
+import Foundation
+import PretrainingMethods
+import RecipeSchema
+import TestSupport
+import Testing
+
+/// What is written can be read, for every method of the catalogue and any number of channels: a run is resumed, viewed, probed,
+/// described, checked, and begun anew from its own encoder.
+struct RoundTripTests {
+    private static let channels = [1, 2, 3, 4, 12]
+    private static let size = 16
+
+    private func call(_ arguments: [String], in home: String) throws -> (code: Int32, text: String) {
+        let process = Process()
+        process.executableURL = CommandTests.program
+        process.arguments = arguments
+        process.currentDirectoryURL = URL(fileURLWithPath: home)
+        let pipe = Pipe()
+        process.standardOutput = pipe
+        process.standardError = pipe
+        try process.run()
+        let text = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        process.waitUntilExit()
+        return (process.terminationStatus, text)
+    }
+
+    /// IDX files of pictures of some channels, and of labels where they are wanted, for both parts.
+    private func writeData(channels: Int, labelled: Bool, to folder: String) throws {
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        func header(_ sizes: [Int]) -> [UInt8] {
+            [0, 0, 8, UInt8(sizes.count)] + sizes.flatMap { size in [24, 16, 8, 0].map { UInt8(size >> $0 & 255) } }
+        }
+        for (part, count) in [("train", 32), ("t10k", 16)] {
+            let side = Self.size
+            let pixels = (0..<count * side * side * channels).map {
+                UInt8(truncatingIfNeeded: $0 &* 2_654_435_761 >> 7)
+            }
+            try Data(header([count, side, side, channels]) + pixels).write(
+                to: URL(fileURLWithPath: "\(folder)/\(part)-images-idx3-ubyte"))
+            guard labelled else { continue }
+            try Data(header([count]) + (0..<count).map { UInt8($0 % 2) }).write(
+                to: URL(fileURLWithPath: "\(folder)/\(part)-labels-idx1-ubyte"))
+        }
+    }
+
+    /// Depths, widths and heads of a method's own parts, made small: `, "decoder_depth": 1, …`.
+    private static func smallParts(of method: String) -> String {
+        func names<Options: PretrainingOptions>(_ type: Options.Type) -> [String] { type.fields.map(\.name) }
+        let all = pretrainingMethods.first { $0.name == method }.map { names($0) } ?? []
+        let sizes = [("_depth", 1), ("_width", 16), ("_heads", 2), ("_hidden", 16)]
+        return all.compactMap { name in
+            sizes.first { name.hasSuffix($0.0) }.map { ", \"\(name)\": \($0.1)" }
+        }.joined()
+    }
+
+    private func recipe(_ method: String, channels: Int, teacher: String?) -> String {
+        func list(_ number: Double) -> String { "\([Double](repeating: number, count: channels))" }
+        let own = teacher.map { ", \"teacher\": {\"path\": \"\($0)\"}" } ?? ""
+        return """
+            {"palimpsest": 1, "name": "small", "data": {"source": {"kind": "idx", "path": "data"}, "image_size": 16,
+              "mean": \(list(0.5)), "std": \(list(0.25))},
+             "model": {"patch_size": 2, "width": 16, "depth": 2, "heads": 2, "channels": \(channels)},
+             "method": {"name": "\(method)"\(own)\(Self.smallParts(of: method))},
+             "train": {"batch_size": 8, "learning_rate": 0.001, "epochs": 50, "max_steps": 2}, "log": {"every_steps": 1}}
+            """
+    }
+
+    @Test(arguments: pretrainingMethods.map { $0.name }, channels)
+    func everyMethodReadsBackWhatItWrote(method: String, channels: Int) throws {
+        let home = try TemporaryFolder()
+        let labelled = channels % 2 == 1
+        try writeData(channels: channels, labelled: labelled, to: home.path + "/data")
+        func expect(_ arguments: String..., code: Int32 = 0, saying words: String = "") throws {
+            let result = try call(arguments, in: home.path)
+            #expect(
+                result.code == code && result.text.contains(words),
+                "\(arguments.joined(separator: " ")): \(result.text)")
+        }
+        var teacher: String?
+        if method == "maskalign" {
+            try home.write(Array(recipe("mae", channels: channels, teacher: nil).utf8), "teacher.json")
+            try expect("--recipe", "teacher.json", "--run", "teacher", "--quiet")
+            teacher = "teacher"
+        }
+        try home.write(Array(recipe(method, channels: channels, teacher: teacher).utf8), "recipe.json")
+        let next = labelled ? "next: pretrain probe run" : "next: pretrain features run"
+        try expect("--recipe", "recipe.json", "--run", "run", saying: next)
+        try expect("resume", "run", "--set", "train.max_steps=3", saying: "finished")
+        try expect("resume", "run", saying: "at its end")
+        try expect("recipes", "check", "run/recipe.json", saying: "no fault")
+        try expect("view", "run", "--count", "2", saying: "original")
+        try expect("features", "run", "--out", "f.safetensors", saying: "32 x 16 features")
+        try expect("features", "run/encoder.safetensors", "--out", "f.safetensors", saying: "32 x 16 features")
+        if labelled {
+            try expect("probe", "run", "--protocol", "fewshot-lsr", saying: "fewshot-lsr")
+        } else {
+            try expect("probe", "run", code: 65, saying: "label")
+        }
+        try expect(
+            "--recipe", "recipe.json", "--run", "again", "--init-from", "run/encoder.safetensors", saying: "taken")
+    }
+}
