@@ -52,7 +52,12 @@ public struct ImageDecoder: Sendable {
 
     /// Reads and decodes a file.
     public func decode(file path: String, reduction: Reduction? = nil) throws(ImageError) -> DecodedFile {
-        try decode(try readFile(path, limit: mostFileBytes), path: path, reduction: reduction)
+        try decode(file: FileName(path), reduction: reduction)
+    }
+
+    /// Reads and decodes a file.
+    public func decode(file path: FileName, reduction: Reduction? = nil) throws(ImageError) -> DecodedFile {
+        try decode(try readFile(path, limit: mostFileBytes), path: path.description, reduction: reduction)
     }
 
     /// Decodes the bytes of a file; `path` and `member` only name it in errors.

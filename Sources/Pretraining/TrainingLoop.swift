@@ -67,7 +67,9 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
     /// The first lines of the log: what the numbers of the recipe come to.
     private func explain(_ source: any ImageSource) {
         let train = job.recipe.train
-        for warning in source.warnings { log.warning("\(warning)") }
+        let ledger = source.ledger
+        if let summary = ledger.summary { log.log(level: ledger.isAlarming ? .warning : .info, "\(summary)") }
+        for note in ledger.notes { log.info("\(note)") }
         log.info(
             "\(source.count) images of \(job.recipe.grid) patches; \(trainer.method.parameters.parameterCount) trained parameters"
         )

@@ -1,3 +1,4 @@
+import Foundation
 import ImageData
 import Pretraining
 import PretrainingMethods
@@ -8,12 +9,14 @@ enum DataAccess {
     /// The dataset cards of the working directory and those shipped.
     static var cards: DatasetCards { DatasetCards(folders: RecipeLibrary.folders("datasets")) }
 
-    /// The recipe with mean and deviation written out.
+    /// The recipe with mean, deviation and value range written out; what was found goes to standard error.
     static func resolved(_ recipe: Recipe) throws -> Recipe {
         var resolved = recipe
-        let constants = try recipe.data.normalization(channels: recipe.model.channels, cards: cards)
-        resolved.data.mean = constants.mean
-        resolved.data.deviation = constants.deviation
+        let data = try recipe.data.resolved(
+            cards: cards, source: try source(recipe.data, .train), channels: recipe.model.channels)
+        resolved.data = data.options
+        let lines = data.warnings.map { "warning: \($0)" } + data.notes
+        for line in lines { try? FileHandle.standardError.write(contentsOf: Data("\(line)\n".utf8)) }
         return resolved
     }
 

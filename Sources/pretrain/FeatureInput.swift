@@ -38,6 +38,11 @@ struct FeatureInput: ParsableArguments {
     @Option(help: "Threads to compute with; the result does not depend on them. (default: all processors)")
     var threads: Int?
 
+    @Flag(help: "Refuse a part with a picture that cannot be read. (default: its row is left out and named)")
+    var strict = false
+
+    private var policy: EvaluationLoader.Policy { strict ? .strict : .skip }
+
     /// The encoder of a run or file, with its recipe.
     func subject(_ target: String) throws -> EncoderFile {
         var isFolder: ObjCBool = false
@@ -70,7 +75,7 @@ struct FeatureInput: ParsableArguments {
         let source = try DataAccess.source(subject.recipe.data, part)
         let transform = try DataAccess.evaluationTransform(subject.recipe)
         if kind == .rawPixels {
-            return try SourceFeatures.rawPixels(source, transform: transform, threads: threads ?? 2)
+            return try SourceFeatures.rawPixels(source, transform: transform, threads: threads ?? 2, policy: policy)
         }
         let engine = try Machine.engine(threads: threads)
         let (encoder, parameters) =
@@ -78,10 +83,28 @@ struct FeatureInput: ParsableArguments {
             ? (subject.encoder, subject.parameters) : EncoderFile.randomEncoder(subject.recipe)
         do {
             let extractor = try FeatureExtractor(encoder, parameters, pooling: pool, layer: layer, engine: engine)
-            return try extractor.table(of: source, transform, requiresLabels: requiresLabels)
+            return try extractor.table(of: source, transform, requiresLabels: requiresLabels, policy: policy)
         } catch let error as EvaluationError {
             throw RunError(.usage, "\(error)")
         }
+    }
+}
+
+extension FeatureTable {
+    /// Sentences about the part that these are features of: what the source tells, and the pictures left out.
+    func notes(_ part: DatasetPart) -> [String] {
+        func list(_ key: String) -> [JSONValue] {
+            (provenance[key].flatMap { try? JSONParser.parse([UInt8]($0.utf8)) })?.array ?? []
+        }
+        let skipped = list("skipped")
+        var sentences = list("data_notes").compactMap(\.string)
+        if !skipped.isEmpty {
+            let names = skipped.prefix(3).compactMap { $0["key"]?.string }.map { "`\($0)`" }.joined(separator: ", ")
+            sentences.append(
+                "\(skipped.count) of \(count + skipped.count) pictures could not be read and are left out: \(names)"
+                    + (skipped.count > 3 ? ", …" : ""))
+        }
+        return sentences.map { "\(part.rawValue) part: \($0)" }
     }
 }
 

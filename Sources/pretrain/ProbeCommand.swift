@@ -47,6 +47,11 @@ struct ProbeCommand: ParsableCommand {
         for kind in features.isEmpty ? FeatureInput.Kind.allCases : features {
             log.info("features: \(kind.title)")
             let (train, test) = try input.tables(of: kind, subject)
+            if columns.isEmpty {
+                for note in train.notes(.train) + test.notes(.test) {
+                    if json { log.info("note: \(note)") } else { print("note: \(note)") }
+                }
+            }
             let scores = try probes.flatMap { probe in
                 let stream = random.child(type(of: probe).name)
                 return try orData {
@@ -97,6 +102,8 @@ struct FeaturesCommand: ParsableCommand {
         let subject = try input.subject(target)
         let table = try input.table(of: .pretrained, subject, part, requiresLabels: false)
         try FeatureFile.write(table, recipe: subject.recipe, to: out)
+        let log = PeopleLog.logger(console: .standardError)
+        for note in table.notes(part) { log.info("\(note)") }
         print("\(table.count) x \(table.dimension) features to \(out)")
     }
 }
