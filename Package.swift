@@ -73,7 +73,9 @@ let package = Package(
         module("Optimizers", needs: ["Autodiff", "CPalimpsestKernels", "RecipeSchema"]),
         module("Checkpoints", needs: ["ContentDigests", "RecipeSchema"]),
         module("VisionTransformers", needs: ["Autodiff", "ImageMasking", "RandomStreams", "RecipeSchema"]),
-        module("ImageData", needs: ["ContentDigests", "CPalimpsestImageCodecs", "RandomStreams", "RecipeSchema"]),
+        module(
+            "ImageData", needs: ["ContentDigests", "CPalimpsestImageCodecs", "RandomStreams", "RecipeSchema"],
+            exclude: ["README.md"]),
         module(
             "PretrainingMethods",
             needs: [

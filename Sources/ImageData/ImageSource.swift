@@ -27,8 +27,6 @@ public protocol ImageSource: Sendable {
 extension ImageSource {
     /// Nothing was passed over.
     public var ledger: SourceLedger { SourceLedger() }
-    /// The digest of all pictures.
-    public var fingerprint: String { contentDigest(excluding: []) }
     /// The fingerprint.
     public func contentDigest(excluding unreadable: Set<Int>) -> String { fingerprint }
     /// In its own size.

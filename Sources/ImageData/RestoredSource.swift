@@ -32,6 +32,9 @@ public struct RestoredSource: ImageSource {
     /// What the source passed over.
     public var ledger: SourceLedger { source.ledger }
 
+    /// The digest of all pictures that are there.
+    public var fingerprint: String { source.fingerprint }
+
     /// The digest of the pictures that are there and not excluded.
     public func contentDigest(excluding unreadable: Set<Int>) -> String {
         source.contentDigest(excluding: Set(unreadable.compactMap { places.indices.contains($0) ? places[$0] : nil }))

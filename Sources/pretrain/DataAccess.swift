@@ -10,12 +10,12 @@ enum DataAccess {
     static var cards: DatasetCards { DatasetCards(folders: RecipeLibrary.folders("datasets")) }
 
     /// The recipe with mean, deviation and value range written out; what was found goes to standard error.
-    static func resolved(_ recipe: Recipe) throws -> Recipe {
+    static func resolved(_ recipe: Recipe, quiet: Bool = false) throws -> Recipe {
         var resolved = recipe
         let data = try recipe.data.resolved(
             cards: cards, source: try source(recipe.data, .train), channels: recipe.model.channels)
         resolved.data = data.options
-        let lines = data.warnings.map { "warning: \($0)" } + data.notes
+        let lines = data.warnings.map { "warning: \($0)" } + (quiet ? [] : data.notes)
         for line in lines { try? FileHandle.standardError.write(contentsOf: Data("\(line)\n".utf8)) }
         return resolved
     }

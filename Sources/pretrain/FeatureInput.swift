@@ -91,8 +91,15 @@ struct FeatureInput: ParsableArguments {
 }
 
 extension FeatureTable {
+    /// Sentences about both parts; what both tell alike stands once.
+    static func notes(train: FeatureTable, test: FeatureTable) -> [String] {
+        let (ofTrain, ofTest) = (train.notes, test.notes)
+        return ofTrain.map { ofTest.contains($0) ? $0 : "training part: \($0)" }
+            + ofTest.filter { !ofTrain.contains($0) }.map { "test part: \($0)" }
+    }
+
     /// Sentences about the part that these are features of: what the source tells, and the pictures left out.
-    func notes(_ part: DatasetPart) -> [String] {
+    var notes: [String] {
         func list(_ key: String) -> [JSONValue] {
             (provenance[key].flatMap { try? JSONParser.parse([UInt8]($0.utf8)) })?.array ?? []
         }
@@ -104,7 +111,7 @@ extension FeatureTable {
                 "\(skipped.count) of \(count + skipped.count) pictures could not be read and are left out: \(names)"
                     + (skipped.count > 3 ? ", …" : ""))
         }
-        return sentences.map { "\(part.rawValue) part: \($0)" }
+        return sentences
     }
 }
 

@@ -26,6 +26,15 @@ struct Pretrain: ParsableCommand {
             try command.run()
         } catch {
             if let failure = Failure(error) { failure.exit() }
+            let text = message(for: error)
+            if text.contains("nexpected argument"), text.contains(".tar") {
+                // The shell has made several words of `--data shards:train-{000..009}.tar`.
+                Failure(
+                    code: RunError.Kind.usage.rawValue,
+                    text: "\(text). If the shell spread out braces, put them in quotes: "
+                        + "--data 'shards:train-{000..009}.tar', or give the folder of the shards"
+                ).exit()
+            }
             exit(withError: error)
         }
     }

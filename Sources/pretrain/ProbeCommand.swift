@@ -48,7 +48,7 @@ struct ProbeCommand: ParsableCommand {
             log.info("features: \(kind.title)")
             let (train, test) = try input.tables(of: kind, subject)
             if columns.isEmpty {
-                for note in train.notes(.train) + test.notes(.test) {
+                for note in FeatureTable.notes(train: train, test: test) {
                     if json { log.info("note: \(note)") } else { print("note: \(note)") }
                 }
             }
@@ -103,7 +103,7 @@ struct FeaturesCommand: ParsableCommand {
         let table = try input.table(of: .pretrained, subject, part, requiresLabels: false)
         try FeatureFile.write(table, recipe: subject.recipe, to: out)
         let log = PeopleLog.logger(console: .standardError)
-        for note in table.notes(part) { log.info("\(note)") }
+        for note in table.notes { log.info("\(note)") }
         print("\(table.count) x \(table.dimension) features to \(out)")
     }
 }

@@ -55,7 +55,7 @@ struct TrainCommand: ParsableCommand {
         var recipe = try RecipeLibrary.read(RecipeLibrary.find(recipe), set: changes)
         if let data { recipe.data.source = try SourceArgument.parse(data, keeping: recipe.data.source) }
         let folder = RunFolder(runFolder ?? "runs/\(recipe.name)")
-        recipe = try DataAccess.resolved(recipe)
+        recipe = try DataAccess.resolved(recipe, quiet: output.quiet)
         var start = initFrom.map { TrainingJob.Start.initialized(from: $0) } ?? .fresh
         if resume && folder.exists {
             let changed = recipe.forbiddenChanges(from: try folder.recipe())

@@ -25,7 +25,8 @@ public struct ProceduralSource: ImageSource {
 
     /// `count` pictures, up to `mostPictures`, of `size` by `size` pixels, up to 1024. Both parts of a seed have no picture in common.
     public init(part: DatasetPart, count: Int = 8000, size: Int = 32, seed: Int = 0) {
-        precondition((1...Self.mostPictures).contains(count) && (1...1024).contains(size), "\(count) pictures of \(size)")
+        precondition(
+            (1...Self.mostPictures).contains(count) && (1...1024).contains(size), "\(count) pictures of size \(size)")
         self.part = part
         self.count = count
         self.size = size
@@ -36,6 +37,9 @@ public struct ProceduralSource: ImageSource {
 
     /// What the pictures show, by label.
     public var labelNames: [String]? { ProceduralObject.allCases.map { "\($0)" } }
+
+    /// The digest of all.
+    public var fingerprint: String { contentDigest(excluding: []) }
 
     /// A digest of the options, which determine every byte, and of the first pictures, which change with the drawing.
     public func contentDigest(excluding unreadable: Set<Int>) -> String {

@@ -98,6 +98,9 @@ public struct CIFARSource: ImageSource {
     /// The number of records.
     public var count: Int { firsts[firsts.count - 1] }
 
+    /// The digest of all.
+    public var fingerprint: String { contentDigest(excluding: []) }
+
     /// A digest of all bytes; records cannot be unreadable.
     public func contentDigest(excluding unreadable: Set<Int>) -> String {
         ContentDigest.hexadecimal(head: "\(variant.rawValue) \(labels.rawValue)", of: records)

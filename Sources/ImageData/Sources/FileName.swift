@@ -86,11 +86,7 @@ public struct FileName: Sendable, Hashable, Comparable, CustomStringConvertible,
 
     /// Calls with the name as a C string.
     func withCString<Result>(_ body: (UnsafePointer<CChar>) -> Result) -> Result {
-        let characters = bytes.map { CChar(bitPattern: $0) } + [0]
-        return characters.withUnsafeBufferPointer { buffer in
-            // An array of one element at least has an address.
-            body(buffer.baseAddress!)
-        }
+        body(bytes.map { CChar(bitPattern: $0) } + [0])
     }
 
     static let slash = UInt8(ascii: "/")

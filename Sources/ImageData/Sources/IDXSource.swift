@@ -163,6 +163,9 @@ public struct IDXSource: ImageSource {
     /// The number of pictures.
     public var count: Int { pictures.shape[0] }
 
+    /// The digest of all.
+    public var fingerprint: String { contentDigest(excluding: []) }
+
     /// A digest of all bytes and labels; pictures cannot be left out of an array.
     public func contentDigest(excluding unreadable: Set<Int>) -> String {
         ContentDigest.hexadecimal(

@@ -105,6 +105,9 @@ public struct ImageFolder: ImageSource {
     /// The number of pictures.
     public var count: Int { files.count }
 
+    /// The digest of all.
+    public var fingerprint: String { contentDigest(excluding: []) }
+
     /// A digest of the paths, sizes and bytes of the files.
     public func contentDigest(excluding unreadable: Set<Int>) -> String {
         let root = FileName(root)

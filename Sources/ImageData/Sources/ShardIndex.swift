@@ -13,6 +13,8 @@ struct ShardIndex {
         var label: Result<Int32?, LabelFault> = .success(nil)
         /// Where a link leads.
         var target: FileName?
+        /// True where the content is that of another member.
+        var isLink = false
     }
 
     /// What a member is by the end of its name.
@@ -152,6 +154,7 @@ struct ShardIndex {
         // Contents of other kinds were not kept.
         guard end.kind == member.kind else { return nil }
         end.name = member.name
+        end.isLink = member.target != nil
         return end
     }
 

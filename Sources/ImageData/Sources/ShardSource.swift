@@ -171,6 +171,7 @@ public struct ShardSource: ImageSource {
     private static func samplesOfGroups(
         _ shards: [ShardIndex], _ groups: [ShardGroups], classes: Int?, _ ledger: inout SourceLedger
     ) throws(ImageError) -> [Sample] {
+        let isLabelled = groups.contains { $0.groups.contains { $0.label != nil } }
         var samples: [Sample] = []
         for (index, (shard, found)) in zip(shards, groups).enumerated() {
             if let duplicate = found.duplicate { throw duplicate }
@@ -191,11 +192,16 @@ public struct ShardSource: ImageSource {
                 }
                 if !group.key.isUTF8 { ledger.add(.nameNotUTF8, group.key.description) }
                 let picture = shard.members[group.picture]
+                if isLabelled && label < 0 && picture.isLink {
+                    // A second name of a picture, without a label where others have one, is no sample of its own.
+                    ledger.add(.linkMember, picture.name.description)
+                    continue
+                }
                 samples.append(
                     Sample(shard: index, key: group.key, offset: picture.offset, size: picture.size, label: label))
             }
         }
-        if samples.contains(where: { $0.label >= 0 }) {
+        if isLabelled {
             for sample in samples where sample.label < 0 { ledger.add(.pictureWithoutLabel, sample.key.description) }
         }
         return samples
@@ -205,6 +211,9 @@ public struct ShardSource: ImageSource {
 extension ShardSource {
     /// The number of samples.
     public var count: Int { samples.count }
+
+    /// The digest of all.
+    public var fingerprint: String { contentDigest(excluding: []) }
 
     /// A digest of the keys, labels, sizes and bytes of the samples.
     public func contentDigest(excluding unreadable: Set<Int>) -> String {
