@@ -32,7 +32,7 @@ public struct SourceLedger: Sendable, Equatable {
         case archiveEndedEarly = "archive-ended-early"
         /// An archive behind the end of another one in the same file; it is read.
         case secondArchive = "second-archive"
-        /// A link in an archive to something that is no picture or label of it, or without a label where others have one.
+        /// A link in an archive to no picture or label of it, or to a picture but without a label where others have one.
         case linkMember = "link-member"
         /// A shard that belongs to no part that is used.
         case otherShard = "other-shard"
@@ -72,7 +72,7 @@ public struct SourceLedger: Sendable, Equatable {
                 (one ? "archive" : "archives") + " without an end mark, which ended early or is still being written"
             case .secondArchive: (one ? "archive" : "archives") + " behind the end of another one in the same file"
             case .linkMember:
-                (one ? "link" : "links") + " in archives that lead to no picture or label of the archive, or have no label"
+                (one ? "link" : "links") + " in archives to no picture or label of theirs, or without a label"
             case .otherShard: one ? "shard of no part that is used" : "shards of no part that is used"
             }
         }
