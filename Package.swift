@@ -80,7 +80,9 @@ let package = Package(
             needs: [
                 "Autodiff", "Checkpoints", "ImageMasking", "RandomStreams", "RecipeSchema", "VisionTransformers",
             ], exclude: ["README.md"]),
-        module("ImageData", needs: ["ContentDigests", "CPalimpsestImageCodecs", "RandomStreams", "RecipeSchema"]),
+        module(
+            "ImageData", needs: ["ContentDigests", "CPalimpsestImageCodecs", "RandomStreams", "RecipeSchema"],
+            exclude: ["README.md"]),
         module(
             "PretrainingMethods",
             needs: [

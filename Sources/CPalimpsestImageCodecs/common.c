@@ -10,7 +10,7 @@ pal_status pal_check_size(const pal_limits *limits, uint64_t width, uint64_t hei
         return PAL_TOO_LARGE;
     }
     if (width * height > limits->max_pixels) {
-        PAL_SAY(message, "%llu x %llu pixels; a picture may have %llu", (unsigned long long)width,
+        PAL_SAY(message, "%llu x %llu pixels; a picture may have %llu. Scale it down or cut it into tiles", (unsigned long long)width,
                 (unsigned long long)height, (unsigned long long)limits->max_pixels);
         return PAL_TOO_LARGE;
     }

@@ -140,6 +140,16 @@ public struct CheckpointFolder: Sendable {
         return (nil, warnings)
     }
 
+    /// The state of the newest checkpoint whose state is whole; the other files are not looked at.
+    public func newestState() -> JSONValue? {
+        for step in steps().reversed() {
+            if let members = try? Self.unsealed("\(folder(of: step))/\(Self.stateName)") {
+                return .object(members.map { ($0.name, $0.value) })
+            }
+        }
+        return nil
+    }
+
     /// Removes what a killed process left half written or half removed; only for whoever holds the lock of the run.
     public func removePartials() {
         for name in (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []

@@ -44,24 +44,23 @@ public struct FeatureExtractor {
         self.engine = engine
     }
 
-    /// The features of every picture of a source, `[count, width]`.
+    /// The features of every picture of a source, `[count, dimension]`; with the policy `skip` of every readable one.
     public func table(
-        of source: any ImageSource, _ transform: EvaluationTransform, requiresLabels: Bool, loaderThreads: Int = 2
+        of source: any ImageSource, _ transform: EvaluationTransform, requiresLabels: Bool, loaderThreads: Int = 2,
+        policy: EvaluationLoader.Policy = .strict
     ) throws -> FeatureTable {
         let batches = EvaluationLoader(
-            source: source, transform: transform, batchSize: 250, threads: loaderThreads, requiresLabels: requiresLabels
-        )
+            source: source, transform: transform, batchSize: 250, threads: loaderThreads,
+            requiresLabels: requiresLabels,
+            policy: policy)
         var values: [Float] = []
-        var labels: [Int?] = []
+        var rows = SourceRows(source)
         values.reserveCapacity(source.count * dimension)
         while let batch = try batches.next() {
-            values += features(of: batch)
-            labels += batch.labels
+            if !batch.samples.isEmpty { values += features(of: batch) }
+            rows.add(batch)
         }
-        let known = labels.compactMap { $0 }
-        return FeatureTable(
-            features: values, dimension: dimension, labels: known.count == labels.count ? known : nil,
-            classNames: source.labelNames, keys: (0..<source.count).map { source.key($0) }, provenance: provenance)
+        return rows.table(values, dimension: dimension, provenance: provenance)
     }
 
     /// What the features are, for files and rows.

@@ -68,8 +68,12 @@ extension FeatureTable {
         let count = features.shape[0]
         var labels: [Int]?
         if let stored = file["labels"] {
-            guard let integers = stored.integers(), stored.shape == [count], integers.allSatisfy({ $0 >= 0 }) else {
-                throw EvaluationError("\(path): \"labels\" is not a list of \(count) integers from 0 on")
+            // All that counts classes takes memory for the largest label.
+            let largest = max(65_535, count)
+            guard let integers = stored.integers(), stored.shape == [count],
+                integers.allSatisfy({ (0...largest).contains($0) })
+            else {
+                throw EvaluationError("\(path): \"labels\" is not a list of \(count) integers from 0 to \(largest)")
             }
             labels = integers
         }

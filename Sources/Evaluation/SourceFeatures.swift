@@ -9,19 +9,23 @@ public enum SourceFeatures {
     ///
     /// Pictures of more than `mostNumbers` numbers are shrunk by averaging areas, both sides by the same factor; the
     /// provenance says the size. Labels are taken where every picture has one.
-    /// - Parameter threads: threads that decode; 0 decodes in the calling one.
+    /// - Parameters:
+    ///   - threads: threads that decode; 0 decodes in the calling one.
+    ///   - policy: what a picture that cannot be read does.
     public static func rawPixels(
-        _ source: any ImageSource, transform: EvaluationTransform, threads: Int = 0
+        _ source: any ImageSource, transform: EvaluationTransform, threads: Int = 0,
+        policy: EvaluationLoader.Policy = .strict
     ) throws(ImageError) -> FeatureTable {
         let (channels, height, width) = transform.shape
         let factor = min(1, (Double(mostNumbers) / Double(channels * height * width)).squareRoot())
         let small = (max(1, Int(Double(height) * factor)), max(1, Int(Double(width) * factor)))
         let dimension = channels * small.0 * small.1
         let loader = EvaluationLoader(
-            source: source, transform: transform, batchSize: 64, threads: threads, requiresLabels: false)
+            source: source, transform: transform, batchSize: 64, threads: threads, requiresLabels: false,
+            policy: policy)
         var features: [Float] = []
         features.reserveCapacity(source.count * dimension)
-        var labels: [Int?] = []
+        var rows = SourceRows(source)
         while let batch = try loader.next() {
             if factor == 1 {
                 features += batch.images
@@ -33,12 +37,10 @@ public enum SourceFeatures {
                     features += Resampling.resize(picture, height: small.0, width: small.1, filter: .box).unitSamples()
                 }
             }
-            labels += batch.labels
+            rows.add(batch)
         }
-        let known = labels.compactMap { $0 }
-        return FeatureTable(
-            features: features, dimension: dimension, labels: known.count == labels.count ? known : nil,
-            classNames: source.labelNames, keys: (0..<source.count).map(source.key),
+        return rows.table(
+            features, dimension: dimension,
             provenance: [
                 "features": "raw-pixels", "size": "\(small.0)x\(small.1)", "channels": "\(channels)",
                 "source": source.fingerprint,

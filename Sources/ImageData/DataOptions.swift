@@ -1,58 +1,5 @@
 public import RecipeSchema
 
-/// Height and width in pixels; in a recipe `224`, or `[160, 224]`.
-public struct ImageSize: RecipeValue, Equatable {
-    /// Rows.
-    public var height: Int
-    /// Columns.
-    public var width: Int
-
-    /// A size.
-    public init(height: Int, width: Int) {
-        self.height = height
-        self.width = width
-    }
-
-    /// A square.
-    public init(_ side: Int) { self.init(height: side, width: side) }
-
-    /// The size of an integer or a list of two.
-    public static func decode(_ json: JSONValue, at path: String, _ problems: inout [Problem]) -> ImageSize? {
-        let sides = json.int.map { [$0, $0] } ?? json.array?.compactMap(\.int) ?? []
-        if sides.count == 2, json.array.map({ $0.count == 2 }) ?? true, sides.allSatisfy({ (1...65_500).contains($0) })
-        {
-            return ImageSize(height: sides[0], width: sides[1])
-        }
-        problems.append(
-            Problem(
-                line: json.line, path: path,
-                message: "found \(json.text()), allowed is an integer from 1 to 65500, or [height, width]"))
-        return nil
-    }
-
-    /// An integer for a square, else a list of two.
-    public var encoded: JSONValue {
-        height == width ? JSONValue(height) : JSONValue([JSONValue(height), JSONValue(width)])
-    }
-
-    /// An integer or a list of two.
-    public static var schema: JSONValue {
-        let side: [(String, JSONValue)] = [("type", JSONValue("integer")), ("minimum", JSONValue(1))]
-        return .object([
-            (
-                "oneOf",
-                JSONValue([
-                    .object(side),
-                    .object([
-                        ("type", JSONValue("array")), ("items", .object(side)), ("minItems", JSONValue(2)),
-                        ("maxItems", JSONValue(2)),
-                    ]),
-                ])
-            )
-        ])
-    }
-}
-
 /// The `data` of a recipe: which pictures, and how they are cut and normalised.
 public struct DataOptions: RecipeSection {
     /// Where pictures come from.
@@ -67,10 +14,12 @@ public struct DataOptions: RecipeSection {
     public var interpolation = ResamplingFilter.bicubic
     /// Mirrors half of the pictures left to right.
     public var flip = true
-    /// Mean of each channel; nil for the card's, or ImageNet's.
+    /// Mean of each channel; nil for the card's, ImageNet's for 8-bit RGB, or what is measured.
     public var mean: [Double]?
-    /// Standard deviation of each channel; nil for the card's, or ImageNet's.
+    /// Standard deviation of each channel; nil as `mean`.
     public var deviation: [Double]?
+    /// What stands for 0 and 1, in the units of the stored samples; nil for the range of their type.
+    public var valueRange: ValueRange?
     /// Share of unreadable pictures above which a run stops.
     public var corruptLimit = 0.01
     /// Decodes large JPEGs at a fraction of their size for training crops.
@@ -95,10 +44,17 @@ public struct DataOptions: RecipeSection {
             "Width over height of a random crop."),
         Field("interpolation", \.interpolation, "Kernel that resizes training crops."),
         Field("flip", \.flip, "Mirror half of the pictures left to right."),
-        Field("mean", \.mean, "Mean of each channel; null: the card's, else ImageNet's."),
+        Field(
+            "mean", \.mean,
+            "Mean of each channel; null: the card's, else ImageNet's for 8-bit RGB, else measured on the training part."
+        ),
         Field(
             "std", \.deviation, in: .rule("numbers above 0", { $0.allSatisfy { $0 > 0 } }),
-            "Standard deviation of each channel; null: the card's, else ImageNet's."),
+            "Standard deviation of each channel; null: as mean."),
+        Field(
+            "value_range", \.valueRange,
+            "[low, high] in stored numbers (0 to 65535 for 16 bits), scaled to 0 and 1; measured: the smallest and largest of a "
+                + "sample; null: the range of the type."),
         Field(
             "corrupt_limit", \.corruptLimit, in: .closed(0...1),
             "Share of unreadable pictures above which the run stops; below it they are replaced and listed."),
@@ -123,30 +79,13 @@ public struct DataOptions: RecipeSection {
         }
     }
 
-    /// The pictures of one part.
+    /// The pictures of one part; scaled where `valueRange` has numbers, not where it is still to be measured.
     public func open(_ part: DatasetPart, cards: DatasetCards) throws(ImageError) -> any ImageSource {
         var decoder = ImageDecoder()
         decoder.appliesOrientation = exifOrientation
-        return try source.open(part, in: SourceContext(cards: cards, decoder: decoder))
-    }
-
-    /// The constants for a model of some channels: given, or the card's, or ImageNet's; a card of the other number of
-    /// channels lends the mean over its channels. Without any of these, 0.5 and 0.5.
-    public func normalization(channels: Int, cards: DatasetCards) throws(ImageError) -> Normalization {
-        if let mean, let deviation {
-            guard mean.count == channels || mean.count == 1 else {
-                throw ImageError(
-                    .unsupported, path: "", "data.mean has \(mean.count) numbers; model.channels is \(channels)")
-            }
-            return Normalization(mean: mean, deviation: deviation)
-        }
-        let known = try source.card(in: cards)?.normalization ?? .imageNet
-        if known.mean.count == channels { return known }
-        guard channels == 1 || (known.mean.count == 1 && channels == 3) else {
-            return Normalization(mean: [0.5], deviation: [0.5])
-        }
-        func average(_ values: [Double]) -> Double { values.reduce(0, +) / Double(values.count) }
-        return Normalization(mean: [average(known.mean)], deviation: [average(known.deviation)])
+        let opened = try source.open(part, in: SourceContext(cards: cards, decoder: decoder))
+        guard case .numbers(let low, let high) = valueRange else { return opened }
+        return ScaledSource(opened, low: low, high: high)
     }
 
     /// The transform of pretraining.

@@ -123,10 +123,9 @@ public struct DatasetCards: Sendable {
     public var names: [String] {
         var names = Set<String>()
         for folder in folders {
-            var unnameable = 0
-            for entry in (try? FolderWalk.entries(of: folder, unnameable: &unnameable)) ?? []
-            where !entry.isFolder && entry.name.hasSuffix(".json") {
-                names.insert(String(entry.name.dropLast(5)))
+            for entry in FolderWalk.look(FileName(folder)) where !entry.isFolder {
+                let name = entry.name.description
+                if name.hasSuffix(".json") { names.insert(String(name.dropLast(5))) }
             }
         }
         return names.sorted()

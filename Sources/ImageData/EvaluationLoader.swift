@@ -6,59 +6,109 @@ public struct EvaluationBatch: Sendable {
     public var images: [Float]
     /// B, C, H, W.
     public var shape: [Int]
-    /// The numbers of the pictures in their source.
-    public var samples: Range<Int>
-    /// Their labels; nil where a picture has none.
+    /// The numbers of the pictures in their source [B], ascending.
+    public var samples: [Int]
+    /// Their labels [B]; nil where a picture has none.
     public var labels: [Int?]
+    /// The pictures of this stretch of the source that could not be read and are not among the rows.
+    public var skipped: [SkippedPicture] = []
+}
+
+/// A picture that was left out of an evaluation.
+public struct SkippedPicture: Sendable, Equatable {
+    /// The picture's number in the source.
+    public var sample: Int
+    /// What identifies it to a person.
+    public var key: String
+    /// Why it could not be read.
+    public var error: ImageError
 }
 
 /// Hands out all pictures of a source once, in its order, in the form of evaluation, with their labels.
-///
-/// The first picture that cannot be read ends the evaluation: a score over the readable ones would be of another set.
 public final class EvaluationLoader: Sendable {
+    /// What a picture that cannot be read does.
+    public enum Policy: Sendable {
+        /// It ends the evaluation with an error: a score over the others would be of another set.
+        case strict
+        /// It is left out, and told in `EvaluationBatch.skipped`. A source without a readable picture is an error.
+        case skip
+    }
+
     private let prefetcher: Prefetcher<EvaluationBatch>
+    private let count: Int
+    private let left = Locked<(skipped: Int, first: ImageError?)>((0, nil))
 
     /// - Parameters:
     ///   - requiresLabels: makes a picture without a label an error that names it.
     ///   - threads: threads to start; with 0, batches are made when they are asked for.
     public init(
-        source: any ImageSource, transform: EvaluationTransform, batchSize: Int, threads: Int, requiresLabels: Bool
+        source: any ImageSource, transform: EvaluationTransform, batchSize: Int, threads: Int, requiresLabels: Bool,
+        policy: Policy = .strict
     ) {
         precondition(batchSize >= 1, "batch size \(batchSize)")
-        let batches = (source.count + batchSize - 1) / batchSize
+        let batches = source.count / batchSize + (source.count % batchSize == 0 ? 0 : 1)
+        count = source.count
         prefetcher = Prefetcher(threads: threads, ahead: threads + 1, count: batches) { number in
             Result { () throws(ImageError) in
-                let samples = (number * batchSize)..<min(source.count, (number + 1) * batchSize)
-                return try Self.batch(samples, source, transform, requiresLabels)
+                let first = number * batchSize
+                return try Self.batch(
+                    first..<min(source.count, first + batchSize), source, transform, requiresLabels, policy)
             }
         }
     }
 
-    /// The next batch, the last one possibly smaller; nil after it.
-    public func next() throws(ImageError) -> EvaluationBatch? { try prefetcher.next()?.get() }
+    /// The next batch of at least one picture, perhaps smaller than the others; nil after the last one, whose
+    /// `skipped` may follow in a batch of no rows.
+    public func next() throws(ImageError) -> EvaluationBatch? {
+        guard let batch = try prefetcher.next()?.get() else { return nil }
+        guard let error = batch.skipped.first?.error else { return batch }
+        let state = left.withLock { state in
+            state.skipped += batch.skipped.count
+            if state.first == nil { state.first = error }
+            return state
+        }
+        if state.skipped == count, var first = state.first {
+            first.message = "none of the \(count) pictures can be read; the first: \(first.message)"
+            throw first
+        }
+        return batch
+    }
 
     private static func batch(
-        _ samples: Range<Int>, _ source: any ImageSource, _ transform: EvaluationTransform, _ requiresLabels: Bool
+        _ samples: Range<Int>, _ source: any ImageSource, _ transform: EvaluationTransform, _ requiresLabels: Bool,
+        _ policy: Policy
     ) throws(ImageError) -> EvaluationBatch {
         let shape = transform.shape
         let size = shape.channels * shape.height * shape.width
         var batch = EvaluationBatch(
             images: [Float](repeating: 0, count: samples.count * size),
-            shape: [samples.count, shape.channels, shape.height, shape.width], samples: samples,
-            labels: samples.map { source.label($0) })
-        if requiresLabels, let missing = batch.labels.firstIndex(of: nil) {
+            shape: [0, shape.channels, shape.height, shape.width], samples: [], labels: [])
+        if requiresLabels, let missing = samples.first(where: { source.label($0) == nil }) {
             throw ImageError(
-                .label, path: "", member: source.key(samples.lowerBound + missing),
+                .label, path: "", member: source.key(missing),
                 "has no label, and this evaluation needs one for every picture")
         }
-        for (row, sample) in samples.enumerated() {
-            let image = try source.image(sample, channels: shape.channels)
+        for sample in samples {
+            let row = batch.samples.count
+            let image: DecodedImage
+            do throws(ImageError) {
+                image = try source.image(sample, channels: shape.channels)
+            } catch {
+                // Channels that do not fit are a mistake of the recipe, not a fault of the picture.
+                guard policy == .skip, error.reason != .channels else { throw error }
+                batch.skipped.append(SkippedPicture(sample: sample, key: source.key(sample), error: error))
+                continue
+            }
             batch.images.withUnsafeMutableBufferPointer { images in
                 transform.write(
                     image, mirrored: false,
                     into: UnsafeMutableBufferPointer(rebasing: images[(row * size)..<((row + 1) * size)]))
             }
+            batch.samples.append(sample)
+            batch.labels.append(source.label(sample))
         }
+        batch.shape[0] = batch.samples.count
+        batch.images.removeLast((samples.count - batch.samples.count) * size)
         return batch
     }
 }

@@ -52,7 +52,12 @@ public struct ImageDecoder: Sendable {
 
     /// Reads and decodes a file.
     public func decode(file path: String, reduction: Reduction? = nil) throws(ImageError) -> DecodedFile {
-        try decode(try readFile(path, limit: mostFileBytes), path: path, reduction: reduction)
+        try decode(file: FileName(path), reduction: reduction)
+    }
+
+    /// Reads and decodes a file.
+    public func decode(file path: FileName, reduction: Reduction? = nil) throws(ImageError) -> DecodedFile {
+        try decode(try readFile(path, limit: mostFileBytes), path: path.description, reduction: reduction)
     }
 
     /// Decodes the bytes of a file; `path` and `member` only name it in errors.
@@ -86,12 +91,46 @@ public struct ImageDecoder: Sendable {
             let factor = reduction(size.height, size.width)
             if factor > 1 { whole = ImageReduction(height: size.height, width: size.width, factor: factor) }
         }
+        let reduced = whole
+        func work() -> Result<DecodedFile, ImageError> {
+            Result { () throws(ImageError) in
+                try decode(
+                    start, bytes.count, format, reduced, turns ? orientation : .upright, orientation, path, member)
+            }
+        }
+        // One at a time of these: while a picture is decoded it is in memory twice.
+        let isLarge = Self.pixels(of: bytes, format) > Self.largePicture
+        return try (isLarge ? Self.largeOnes.withLock { _ in work() } : work()).get()
+    }
+
+    /// Pixels from which on a picture waits for others to be decoded.
+    private static let largePicture = 16_000_000
+    private static let largeOnes = Locked<Void>(())
+
+    /// The pixels that a file's header states; 0 where that is not found.
+    private static func pixels(of bytes: UnsafeRawBufferPointer, _ format: ImageFormat) -> Int {
+        switch format {
+        case .jpeg:
+            guard let size = JPEGHeader.size(of: bytes) else { return 0 }
+            return size.height * size.width
+        case .png:
+            guard bytes.count >= 24 else { return 0 }
+            let sides = [16, 20].map { UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: $0, as: UInt32.self)) }
+            let product = Int(sides[0]).multipliedReportingOverflow(by: Int(sides[1]))
+            return product.overflow ? Int.max : product.partialValue
+        }
+    }
+
+    private func decode(
+        _ start: UnsafePointer<UInt8>, _ count: Int, _ format: ImageFormat, _ whole: ImageReduction?,
+        _ turn: ImageOrientation, _ orientation: ImageOrientation, _ path: String, _ member: String?
+    ) throws(ImageError) -> DecodedFile {
         var limits = limits
         var decoded = pal_image()
         let status =
             switch format {
-            case .jpeg: pal_decode_jpeg(start, bytes.count, &limits, UInt32(whole?.factor ?? 1), &decoded)
-            case .png: pal_decode_png(start, bytes.count, &limits, &decoded)
+            case .jpeg: pal_decode_jpeg(start, count, &limits, UInt32(whole?.factor ?? 1), &decoded)
+            case .png: pal_decode_png(start, count, &limits, &decoded)
             }
         defer { pal_free(decoded.samples) }
         guard status == PAL_OK, let samples = decoded.samples else {
@@ -105,7 +144,7 @@ public struct ImageDecoder: Sendable {
                 ? .uint16([UInt16](pixels.bindMemory(to: UInt16.self))) : .uint8([UInt8](pixels)))
         image.reduction = whole
         image.fault = decoded.warnings > 0 ? withUnsafeBytes(of: decoded.first_warning, Self.text) : nil
-        if turns { image = image.turned(orientation) }
+        if turn != .upright { image = image.turned(turn) }
         return DecodedFile(
             image: image, format: format, bitDepth: Int(decoded.stored_bits), orientation: orientation,
             warningCount: Int(decoded.warnings))

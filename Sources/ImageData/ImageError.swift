@@ -18,8 +18,12 @@ public struct ImageError: Error, Sendable, Equatable, CustomStringConvertible {
         case label
         /// The same member twice in one sample of a shard.
         case duplicate
-        /// A dataset without a single sample.
+        /// A dataset without a single sample, or a class without one.
         case empty
+        /// Another number of channels than the model has, in a way that cannot be converted.
+        case channels
+        /// A part that the set does not have.
+        case noPart = "no-part"
     }
 
     /// The kind of fault.
@@ -41,8 +45,10 @@ public struct ImageError: Error, Sendable, Equatable, CustomStringConvertible {
 
     /// The place, the kind of fault and the message, in one line.
     public var description: String {
+        // Names come from files: none of their characters may move the cursor of a terminal.
+        let path = FileName(path).description
         let place: String? =
-            switch (path.isEmpty, member) {
+            switch (path.isEmpty, member.map({ FileName($0).description })) {
             case (true, nil): nil
             case (true, let member?): "`\(member)`"
             case (false, nil): "`\(path)`"

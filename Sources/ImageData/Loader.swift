@@ -202,6 +202,8 @@ struct BatchPlan: Sendable {
                 for i in failed.indices { failed[i].replacement = sample }
                 return (sample, image, failed)
             } catch {
+                // Another picture would not fit the model either, and to go through all of them would hide why.
+                guard error.reason != .channels else { throw error }
                 let picture = UnreadablePicture(sample: sample, key: source.key(sample), replacement: -1, error: error)
                 failed.append(picture)
                 guard failed.count < Self.tries else { throw error }
@@ -229,7 +231,8 @@ extension ImageSource {
         let image = try image(index, reduction: reduction)
         if let converted = image.converted(toChannels: channels) { return converted }
         throw ImageError(
-            .unsupported, path: "", member: key(index),
-            "picture \(index) has \(image.channels) channels; model.channels is \(channels)")
+            .channels, path: "", member: key(index),
+            "the picture has \(image.channels) channels and the model \(channels); only 1 and 3 are converted into one "
+                + "another. For pictures like this one: --set model.channels=\(image.channels)")
     }
 }

@@ -17,8 +17,10 @@ public struct ProceduralSourceOptions: SourceOptions {
 
     /// The rows of the section.
     public static let fields: [Field<Self>] = [
-        Field("count", \.count, in: .atLeast(1), "Pictures of the training part."),
-        Field("test_count", \.testCount, in: .atLeast(1), "Pictures of the test part."),
+        Field(
+            "count", \.count, in: .closed(1...ProceduralSource.mostPictures), "Pictures of the training part."),
+        Field(
+            "test_count", \.testCount, in: .closed(1...ProceduralSource.mostPictures), "Pictures of the test part."),
         Field("size", \.size, in: .closed(8...1024), "Height and width, in pixels."),
         Field("seed", \.seed, in: .atLeast(0), "Another seed draws other pictures of the same classes."),
     ]
@@ -116,46 +118,35 @@ public struct ClassFoldersSourceOptions: PathOptions {
 
     /// The rows of the section.
     public static let fields: [Field<Self>] = [
-        Field("path", \.path, "Folder with `train` and `test` (or `val`), or of the class folders themselves.")
+        Field(
+            "path", \.path,
+            "Folder with `train` and `test` (or `val`, `validation`, `valid`), or of the class folders themselves.")
     ]
 
     /// Tells by names, without reading a file.
     public func fits(_ path: String) -> Bool {
-        var unnameable = 0
-        guard kind(of: path) == .folder,
-            let entries = try? FolderWalk.entries(of: path, unnameable: &unnameable)
-        else { return false }
+        let entries = FolderWalk.look(FileName(path))
         return entries.contains(where: \.isFolder)
-            && !entries.contains { !$0.isFolder && FolderWalk.readable.contains(suffix(of: $0.name)) }
+            && !entries.contains { !$0.isFolder && FolderWalk.readable.contains($0.name.suffix) }
     }
 
     /// The pictures of one part.
     public func open(_ part: DatasetPart, in context: SourceContext) throws(ImageError) -> any ImageSource {
         let path = try required(path)
-        let test = ["test", "val"].map { "\(path)/\($0)" }.first { kind(of: $0) == .folder }
-        let train = kind(of: "\(path)/train") == .folder ? "\(path)/train" : nil
-        switch (part, train, test) {
-        case (.train, nil, _):
-            return try ImageFolder(classes: path, table: context.classes, decoder: context.decoder)
-        case (.train, let train?, _):
-            return try ImageFolder(classes: train, table: context.classes, decoder: context.decoder)
-        case (.test, let train?, let test?):
-            try Self.requireSameClasses(train, test)
-            return try ImageFolder(classes: test, table: context.classes, decoder: context.decoder)
-        case (.test, _, _):
-            throw .noTestPart(path, "it would be the folder `test` or `val` beside `train`")
+        let parts = DatasetParts.folders(of: path)
+        guard part == .test else {
+            return try ImageFolder(
+                classes: parts.train, table: context.classes, decoder: context.decoder, notes: parts.notes)
         }
-    }
-
-    /// A class that only one part has would shift the labels of the other.
-    private static func requireSameClasses(_ train: String, _ test: String) throws(ImageError) {
-        let trainNames = try ImageFolder.classFolders(of: train)
-        let testNames = try ImageFolder.classFolders(of: test)
-        let missing = Set(trainNames).symmetricDifference(testNames)
-        guard missing.isEmpty else {
-            let list = missing.sorted(by: bytesPrecede).prefix(5).map { "`\($0)`" }.joined(separator: ", ")
-            throw ImageError(.label, path: test, "its class folders are not those of `\(train)`: only one has \(list)")
+        guard let test = parts.test else { throw .noTestPart(path, parts.missing) }
+        let table: ClassTable
+        if let known = context.classes {
+            table = known
+        } else {
+            var ledger = SourceLedger()
+            table = ClassTable(folders: try ImageFolder.classFolders(of: parts.train, ledger: &ledger))
         }
+        return try ImageFolder(classes: test, table: table, decoder: context.decoder, notes: parts.notes)
     }
 }
 
@@ -181,8 +172,8 @@ public struct ShardsSourceOptions: PathOptions {
 
     /// Tells by names, without reading a file.
     public func fits(_ path: String) -> Bool {
-        if kind(of: path) == .folder { return ((try? ShardNames.names(in: path)) ?? []).isEmpty == false }
-        return ShardNames.isShard(path) || path.contains("{")
+        if kind(of: path) == .folder { return !ShardNames.names(in: path).isEmpty }
+        return ShardNames.isShard(FileName(path)) || path.contains("{")
     }
 
     /// The pictures of one part.
@@ -193,26 +184,26 @@ public struct ShardsSourceOptions: PathOptions {
             if part == .test {
                 throw .noTestPart(path, "give a folder with `train-…` and `test-…` (or `val-…`) shards")
             }
-            return try source(files, others: [], context)
+            return try source(files, training: [], SourceLedger(), context)
         }
-        func named(_ prefix: String) -> [String] { files.filter { $0.dropFirst(path.count + 1).hasPrefix(prefix) } }
-        let train = named("train")
-        let test = ["test", "val"].map(named).first { !$0.isEmpty } ?? []
+        let parts = DatasetParts.shards(files)
         switch part {
-        case .train: return try source(train.isEmpty ? files : train, others: train.isEmpty ? [] : test, context)
+        case .train: return try source(parts.train, training: [], parts.ledger, context)
         case .test:
-            guard !train.isEmpty, !test.isEmpty else {
-                throw .noTestPart(path, "it would be shards named `test…` or `val…` beside `train…`")
+            guard !parts.test.isEmpty else {
+                throw .noTestPart(
+                    path, "it would be shards named `test…`, `val…`, `validation…` or `valid…` beside `train…`")
             }
-            return try source(test, others: train, context)
+            return try source(parts.test, training: parts.train, parts.ledger, context)
         }
     }
 
     private func source(
-        _ files: [String], others: [String], _ context: SourceContext
+        _ files: [FileName], training: [FileName], _ ledger: SourceLedger, _ context: SourceContext
     ) throws(ImageError) -> any ImageSource {
         try ShardSource(
-            files: files, otherParts: others, labelKey: labelKey, table: context.classes, decoder: context.decoder)
+            files: files, training: training, labelKey: labelKey, table: context.classes, decoder: context.decoder,
+            ledger: ledger)
     }
 }
 

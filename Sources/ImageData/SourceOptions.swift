@@ -8,32 +8,6 @@ public enum DatasetPart: String, Sendable, CaseIterable {
     case test
 }
 
-/// The classes of a set in the order of their labels.
-public struct ClassTable: Sendable, Equatable {
-    /// What people call them.
-    public var names: [String]
-    /// The folders that hold them, such as WordNet numbers, where the set comes as class folders.
-    public var folders: [String]
-
-    /// Classes and their folders, as many of each.
-    public init(names: [String], folders: [String]) {
-        precondition(names.count == folders.count, "\(names.count) classes and \(folders.count) folders")
-        self.names = names
-        self.folders = folders
-    }
-
-    /// The table of folders found on disk, which are their own names, in the order of their bytes.
-    init(folders: some Sequence<String>) {
-        let sorted = folders.sorted(by: bytesPrecede)
-        self.init(names: sorted, folders: sorted)
-    }
-
-    /// The label of each folder.
-    var labels: [String: Int32] {
-        Dictionary(folders.enumerated().map { ($1, Int32($0)) }, uniquingKeysWith: { first, _ in first })
-    }
-}
-
 /// What opening a source needs besides its options.
 public struct SourceContext: Sendable {
     /// Where dataset cards are found.
@@ -98,6 +72,6 @@ public let sourceKinds: [any SourceOptions.Type] = [
 
 extension ImageError {
     static func noTestPart(_ path: String, _ where: String) -> ImageError {
-        ImageError(.empty, path: path, "there is no test part here: \(`where`)")
+        ImageError(.noPart, path: path, "there is no test part here: \(`where`)")
     }
 }

@@ -2,6 +2,7 @@ import Autodiff
 import Checkpoints
 import ContentDigests
 import EncoderFiles
+import ImageData
 import Logging
 import Optimizers
 import PretrainingMethods
@@ -12,7 +13,7 @@ import VisionTransformers
 extension Trainer {
     /// Goes back to the last good checkpoint of a run; returns its step, nil where there is none and training starts anew.
     mutating func resume(
-        _ run: RunFolder, _ state: inout TrainingState, pictures: Int, stepsPerEpoch: Int, _ log: Logger
+        _ run: RunFolder, _ state: inout TrainingState, source: any ImageSource, stepsPerEpoch: Int, _ log: Logger
     ) throws(RunError) -> Int? {
         let folder = run.checkpoints
         let found: Checkpoint?
@@ -43,13 +44,15 @@ extension Trainer {
             throw RunError(
                 .usage, "\(place) was made by another recipe than \(run.recipeFile); restore that file")
         }
-        guard saved.data == state.data else {
+        let data =
+            saved.unreadable.isEmpty ? state.data : source.contentDigest(excluding: Set(saved.unreadable.keys))
+        guard saved.data == data else {
             throw RunError(
                 .data,
                 "the data are not those that \(place) was trained on (files were added, removed or changed); put them "
                     + "back, or start a new run")
         }
-        if let reason = saved.contradiction(pictures: pictures, stepsPerEpoch: stepsPerEpoch) {
+        if let reason = saved.contradiction(pictures: source.count, stepsPerEpoch: stepsPerEpoch) {
             throw RunError(.data, "\(place)/state.json \(reason); \(TrainingState.remedy)")
         }
         try restore(found, from: place)
@@ -68,6 +71,20 @@ extension Trainer {
         method.adoptParameters()
         let isPartial = encoder.parameterNames(in: parameters).contains { account.missing.contains($0) }
         log.log(level: isPartial ? .warning : .info, "\(path): \(account.sentence)")
+    }
+}
+
+extension RunFolder {
+    /// A source with gaps at the places of pictures that the run knew as unreadable and that are gone.
+    func restored(_ source: any ImageSource) -> any ImageSource {
+        guard let known = checkpoints.newestState()?["unreadable"]?.members, !known.isEmpty else { return source }
+        let keys = Set((0..<source.count).map { source.key($0) })
+        var gone: [Int: String] = [:]
+        for member in known {
+            guard let number = Int(member.name), let key = member.value.string, !keys.contains(key) else { continue }
+            gone[number] = key
+        }
+        return gone.isEmpty ? source : RestoredSource(source, gone: gone)
     }
 }
 

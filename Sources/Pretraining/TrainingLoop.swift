@@ -35,6 +35,8 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
         _ job: TrainingJob, _ method: Method, source: any ImageSource, transform: any ImageTransform, log: Logger
     ) throws {
         let train = job.recipe.train
+        // Pictures that the run knows as unreadable may be gone: the others keep their numbers.
+        let source = job.start == .resumed ? job.folder.restored(source) : source
         let steps = source.count / train.batchSize / train.accumulate
         guard steps >= 1 else {
             throw RunError(
@@ -55,14 +57,13 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
         case .fresh: break
         case .initialized(let path): try trainer.initialize(from: path, log)
         case .resumed:
-            lastCheckpoint = try trainer.resume(
-                job.folder, &state, pictures: source.count, stepsPerEpoch: steps, log)
+            lastCheckpoint = try trainer.resume(job.folder, &state, source: source, stepsPerEpoch: steps, log)
         }
         let loader = try Loader(
             source: source, transform: transform, batchSize: train.batchSize, accumulate: train.accumulate,
             random: RandomStream(seed: UInt64(job.recipe.seed)).child("data"),
             corruptLimit: job.recipe.data.corruptLimit, threads: job.loaderThreads,
-            firstStep: state.step * train.accumulate, unreadable: state.unreadable)
+            firstStep: state.step * train.accumulate, unreadable: Set(state.unreadable.keys))
         // Nothing below throws: a value that cannot be copied is made whole, or not at all.
         self.job = job
         self.log = log
@@ -81,8 +82,9 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
     /// The first lines of the log: what the numbers of the recipe come to.
     private func explain(_ source: any ImageSource) {
         let train = job.recipe.train
-        for warning in source.warnings { log.warning("\(warning)") }
-        for note in trainer.method.notes { log.info("\(note)") }
+        let ledger = source.ledger
+        if let summary = ledger.summary { log.log(level: ledger.isAlarming ? .warning : .info, "\(summary)") }
+        for note in ledger.notes + trainer.method.notes { log.info("\(note)") }
         log.info(
             "\(source.count) images of \(job.recipe.grid) patches; \(trainer.method.parameters.parameterCount) trained parameters"
         )
@@ -112,7 +114,7 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
         try job.folder.write(job.recipe)
         let metrics = try MetricsFile(path: job.folder.metricsFile, keepingThrough: state.step)
         open = (claim, metrics)
-        try job.folder.keepSkipped(of: state.unreadable.map { source.key($0) })
+        try job.folder.keepSkipped(of: Array(state.unreadable.values))
         guard lastCheckpoint != nil, state.encoder != job.folder.encoderDigest else { return }
         do throws(CheckpointError) {
             try preparedEncoder().commit()
@@ -212,9 +214,10 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
 
     /// Lists pictures that were found unreadable and replaced, each once.
     private mutating func note(_ pictures: [UnreadablePicture]) throws(RunError) {
-        let new = pictures.filter { state.unreadable.insert($0.sample).inserted }
+        let new = pictures.filter { state.unreadable.updateValue($0.key, forKey: $0.sample) == nil }
         guard !new.isEmpty else { return }
         log.warning("\(state.unreadable.count) unreadable pictures so far; listed in \(job.folder.skippedFile)")
+        state.data = source.contentDigest(excluding: Set(state.unreadable.keys))
         try requireInPlace()
         try job.folder.addSkipped(new.map { ($0.key, $0.error.message) })
     }

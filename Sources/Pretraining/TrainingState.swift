@@ -17,11 +17,11 @@ struct TrainingState: Equatable {
     var epochSteps = 0
     /// Pictures of this epoch that were decoded in spite of faults.
     var epochDamaged = 0
-    /// The different pictures found unreadable.
-    var unreadable = Set<Int>()
+    /// The different pictures found unreadable, and what identifies them in the source.
+    var unreadable: [Int: String] = [:]
     /// Digest of the recipe without its stopping point and log.
     var recipe = ""
-    /// Digest of the data.
+    /// Digest of the data, without the pictures that cannot be read.
     var data = ""
     /// What health checks have shown so far.
     var health = HealthHistory()
@@ -32,7 +32,10 @@ struct TrainingState: Equatable {
         .object([
             ("step", JSONValue(step)), ("epoch_loss", JSONValue(epochLoss)), ("epoch_steps", JSONValue(epochSteps)),
             ("epoch_damaged", JSONValue(epochDamaged)),
-            ("unreadable", JSONValue(unreadable.sorted().map { JSONValue($0) })),
+            (
+                "unreadable",
+                .object(unreadable.sorted { $0.key < $1.key }.map { (String($0.key), JSONValue($0.value)) })
+            ),
             ("recipe", JSONValue(recipe)), ("data", JSONValue(data)), ("encoder", JSONValue(encoder)),
             ("health", health.json), ("version", JSONValue(palimpsestVersion)),
         ])
@@ -54,7 +57,7 @@ struct TrainingState: Equatable {
     init(_ json: JSONValue, step: Int) throws(Fault) {
         guard let stated = json["step"]?.int, let loss = json["epoch_loss"]?.double,
             let steps = json["epoch_steps"]?.int, let damaged = json["epoch_damaged"]?.int,
-            let unreadable = json["unreadable"]?.array, let recipe = json["recipe"]?.string,
+            let unreadable = json["unreadable"]?.members, let recipe = json["recipe"]?.string,
             let data = json["data"]?.string, let health = json["health"].flatMap({ HealthHistory($0) })
         else { throw Fault(reason: "lacks step, epoch sums or digests, as other versions write them") }
         guard stated == step, (0...Self.mostSteps).contains(step) else {
@@ -64,7 +67,12 @@ struct TrainingState: Equatable {
         epochLoss = loss
         epochSteps = steps
         epochDamaged = damaged
-        self.unreadable = Set(unreadable.compactMap(\.int))
+        for member in unreadable {
+            guard let number = Int(member.name), let key = member.value.string else {
+                throw Fault(reason: "lists an unreadable picture as \(member.name), which is no number and key")
+            }
+            self.unreadable[number] = key
+        }
         self.recipe = recipe
         self.data = data
         self.health = health
@@ -79,7 +87,7 @@ struct TrainingState: Equatable {
         if !(0...step).contains(epochDamaged / max(1, pictures)) || epochDamaged < 0 {
             return "says \(epochDamaged) damaged pictures"
         }
-        return unreadable.allSatisfy { (0..<pictures).contains($0) }
+        return unreadable.keys.allSatisfy { (0..<pictures).contains($0) }
             ? nil : "lists unreadable pictures beyond the \(pictures) of the source"
     }
 }

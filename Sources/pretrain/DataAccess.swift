@@ -1,3 +1,4 @@
+import Foundation
 import ImageData
 import Pretraining
 import PretrainingMethods
@@ -8,13 +9,11 @@ enum DataAccess {
     /// The dataset cards of the working directory and those shipped.
     static var cards: DatasetCards { DatasetCards(folders: RecipeLibrary.folders("datasets")) }
 
-    /// The recipe with mean and deviation written out.
-    static func resolved(_ recipe: Recipe) throws -> Recipe {
-        var resolved = recipe
-        let constants = try recipe.data.normalization(channels: recipe.model.channels, cards: cards)
-        resolved.data.mean = constants.mean
-        resolved.data.deviation = constants.deviation
-        return resolved
+    /// The recipe with mean, deviation and value range written out; what was found goes to standard error.
+    static func resolved(_ recipe: Recipe, quiet: Bool = false) throws -> Recipe {
+        let resolved = try recipe.resolved(source: try source(recipe.data, .train), cards: cards)
+        for line in resolved.warnings.map({ "warning: \($0)" }) + (quiet ? [] : resolved.notes) { Console.say(line) }
+        return resolved.recipe
     }
 
     static func source(_ data: DataOptions, _ part: DatasetPart) throws -> any ImageSource {
@@ -25,7 +24,7 @@ enum DataAccess {
     static func pictures(_ data: DataOptions) throws -> (source: any ImageSource, part: DatasetPart) {
         do {
             return (try source(data, .test), .test)
-        } catch let error as ImageError where error.reason == .empty || error.reason == .io {
+        } catch let error as ImageError where error.reason == .noPart {
             return (try source(data, .train), .train)
         }
     }

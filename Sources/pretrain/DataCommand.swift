@@ -32,7 +32,8 @@ struct DataInspectCommand: ParsableCommand {
             } catch let error as ImageError {
                 failed = true
                 try Console.show(
-                    json ? row(path, error).text() : "\(path): \(error.message) (\(error.reason.rawValue))")
+                    json
+                        ? row(path, error).text() : "\(FileName(path)): \(error.message) (\(error.reason.rawValue))")
             }
         }
         if failed { throw ExitCode(65) }
@@ -66,7 +67,7 @@ struct DataInspectCommand: ParsableCommand {
         let mean = file.image.channelMeans().map { String(format: "%.4f", $0) }.joined(separator: " ")
         let turned = file.orientation == .upright ? "" : ", EXIF orientation \(file.orientation.rawValue)"
         let warning = file.firstWarning.map { ", \(file.warningCount) warnings: \($0)" } ?? ""
-        return "\(path): \(file.format.rawValue), \(file.image.width) x \(file.image.height), "
+        return "\(FileName(path)): \(file.format.rawValue), \(file.image.width) x \(file.image.height), "
             + "\(file.image.channels == 1 ? "gray" : "RGB"), \(file.bitDepth) bit, mean \(mean)\(turned)\(warning)"
     }
 }
@@ -79,7 +80,7 @@ struct DataCheckCommand: ParsableCommand {
         discussion: """
             Example: pretrain data check card=cifar10:data/cifar-10-batches-bin
             A card without files of its own needs no path: pretrain data check builtin
-            Exit code 65 if a picture cannot be read.
+            Exit code 65 if a picture cannot be read, or a part that is there cannot be used.
             """)
 
     @Argument(help: "A card, a path, KIND:PATH or card=NAME:PATH.")
@@ -107,20 +108,20 @@ struct DataCheckCommand: ParsableCommand {
             do throws(ImageError) {
                 parts.append((part, try options.open(part, in: SourceContext(cards: cards))))
             } catch {
-                // A set may have one part only; any other fault of its files is what the user wants to know.
-                guard error.reason == .io || error.reason == .empty else { throw error }
                 absent.append((part, error))
             }
         }
         if parts.isEmpty, let (_, error) = absent.first { throw error }
-        var failed = false
+        // A set may have one part only; any other fault of a part is what the user wants to know.
+        var failed = absent.contains { $0.1.reason != .noPart }
         for (part, opened) in parts {
             let summary = SourceSummary(of: opened, threads: max(1, threads))
             failed = failed || !summary.unreadable.isEmpty
             try Console.show(json ? row(part, opened, summary).text() : text(part, opened, summary))
         }
         for (part, error) in absent {
-            Console.say("no \(part.rawValue) part: \(error.message)")
+            let text = error.reason == .noPart ? error.message : "\(error)"
+            Console.say("no \(part.rawValue) part: \(text)")
         }
         if failed { throw ExitCode(65) }
     }
@@ -149,9 +150,21 @@ struct DataCheckCommand: ParsableCommand {
             ("widths", range(summary.widths)),
             ("channels", .object(channels.map { (String($0.key), JSONValue($0.value)) })),
             ("mean", list(summary.normalization?.mean)), ("std", list(summary.normalization?.deviation)),
-            ("warnings", JSONValue(opened.warnings.map { JSONValue($0) })),
+            ("skipped", skipped(opened.ledger)),
+            ("notes", JSONValue(opened.ledger.notes.map { JSONValue($0) })),
             ("fingerprint", JSONValue(opened.fingerprint)),
         ])
+    }
+
+    private func skipped(_ ledger: SourceLedger) -> JSONValue {
+        JSONValue(
+            ledger.entries.map { entry in
+                .object([
+                    ("reason", JSONValue(entry.reason.rawValue)), ("count", JSONValue(entry.count)),
+                    ("read", JSONValue(entry.reason.isRead)),
+                    ("examples", JSONValue(entry.examples.map { JSONValue($0) })),
+                ])
+            })
     }
 
     private func name(_ label: Int, _ opened: any ImageSource) -> String {
@@ -170,7 +183,7 @@ struct DataCheckCommand: ParsableCommand {
         if let constants = summary.normalization {
             lines.append("  mean \(spoken(constants.mean)), std \(spoken(constants.deviation))")
         }
-        for (label, count) in summary.labelCounts.enumerated() {
+        for (label, count) in summary.labelCounts.enumerated() where count > 0 || opened.labelNames != nil {
             lines.append("  class \(label) \(name(label, opened)): \(count)")
         }
         if summary.unlabelled > 0 { lines.append("  without a label: \(summary.unlabelled)") }
@@ -181,7 +194,7 @@ struct DataCheckCommand: ParsableCommand {
         if summary.unreadable.count > 20 {
             lines.append("    … and \(summary.unreadable.count - 20) more; --json lists all")
         }
-        lines += opened.warnings.map { "  note: \($0)" }
+        lines += opened.ledger.sentences.map { "  note: \($0)" }
         return lines.joined(separator: "\n")
     }
 

@@ -38,6 +38,11 @@ struct FeatureInput: ParsableArguments {
     @Option(help: "Threads to compute with; the result does not depend on them. (default: all processors)")
     var threads: Int?
 
+    @Flag(help: "Refuse a part with a picture that cannot be read. (default: its row is left out and named)")
+    var strict = false
+
+    private var policy: EvaluationLoader.Policy { strict ? .strict : .skip }
+
     /// The encoder of a run or file, ours or another's, with the recipe for its pictures.
     func subject(_ target: String) throws -> EvaluatedEncoder {
         let folder = RunFolder(target)
@@ -98,7 +103,7 @@ struct FeatureInput: ParsableArguments {
     ) throws -> FeatureTable {
         let transform = try DataAccess.evaluationTransform(subject.recipe)
         if kind == .rawPixels {
-            return try SourceFeatures.rawPixels(source, transform: transform, threads: threads ?? 2)
+            return try SourceFeatures.rawPixels(source, transform: transform, threads: threads ?? 2, policy: policy)
         }
         let engine = try Machine.engine(threads: threads)
         let (encoder, parameters) =
@@ -106,16 +111,42 @@ struct FeatureInput: ParsableArguments {
             ? (subject.encoder, subject.parameters) : subject.untrained()
         do {
             let extractor = try FeatureExtractor(encoder, parameters, pooling: pool, layer: layer, engine: engine)
-            let table = try extractor.table(of: source, transform, requiresLabels: requiresLabels)
+            let table = try extractor.table(
+                of: source, transform, requiresLabels: requiresLabels, policy: policy)
             // Finite weights can still be too large for the numbers that they make.
             guard let place = table.features.firstIndex(where: { !$0.isFinite }) else { return table }
             throw RunError(
                 .data,
-                "the \(kind.rawValue) features of \(source.key(place / table.dimension)) are not finite, so this encoder is of "
-                    + "no use; nothing is written")
+                "the \(kind.rawValue) features of \(table.keys[place / table.dimension]) are not finite, so this encoder is "
+                    + "of no use; nothing is written")
         } catch let error as EvaluationError {
             throw RunError(.usage, "\(error)")
         }
+    }
+}
+
+extension FeatureTable {
+    /// Sentences about both parts; what both tell alike stands once.
+    static func notes(train: FeatureTable, test: FeatureTable) -> [String] {
+        let (ofTrain, ofTest) = (train.notes, test.notes)
+        return ofTrain.map { ofTest.contains($0) ? $0 : "training part: \($0)" }
+            + ofTest.filter { !ofTrain.contains($0) }.map { "test part: \($0)" }
+    }
+
+    /// Sentences about the part that these are features of: what the source tells, and the pictures left out.
+    var notes: [String] {
+        func list(_ key: String) -> [JSONValue] {
+            (provenance[key].flatMap { try? JSONParser.parse([UInt8]($0.utf8)) })?.array ?? []
+        }
+        let skipped = list("skipped")
+        var sentences = list("data_notes").compactMap(\.string)
+        if !skipped.isEmpty {
+            let names = skipped.prefix(3).compactMap { $0["key"]?.string }.map { "`\($0)`" }.joined(separator: ", ")
+            sentences.append(
+                "\(skipped.count) of \(count + skipped.count) pictures could not be read and are left out: \(names)"
+                    + (skipped.count > 3 ? ", …" : ""))
+        }
+        return sentences
     }
 }
 

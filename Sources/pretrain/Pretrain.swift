@@ -34,7 +34,13 @@ struct Pretrain: ParsableCommand {
     /// Ends with what the argument parser says: help and versions on standard output, faults on standard error.
     private static func end(_ error: any Error) -> Never {
         let code = exitCode(for: error)
-        let text = fullMessage(for: error)
+        var text = fullMessage(for: error)
+        if text.contains("nexpected argument"), text.contains(".tar") {
+            // The shell has made several words of `--data shards:train-{000..009}.tar`.
+            text =
+                "error: \(message(for: error)). If the shell spread out braces, put them in quotes: "
+                + "--data 'shards:train-{000..009}.tar', or give the folder of the shards"
+        }
         if code != .success {
             if !text.isEmpty { Console.say(text) }
         } else if !text.isEmpty {

@@ -52,6 +52,11 @@ struct ProbeCommand: ParsableCommand {
         for kind in features.isEmpty ? FeatureInput.Kind.allCases : features {
             log.info("features: \(kind.title)")
             let (train, test) = try input.tables(of: kind, subject, parts)
+            if columns.isEmpty {
+                for note in FeatureTable.notes(train: train, test: test) {
+                    if json { log.info("note: \(note)") } else { try Console.show("note: \(note)") }
+                }
+            }
             let scores = try probes.flatMap { probe in
                 let stream = random.child(type(of: probe).name)
                 return try orData {
@@ -125,6 +130,7 @@ struct FeaturesCommand: ParsableCommand {
         let source = try DataAccess.source(subject.recipe.data, part)
         let table = try input.table(of: .pretrained, subject, source, requiresLabels: false)
         try output.write(FeatureFile.bytes(table, recipe: subject.recipe))
+        for note in table.notes { log.info("\(note)") }
         try Console.show("\(table.count) x \(table.dimension) features to \(out)")
     }
 }

@@ -56,11 +56,14 @@ struct TrainCommand: ParsableCommand {
         if let data { recipe.data.source = try SourceArgument.parse(data, keeping: recipe.data.source) }
         let folder = RunFolder(runFolder ?? "runs/\(recipe.name)")
         let resumes = resume && folder.exists
-        if !resumes {
+        if resumes {
+            // What was measured of the data then holds on: whether they are the same is compared by itself.
+            recipe.data.keepMeasured(of: try folder.recipe().data)
+        } else {
             try folder.requireFree(overwriting: overwrite)
             if resume { Console.say("no run in \(folder.path) yet: starting one") }
         }
-        recipe = try DataAccess.resolved(recipe)
+        recipe = try DataAccess.resolved(recipe, quiet: output.quiet)
         let start = resumes ? .resumed : initFrom.map { TrainingJob.Start.initialized(from: $0) } ?? .fresh
         try output.train(recipe, in: folder, start: start, overwrites: overwrite)
     }

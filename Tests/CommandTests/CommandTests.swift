@@ -57,6 +57,53 @@ struct CommandTests {
         #expect(try pretrain("--recipe", "mae.json", "--data", "images:/nowhere", "--run", "/nowhere/run").code != 0)
     }
 
+    /// A class folder a name, with one picture, or none where the name ends with a slash.
+    private func dataSet(_ classes: [String]) throws -> TemporaryFolder {
+        let home = try TemporaryFolder()
+        // One RGB pixel.
+        let picture = Data(
+            base64Encoded:
+                "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR42mMQaPgAAAIkAYFRbDfIAAAAAElFTkSuQmCC")
+        for name in classes {
+            let folder = "\(home.path)/\(name)"
+            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+            if !name.hasSuffix("/") { try picture?.write(to: URL(fileURLWithPath: "\(folder)/1.png")) }
+        }
+        return home
+    }
+
+    @Test func dataCheckSaysWhatIsPassedOverAndWhichPartIsTheTestPart() throws {
+        let home = try dataSet(["train/a", "train/b", "val/a", "val/b", "test"])
+        try Data([1]).write(to: URL(fileURLWithPath: home.path + "/train/a/x.tif"))
+        let text = try pretrain("data", "check", "class_folders:" + home.path)
+        #expect(text.code == 0 && text.output.contains("  note: passed over 1 picture of other formats"))
+        #expect(text.output.contains("  note: test part: the folder `val`"))
+        #expect(text.output.contains("  note: the folder `test` has no class folders"))
+        let rows = try pretrain("data", "check", "class_folders:" + home.path, "--json").output.split(separator: "\n")
+        let skipped = try JSONParser.parse(String(try #require(rows.first)))["skipped"]?.array?.first
+        #expect(skipped?["reason"]?.string == "other-format" && skipped?["count"]?.int == 1)
+        #expect(skipped?["examples"]?.array?.first?.string == "a/x.tif")
+    }
+
+    @Test func dataCheckEndsWith65WhereAPartCannotBeUsed() throws {
+        let home = try dataSet(["train/a", "train/b", "test/a", "test/b/"])
+        let result = try pretrain("data", "check", "class_folders:" + home.path)
+        #expect(result.code == 65 && result.output.hasPrefix("train: 2 pictures"))
+        #expect(result.errors.contains("no pictures in the class folders `b`"))
+    }
+
+    @Test func aPipeIsNoPicture() throws {
+        let home = try TemporaryFolder()
+        #expect(mkfifo(home.path + "/x.jpg", 0o644) == 0)
+        let result = try pretrain("data", "inspect", home.path + "/x.jpg")
+        #expect(result.code == 65 && result.output.contains("not a regular file"))
+    }
+
+    @Test func bracesThatTheShellSpreadOutAreExplained() throws {
+        let result = try pretrain("--recipe", "mae.json", "--data", "shards:x-000.tar", "shards:x-001.tar")
+        #expect(result.code == 64 && result.errors.contains("put them in quotes"))
+    }
+
     @Test func aShortRunCanBeTrainedResumedViewedAndProbed() throws {
         let home = try TemporaryFolder()
         let run = home.path + "/run"

@@ -54,11 +54,9 @@ struct RoundTripTests {
     }
 
     private func recipe(_ method: String, channels: Int, teacher: String?) -> String {
-        func list(_ number: Double) -> String { "\([Double](repeating: number, count: channels))" }
         let own = teacher.map { ", \"teacher\": {\"path\": \"\($0)\"}" } ?? ""
         return """
-            {"palimpsest": 1, "name": "small", "data": {"source": {"kind": "idx", "path": "data"}, "image_size": 16,
-              "mean": \(list(0.5)), "std": \(list(0.25))},
+            {"palimpsest": 1, "name": "small", "data": {"source": {"kind": "idx", "path": "data"}, "image_size": 16},
              "model": {"patch_size": 2, "width": 16, "depth": 2, "heads": 2, "channels": \(channels)},
              "method": {"name": "\(method)"\(own)\(Self.smallParts(of: method))},
              "train": {"batch_size": 8, "learning_rate": 0.001, "epochs": 50, "max_steps": 2}, "log": {"every_steps": 1}}
@@ -73,7 +71,7 @@ struct RoundTripTests {
         func expect(_ arguments: String..., code: Int32 = 0, saying words: String = "") throws {
             let result = try call(arguments, in: home.path)
             #expect(
-                result.code == code && result.text.contains(words),
+                result.code == code && (words.isEmpty || result.text.contains(words)),
                 "\(arguments.joined(separator: " ")): \(result.text)")
         }
         var teacher: String?

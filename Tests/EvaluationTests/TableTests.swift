@@ -28,7 +28,7 @@ import Testing
             fault([("w", features.1)]) == "f: has no tensor \"features\" of two axes; it is not a file of features")
         #expect(
             fault([features, ("labels", StoredTensor([Int32(1)]))])
-                == "f: \"labels\" is not a list of 2 integers from 0 on")
+                == "f: \"labels\" is not a list of 2 integers from 0 to 65535")
         #expect(fault([features], ["keys": "[\"a\"]"]) == "f: has 1 keys for 2 rows of features")
         #expect(fault([features], ["keys": "nope"]) == "f: the metadata \"keys\" is not a JSON list")
     }
@@ -98,15 +98,34 @@ import Testing
     }
 }
 
+@Suite struct SkippedPictureTests {
+    private let transform = EvaluationTransform(
+        shape: (3, 4, 4), normalization: Normalization(mean: [0.5], deviation: [0.5]))
+
+    @Test func unreadablePicturesAreLeftOutAndNamed() throws {
+        let whole = try SourceFeatures.rawPixels(Stripes(count: 5, height: 4, width: 4), transform: transform)
+        let source = Stripes(count: 5, height: 4, width: 4, unreadable: [1, 3])
+        let table = try SourceFeatures.rawPixels(source, transform: transform, policy: .skip)
+        #expect(table.features == whole.rows([0, 2, 4]).features)
+        #expect(table.keys == ["0", "2", "4"] && table.labels == [0, 0, 0])
+        let skipped = try #require(table.provenance["skipped"])
+        #expect(skipped.contains(#""key": "1""#) && skipped.contains(#""key": "3""#) && skipped.contains("torn"))
+        #expect(try FeatureTable(table.file, path: "x").provenance["skipped"] == skipped)
+        #expect(throws: ImageError.self) { try SourceFeatures.rawPixels(source, transform: transform) }
+    }
+}
+
 /// Pictures whose rows brighten, by their number.
 private struct Stripes: ImageSource {
     let count: Int
     let height: Int
     let width: Int
+    var unreadable: Set<Int> = []
     let labelNames: [String]? = ["even", "odd"]
     let fingerprint = "stripes"
 
     func image(_ index: Int) throws(ImageError) -> DecodedImage {
+        if unreadable.contains(index) { throw ImageError(.corrupt, path: "", member: key(index), "torn") }
         let samples = (0..<(height * width * 3)).map { UInt8(truncatingIfNeeded: index + $0 / (width * 3)) }
         return DecodedImage(height: height, width: width, channels: 3, samples: .uint8(samples))
     }

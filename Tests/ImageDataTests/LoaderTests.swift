@@ -172,7 +172,7 @@ private func loader(
         var values: [Float] = []
         var labels: [Int?] = []
         while let batch = try loader.next() {
-            #expect(batch.samples.lowerBound == values.count && batch.shape[0] == batch.samples.count)
+            #expect(batch.samples.first == values.count && batch.shape[0] == batch.samples.count)
             values += batch.images
             labels += batch.labels
         }
@@ -185,9 +185,39 @@ private func loader(
             source: NumberedSource(count: 11),
             transform: EvaluationTransform(shape: (1, 1, 1), normalization: asTheyAre),
             batchSize: 4, threads: 1, requiresLabels: true)
-        #expect(try loader.next()?.samples == 0..<4)
+        #expect(try loader.next()?.samples == Array(0..<4))
         let error = try #require(throws: ImageError.self) { try loader.next() }
         #expect(error.reason == .label && error.member == "number 5")
+    }
+
+    @Test(arguments: [0, 2])
+    func evaluationLeavesUnreadablePicturesOutAndNamesThem(threads: Int) throws {
+        let loader = EvaluationLoader(
+            source: NumberedSource(count: 11, unreadable: [0, 4, 5, 6, 7]),
+            transform: EvaluationTransform(shape: (1, 1, 1), normalization: asTheyAre), batchSize: 4, threads: threads,
+            requiresLabels: false, policy: .skip)
+        var values: [Float] = []
+        var samples: [Int] = []
+        var skipped: [SkippedPicture] = []
+        while let batch = try loader.next() {
+            #expect(batch.shape[0] == batch.samples.count && batch.images.count == batch.samples.count)
+            #expect(batch.labels.count == batch.samples.count)
+            values += batch.images
+            samples += batch.samples
+            skipped += batch.skipped
+        }
+        #expect(values == [1, 2, 3, 8, 9, 10] && samples == [1, 2, 3, 8, 9, 10])
+        #expect(skipped.map(\.sample) == [0, 4, 5, 6, 7] && skipped[1].key == "number 4")
+    }
+
+    @Test func anEvaluationOfNothingIsAnError() throws {
+        let loader = EvaluationLoader(
+            source: NumberedSource(count: 3, unreadable: [0, 1, 2]),
+            transform: EvaluationTransform(shape: (1, 1, 1), normalization: asTheyAre), batchSize: 2, threads: 0,
+            requiresLabels: false, policy: .skip)
+        _ = try loader.next()
+        let error = try #require(throws: ImageError.self) { try loader.next() }
+        #expect(error.message.hasPrefix("none of the 3 pictures can be read; the first: "))
     }
 
     @Test func evaluationStopsAtTheFirstUnreadablePicture() throws {

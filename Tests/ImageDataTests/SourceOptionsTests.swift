@@ -39,6 +39,10 @@ private func datasets(_ path: String) -> String { SharedFiles.url("datasets/\(pa
         (#"{"mean": [0.5], "std": [0.5, 0.5]}"#, "mean has 1 numbers and std has 2"),
         (#"{"mean": [0.5], "std": [0]}"#, "allowed is numbers above 0"),
         (#"{"source": {"kind": "tar"}}"#, "$.data.source.kind"),
+        (#"{"value_range": [1, 1]}"#, "$.data.value_range: found [1, 1], allowed is \"measured\", or [low, high]"),
+        (#"{"value_range": "all"}"#, "allowed is \"measured\", or [low, high]"),
+        (#"{"source": {"kind": "procedural", "count": 1000000000000}}"#, "$.data.source.count"),
+        (#"{"source": {"kind": "procedural", "test_count": 9223372036854775807}}"#, "$.data.source.test_count"),
         (#"{"corrupt_limit": 2}"#, "allowed is a number from 0"),
     ])
     func faultsSayWhatIsAllowed(text: String, words: String) throws {
@@ -93,7 +97,7 @@ private func datasets(_ path: String) -> String { SharedFiles.url("datasets/\(pa
         #expect(try options.normalization(channels: 3, cards: cards).mean == [0.499, 0.499, 0.501])
         options.source = ImagesSourceOptions()
         #expect(try options.normalization(channels: 3, cards: cards) == .imageNet)
-        #expect(try options.normalization(channels: 5, cards: cards).mean == [0.5])
+        #expect(throws: ImageError.self) { try options.normalization(channels: 5, cards: cards) }
         options.mean = [0.1]
         options.deviation = [0.2]
         #expect(try options.normalization(channels: 3, cards: cards).mean == [0.1])

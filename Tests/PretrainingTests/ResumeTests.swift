@@ -6,6 +6,7 @@ import ImageData
 import Pretraining
 import RecipeSchema
 import Testing
+import TestSupport
 import VisionTransformers
 
 /// A source some of whose pictures cannot be read, and half of whose others have a fault.
@@ -171,5 +172,62 @@ struct ResumeTests {
         let run = try TinyRun()
         try run.train(try TinyRun.recipe("seed=4"))
         #expect(try run.finalDigests() != Self.whole)
+    }
+}
+
+/// Data are known by content: a run goes on only with the pictures that it was trained on, wherever they lie now.
+struct ResumedDataTests {
+    private func writePictures(_ folder: String) throws {
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        for number in 0..<12 {
+            var stream = UInt64(number) &* 0x9E37_79B9_7F4A_7C15 | 1
+            let pixels = (0..<16 * 16 * 3).map { _ -> UInt8 in
+                stream = stream &* 6_364_136_223_846_793_005 &+ 1
+                return UInt8(stream >> 56)
+            }
+            let png = try PNGEncoder.encode(pixels, height: 16, width: 16, channels: 3)
+            try Data(png).write(to: URL(fileURLWithPath: "\(folder)/p\(number + 10).png"))
+        }
+        try Data("no picture".utf8).write(to: URL(fileURLWithPath: folder + "/p05.png"))
+    }
+
+    private func recipe(_ folder: String, _ more: String...) throws -> Recipe {
+        let source = "data.source={\"kind\":\"images\",\"path\":\"\(folder)\"}"
+        return try Recipe.parse(
+            Array(TinyRun.text.utf8),
+            set: [source, "data.corrupt_limit=0.3", "train.batch_size=6", "train.accumulate=1", "train.epochs=4"] + more
+        )
+    }
+
+    /// The tensors: the recipe beside them names the folder of the pictures.
+    private func weights(_ run: TinyRun) throws -> [String: StoredTensor] {
+        try run.folder.checkpoints.read(step: 8).model.tensors
+    }
+
+    @Test func picturesMayMoveAndUnreadableOnesMayBeGone() throws {
+        let (whole, moved) = (try TinyRun(), try TinyRun())
+        let (first, second) = (whole.home.path + "/a", moved.home.path + "/elsewhere")
+        try writePictures(first)
+        try whole.train(try recipe(first))
+        try writePictures(moved.home.path + "/b")
+        try moved.train(try recipe(moved.home.path + "/b", "train.max_steps=5"))
+        #expect(FileManager.default.fileExists(atPath: moved.folder.skippedFile))
+        try FileManager.default.moveItem(atPath: moved.home.path + "/b", toPath: second)
+        try FileManager.default.removeItem(atPath: second + "/p05.png")
+        try moved.train(try recipe(second), .resumed)
+        #expect(try weights(whole) == weights(moved))
+    }
+
+    @Test func aPictureOfTheSameLengthIsNoticed() throws {
+        let run = try TinyRun()
+        let folder = run.home.path + "/a"
+        try writePictures(folder)
+        try run.train(try recipe(folder, "train.max_steps=5"))
+        var bytes = try Data(contentsOf: URL(fileURLWithPath: folder + "/p12.png"))
+        bytes[bytes.count / 2] ^= 1
+        try bytes.write(to: URL(fileURLWithPath: folder + "/p12.png"))
+        #expect {
+            try run.train(try recipe(folder), .resumed)
+        } throws: { ($0 as? RunError)?.kind == .data && "\($0)".contains("the data are not those") }
     }
 }

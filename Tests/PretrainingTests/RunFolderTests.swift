@@ -181,7 +181,7 @@ struct RunFolderTests {
         #expect(run.folder.checkpoints.steps().isEmpty)
     }
 
-    @Test(arguments: ["step=2", "step=-1", "epoch_steps=2", "epoch_damaged=-1", "unreadable=[77]"])
+    @Test(arguments: ["step=2", "step=-1", "epoch_steps=2", "epoch_damaged=-1", "unreadable={\"77\": \"x\"}"])
     func aSealedStateThatContradictsItselfIsASentence(change: String) throws {
         let run = try TinyRun()
         try run.train(try TinyRun.recipe("train.max_steps=1"))

@@ -20,9 +20,13 @@ public struct ProceduralSource: ImageSource {
     /// Most bytes of pictures that are kept: drawing takes longer than decoding a JPEG of the size.
     private static let mostKeptBytes = 64 << 20
 
-    /// Pictures of `size` by `size` pixels. Both parts of a seed have no picture in common.
+    /// Most pictures of a part: the order of an epoch is a list of their numbers.
+    public static let mostPictures = 10_000_000
+
+    /// `count` pictures, up to `mostPictures`, of `size` by `size` pixels, up to 1024. Both parts of a seed have no picture in common.
     public init(part: DatasetPart, count: Int = 8000, size: Int = 32, seed: Int = 0) {
-        precondition(count >= 1 && size >= 1, "\(count) pictures of size \(size)")
+        precondition(
+            (1...Self.mostPictures).contains(count) && (1...1024).contains(size), "\(count) pictures of size \(size)")
         self.part = part
         self.count = count
         self.size = size
@@ -34,8 +38,11 @@ public struct ProceduralSource: ImageSource {
     /// What the pictures show, by label.
     public var labelNames: [String]? { ProceduralObject.allCases.map { "\($0)" } }
 
+    /// The digest of all.
+    public var fingerprint: String { contentDigest(excluding: []) }
+
     /// A digest of the options, which determine every byte, and of the first pictures, which change with the drawing.
-    public var fingerprint: String {
+    public func contentDigest(excluding unreadable: Set<Int>) -> String {
         var digest = SHA256()
         digest.update([UInt8]("\(part.rawValue) \(count) \(size) \(seed)".utf8))
         for index in 0..<min(count, 8) { digest.update(pixels(index)) }

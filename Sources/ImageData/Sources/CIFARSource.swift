@@ -1,5 +1,3 @@
-import ContentDigests
-
 /// CIFAR-10 and CIFAR-100 in their binary form: records of one or two label bytes and 32 × 32 pixels, a plane a colour.
 public struct CIFARSource: ImageSource {
     /// Which of the two sets. The sizes of their records differ by a byte, so a file's size does not tell them apart.
@@ -88,8 +86,9 @@ public struct CIFARSource: ImageSource {
         let found = wanted.map { "\(folder)/\($0)" }.filter { kind(of: $0) == .file }
         guard found.isEmpty else { return found }
         let pickles = ["data_batch_1", "test_batch", "train", "test"].contains { kind(of: "\(folder)/\($0)") == .file }
+        let others = DatasetPart.allCases.filter { $0 != part }.flatMap(variant.files)
         throw ImageError(
-            .io, path: folder,
+            others.contains { kind(of: "\(folder)/\($0)") == .file } ? .noPart : .io, path: folder,
             "there is no \(wanted.joined(separator: ", "))"
                 + (pickles
                     ? "; these look like the Python pickles, which are not read: get the binary version of the set"
@@ -99,11 +98,12 @@ public struct CIFARSource: ImageSource {
     /// The number of records.
     public var count: Int { firsts[firsts.count - 1] }
 
-    /// A digest of all bytes.
-    public var fingerprint: String {
-        var digest = SHA256()
-        for bytes in records { digest.update(bytes) }
-        return digest.hexadecimal()
+    /// The digest of all.
+    public var fingerprint: String { contentDigest(excluding: []) }
+
+    /// A digest of all bytes; records cannot be unreadable.
+    public func contentDigest(excluding unreadable: Set<Int>) -> String {
+        ContentDigest.hexadecimal(head: "\(variant.rawValue) \(labels.rawValue)", of: records)
     }
 
     /// The picture of a record, 32 × 32 RGB.

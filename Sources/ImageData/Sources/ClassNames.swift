@@ -1,5 +1,8 @@
 /// The class names of a text file, one a line, empty lines at the end not counted; nil where there is no such file.
-func classNames(file path: String) throws(ImageError) -> [String]? {
+func classNames(file path: String) throws(ImageError) -> [String]? { try classNames(file: FileName(path)) }
+
+/// The class names of a text file, one a line, empty lines at the end not counted; nil where there is no such file.
+func classNames(file path: FileName) throws(ImageError) -> [String]? {
     guard kind(of: path) == .file else { return nil }
     let text = String(decoding: try readFile(path, limit: 16 << 20), as: UTF8.self)
     var lines = text.split(whereSeparator: \.isNewline).map { $0.trimmingASCIISpace() }

@@ -3,113 +3,150 @@ import Foundation
 /// The picture files below a folder, found in an order that does not depend on the file system.
 struct FolderWalk {
     /// Suffixes of files that can be read, lower-cased.
-    static let readable = ["jpg", "jpeg", "png"]
+    static let readable = ["jpg", "jpeg", "png", "jpe", "jfif"]
     /// Suffixes of pictures that other programs read and this one does not.
-    static let unreadable = ["ppm", "bmp", "pgm", "tif", "tiff", "webp", "gif", "heic", "avif"]
+    static let unreadable: Set = ["ppm", "bmp", "pgm", "tif", "tiff", "webp", "gif", "heic", "avif", "jp2", "jxl"]
+    /// How often folders that were read already are entered again through links. Without a limit, thirty folders with
+    /// two links each to the next one are a thousand million folders.
+    static let mostRepeats = 1000
 
-    /// A folder or file found; folders with what tells one from another.
+    /// A folder or file found.
     struct Entry {
-        var name: String
+        var name: FileName
         var isFolder: Bool
-        var device: UInt64
-        var inode: UInt64
+        /// What tells one folder from another.
+        var identity: Identity
+    }
+
+    /// What tells one folder from another.
+    struct Identity: Hashable {
+        var device: UInt64 = 0
+        var inode: UInt64 = 0
     }
 
     /// Paths below the root, with `/` between names.
-    private(set) var files: [String] = []
-    /// Pictures of formats that are not read.
-    private(set) var foreign = 0
-    /// Names that are not UTF-8.
-    private(set) var unnameable = 0
+    private(set) var files: [FileName] = []
+    /// What was passed over.
+    var ledger = SourceLedger()
+    private var entered: Set<Identity> = []
+    private var repeats = 0
 
-    /// Walks a folder to any depth, following symbolic links except into a folder that is being walked already. Names that
-    /// begin with a dot are passed over.
-    mutating func walk(_ root: String, below prefix: String = "") throws(ImageError) {
-        var trail: [Entry] = []
-        try walk(root, prefix, &trail)
+    /// Walks a folder to any depth, following symbolic links except into a folder that is being walked already or lies
+    /// around the root. Names that begin with a dot are passed over, as are folders that cannot be listed.
+    mutating func walk(_ root: FileName, below prefix: FileName = "") throws(ImageError) {
+        var trail = Self.foldersAround(root)
+        try walk(root, prefix, try Self.entries(of: root, below: prefix, ledger: &ledger), &trail)
     }
 
-    private mutating func walk(_ folder: String, _ prefix: String, _ trail: inout [Entry]) throws(ImageError) {
-        for entry in try Self.entries(of: folder, unnameable: &unnameable) {
-            let path = prefix.isEmpty ? entry.name : "\(prefix)/\(entry.name)"
-            if entry.isFolder {
-                guard !trail.contains(where: { $0.device == entry.device && $0.inode == entry.inode }) else { continue }
-                trail.append(entry)
-                try walk("\(folder)/\(entry.name)", path, &trail)
-                trail.removeLast()
-            } else {
-                let suffix = suffix(of: entry.name)
-                if Self.readable.contains(suffix) {
-                    files.append(path)
-                } else if Self.unreadable.contains(suffix) {
-                    foreign += 1
+    private mutating func walk(
+        _ folder: FileName, _ prefix: FileName, _ entries: [Entry], _ trail: inout [Identity]
+    ) throws(ImageError) {
+        for entry in entries {
+            let path = entry.name.inside(prefix)
+            guard entry.isFolder else {
+                add(path)
+                continue
+            }
+            guard !trail.contains(entry.identity) else {
+                ledger.add(.linkToAncestor, path.description)
+                continue
+            }
+            if !entered.insert(entry.identity).inserted {
+                repeats += 1
+                guard repeats <= Self.mostRepeats else {
+                    ledger.add(.repeatedLink, path.description)
+                    continue
                 }
             }
+            let inner = entry.name.inside(folder)
+            let below: [Entry]
+            do {
+                below = try Self.entries(of: inner, below: path, ledger: &ledger)
+            } catch {
+                ledger.add(.unreadableFolder, path.description)
+                continue
+            }
+            trail.append(entry.identity)
+            try walk(inner, path, below, &trail)
+            trail.removeLast()
         }
     }
 
-    /// What was passed over, for people.
-    var warnings: [String] {
-        var sentences: [String] = []
-        if foreign > 0 {
-            sentences.append("\(foreign) pictures of other formats were passed over; JPEG and PNG are read")
+    private mutating func add(_ path: FileName) {
+        let suffix = path.suffix
+        if Self.readable.contains(suffix) {
+            files.append(path)
+            if !path.isUTF8 { ledger.add(.nameNotUTF8, path.description) }
+        } else {
+            ledger.add(Self.unreadable.contains(suffix) ? .otherFormat : .otherSuffix, path.description)
         }
-        if unnameable > 0 { sentences.append("\(unnameable) files were passed over because their names are not UTF-8") }
-        return sentences
+    }
+
+    /// A folder and all that it lies in, up to the root of the file system.
+    private static func foldersAround(_ folder: FileName) -> [Identity] {
+        var found: [Identity] = []
+        var path = folder
+        while let identity = identity(of: path), identity != found.last {
+            found.append(identity)
+            path = FileName("..").inside(path)
+        }
+        return found
+    }
+
+    private static func identity(of folder: FileName) -> Identity? {
+        var status = stat()
+        guard folder.withCString({ stat($0, &status) }) == 0 else { return nil }
+        return Identity(status)
     }
 
     /// The visible folders and regular files directly in a folder, links followed, sorted by the bytes of their names.
-    static func entries(of folder: String, unnameable: inout Int) throws(ImageError) -> [Entry] {
-        guard let directory = opendir(folder) else {
-            throw ImageError(.io, path: folder, "cannot be listed: \(systemError())")
+    /// What is neither is counted, under its path below `prefix`.
+    static func entries(
+        of folder: FileName, below prefix: FileName = "", ledger: inout SourceLedger
+    ) throws(ImageError) -> [Entry] {
+        guard let directory = folder.withCString({ opendir($0) }) else {
+            throw ImageError(.io, path: folder.description, "cannot be listed: \(systemError())")
         }
         defer { closedir(directory) }
         var entries: [Entry] = []
         while let found = readdir(directory) {
-            let name = withUnsafeBytes(of: &found.pointee.d_name) {
-                String(validating: $0.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            guard let name else {
-                unnameable += 1
+            let name = withUnsafeBytes(of: &found.pointee.d_name) { FileName($0.prefix { $0 != 0 }) }
+            if name == "." || name == ".." { continue }
+            guard !name.isHidden else {
+                ledger.add(.hidden, name.inside(prefix).description)
                 continue
             }
-            if name.hasPrefix(".") { continue }
             // Most file systems tell files apart here already, which saves a look at each of millions.
             if Int(found.pointee.d_type) == Int(DT_REG) {
-                entries.append(Entry(name: name, isFolder: false, device: 0, inode: 0))
+                entries.append(Entry(name: name, isFolder: false, identity: Identity()))
                 continue
             }
             var status = stat()
-            guard stat("\(folder)/\(name)", &status) == 0 else { continue }  // a dangling link
+            guard name.inside(folder).withCString({ stat($0, &status) }) == 0 else {
+                ledger.add(
+                    Int(found.pointee.d_type) == Int(DT_LNK) || errno == ENOENT || errno == ELOOP
+                        ? .danglingLink : .unreadable, name.inside(prefix).description)
+                continue
+            }
             let kind = status.st_mode & S_IFMT
-            guard kind == S_IFDIR || kind == S_IFREG else { continue }
-            entries.append(
-                Entry(
-                    name: name, isFolder: kind == S_IFDIR, device: UInt64(truncatingIfNeeded: status.st_dev),
-                    inode: UInt64(status.st_ino)))
+            guard kind == S_IFDIR || kind == S_IFREG else {
+                ledger.add(.notAFile, name.inside(prefix).description)
+                continue
+            }
+            entries.append(Entry(name: name, isFolder: kind == S_IFDIR, identity: Identity(status)))
         }
-        return entries.sorted { bytesPrecede($0.name, $1.name) }
+        return entries.sorted { $0.name < $1.name }
+    }
+
+    /// The same, for a look that counts nothing; empty where the folder cannot be listed.
+    static func look(_ folder: FileName) -> [Entry] {
+        var ledger = SourceLedger()
+        return (try? entries(of: folder, ledger: &ledger)) ?? []
     }
 }
 
-/// The part of a name after its last dot, lower-cased; empty without a dot.
-func suffix(of name: String) -> String {
-    guard let dot = name.lastIndex(of: ".") else { return "" }
-    return name[name.index(after: dot)...].lowercased()
-}
-
-/// The order of UTF-8 bytes, which is that of code points: no locale, no normalisation.
-func bytesPrecede(_ a: String, _ b: String) -> Bool { a.utf8.lexicographicallyPrecedes(b.utf8) }
-
-/// What a path leads to, links followed.
-enum PathKind { case file, folder, nothing }
-
-func kind(of path: String) -> PathKind {
-    var status = stat()
-    guard stat(path, &status) == 0 else { return .nothing }
-    switch status.st_mode & S_IFMT {
-    case S_IFDIR: return .folder
-    case S_IFREG: return .file
-    default: return .nothing
+extension FolderWalk.Identity {
+    fileprivate init(_ status: stat) {
+        self.init(device: UInt64(truncatingIfNeeded: status.st_dev), inode: UInt64(status.st_ino))
     }
 }

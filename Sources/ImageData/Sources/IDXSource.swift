@@ -1,5 +1,3 @@
-import ContentDigests
-
 /// An array in IDX form, the format of MNIST: a type, sizes, and big-endian numbers in row-major order. Plain or gzip.
 public struct IDXArray: Sendable, Equatable {
     /// The type of the numbers; the raw values are the codes of the format.
@@ -158,19 +156,21 @@ public struct IDXSource: ImageSource {
             }
             labels.append(label)
         }
+        if let fault = LabelLimit.fault(labels, in: file, key: { "label \($0)" }) { throw fault }
         return labels
     }
 
     /// The number of pictures.
     public var count: Int { pictures.shape[0] }
 
-    /// A digest of all bytes and labels.
-    public var fingerprint: String {
-        var digest = SHA256()
-        digest.update([UInt8]("\(pictures.type) \(pictures.shape)".utf8))
-        digest.update(pictures.bytes)
-        labels.withUnsafeBytes { digest.update($0) }
-        return digest.hexadecimal()
+    /// The digest of all.
+    public var fingerprint: String { contentDigest(excluding: []) }
+
+    /// A digest of all bytes and labels; pictures cannot be left out of an array.
+    public func contentDigest(excluding unreadable: Set<Int>) -> String {
+        ContentDigest.hexadecimal(
+            head: "\(pictures.type) \(pictures.shape)",
+            of: [pictures.bytes, labels.withUnsafeBytes { Array($0) }])
     }
 
     /// A picture of the array.
@@ -204,7 +204,10 @@ public struct IDXSource: ImageSource {
             ["\(folder)/\(name)", "\(folder)/\(name).gz"].first { kind(of: $0) == .file }
         }
         guard let images = find("\(part)-images-idx3-ubyte") ?? find("\(part)-images.idx3-ubyte") else {
-            throw ImageError(.io, path: folder, "there is no `\(part)-images-idx3-ubyte`, plain or with .gz")
+            let other = part == "train" ? "t10k" : "train"
+            let isOther = (find("\(other)-images-idx3-ubyte") ?? find("\(other)-images.idx3-ubyte")) != nil
+            throw ImageError(
+                isOther ? .noPart : .io, path: folder, "there is no `\(part)-images-idx3-ubyte`, plain or with .gz")
         }
         return (images, find("\(part)-labels-idx1-ubyte") ?? find("\(part)-labels.idx1-ubyte"))
     }

@@ -1,6 +1,3 @@
-import ContentDigests
-import Foundation
-
 /// Pictures of a folder tree, without labels or with the names of folders as classes.
 ///
 /// The flat form takes every JPEG and PNG file below the folder, at any depth, in the order of their paths' bytes. With
@@ -11,9 +8,9 @@ public struct ImageFolder: ImageSource {
     public let root: String
     /// The names of the classes; nil for the flat form.
     public let labelNames: [String]?
-    /// Pictures of unreadable formats and names that were passed over.
-    public let warnings: [String]
-    private let files: [String]
+    /// What was passed over, and what is told of the classes.
+    public let ledger: SourceLedger
+    private let files: [FileName]
     private let labels: [Int32]
     private let decoder: ImageDecoder
 
@@ -21,70 +18,86 @@ public struct ImageFolder: ImageSource {
     public init(flat root: String, decoder: ImageDecoder = ImageDecoder()) throws(ImageError) {
         try Self.requireFolder(root)
         var walk = FolderWalk()
-        try walk.walk(root)
+        try walk.walk(FileName(root))
         guard !walk.files.isEmpty else {
             throw ImageError(
-                .empty, path: root, "no pictures in this folder; files ending in \(Self.suffixes) are read")
+                .empty, path: root,
+                "no pictures in this folder; files ending in \(Self.suffixes) are read" + Self.found(walk.ledger))
         }
         self.root = root
         self.decoder = decoder
-        files = walk.files.sorted(by: bytesPrecede)
+        files = walk.files.sorted()
         labelNames = nil
         labels = []
-        warnings = walk.warnings
+        ledger = walk.ledger
     }
 
     /// The pictures of the classes, a folder each, directly below a folder.
     ///
     /// With a `table` its folders give the labels, and a folder that is not among them is an error; a class without a
-    /// folder keeps its number.
+    /// folder keeps its number and is told in the ledger.
     public init(
         classes root: String, table: ClassTable? = nil, decoder: ImageDecoder = ImageDecoder()
     ) throws(ImageError) {
-        let names = try Self.classFolders(of: root)
-        let table = table ?? ClassTable(folders: names)
-        let numbers = table.labels
+        try self.init(classes: root, table: table, decoder: decoder, notes: [])
+    }
+
+    /// The same with sentences for the ledger.
+    init(
+        classes root: String, table given: ClassTable?, decoder: ImageDecoder, notes: [String]
+    ) throws(ImageError) {
         var walk = FolderWalk()
-        var files: [String] = []
+        for sentence in notes { walk.ledger.note(sentence) }
+        let names = try Self.classFolders(of: root, ledger: &walk.ledger)
+        let table = given ?? ClassTable(folders: names)
+        if let unknown = table.unknown(names, in: root) { throw unknown }
+        for sentence in table.notes { walk.ledger.note(sentence) }
+        if let sentence = table.absent(from: names, part: FileName(FileName(root).base).description) {
+            walk.ledger.note(sentence)
+        }
+        let numbers = table.labels
+        var files: [FileName] = []
         var labels: [Int32] = []
-        var empty: [String] = []
+        var empty: [FileName] = []
         for name in names {
-            guard let label = numbers[name] else {
-                throw ImageError(
-                    .label, path: "\(root)/\(name)",
-                    "this folder is none of the \(table.folders.count) classes of the set")
-            }
             let before = walk.files.count
-            try walk.walk("\(root)/\(name)", below: name)
+            do {
+                try walk.walk(name.inside(FileName(root)), below: name)
+            } catch {
+                walk.ledger.add(.unreadableFolder, name.description)
+            }
             if walk.files.count == before { empty.append(name) }
-            files += walk.files[before...].map { ($0, Self.folder(of: $0)) }
-                .sorted { $0.1 == $1.1 ? bytesPrecede($0.0, $1.0) : $0.1.utf8.lexicographicallyPrecedes($1.1.utf8) }
-                .map(\.0)
-            labels += [Int32](repeating: label, count: walk.files.count - before)
+            files += Self.sorted(walk.files[before...])
+            labels += [Int32](repeating: numbers[name] ?? 0, count: walk.files.count - before)
         }
         guard empty.isEmpty else {
             let list = empty.prefix(5).map { "`\($0)`" }.joined(separator: ", ") + (empty.count > 5 ? " …" : "")
             throw ImageError(
                 .empty, path: root,
                 "no pictures in the class folders \(list); files ending in \(Self.suffixes) are read. Fill or remove them"
-            )
+                    + Self.found(walk.ledger))
         }
         self.root = root
         self.decoder = decoder
         self.files = files
         self.labels = labels
         labelNames = table.names
-        warnings = walk.warnings
+        ledger = walk.ledger
     }
 
-    /// The names of the folders directly below a folder, of which there is one at least.
-    static func classFolders(of root: String) throws(ImageError) -> [String] {
+    /// The names of the folders directly below a folder, of which there is one at least. What else lies there is counted.
+    static func classFolders(of root: String, ledger: inout SourceLedger) throws(ImageError) -> [FileName] {
         try requireFolder(root)
-        var unnameable = 0
-        let names = try FolderWalk.entries(of: root, unnameable: &unnameable).filter(\.isFolder).map(\.name)
+        let entries = try FolderWalk.entries(of: FileName(root), ledger: &ledger)
+        for entry in entries where !entry.isFolder {
+            ledger.add(
+                FolderWalk.unreadable.contains(entry.name.suffix) ? .otherFormat : .otherSuffix, entry.name.description)
+        }
+        let names = entries.filter(\.isFolder).map(\.name)
         guard !names.isEmpty else {
             throw ImageError(
-                .empty, path: root, "no class folders; a folder a class is needed, with files ending in \(suffixes)")
+                .empty, path: root,
+                "no class folders; a folder a class is needed, with files ending in \(suffixes)" + found(ledger))
         }
         return names
     }
@@ -92,34 +105,47 @@ public struct ImageFolder: ImageSource {
     /// The number of pictures.
     public var count: Int { files.count }
 
-    /// A digest of the paths and sizes of all files.
-    public var fingerprint: String {
-        var digest = SHA256()
-        for file in files {
-            var status = stat()
-            let size = stat("\(root)/\(file)", &status) == 0 ? Int(status.st_size) : -1
-            digest.update([UInt8]("\(file)\0\(size)\0".utf8))
+    /// The digest of all.
+    public var fingerprint: String { contentDigest(excluding: []) }
+
+    /// A digest of the paths, sizes and bytes of the files.
+    public func contentDigest(excluding unreadable: Set<Int>) -> String {
+        let root = FileName(root)
+        return ContentDigest.hexadecimal(
+            pictures: files.indices.filter { !unreadable.contains($0) }, size: { sizeOfFile(files[$0].inside(root)) }
+        ) { index in
+            ContentDigest.Picture(name: files[index].bytes, label: label(index), file: files[index].inside(root))
         }
-        return digest.hexadecimal()
     }
 
     /// Reads and decodes a file.
     public func image(_ index: Int) throws(ImageError) -> DecodedImage {
-        try decoder.decode(file: "\(root)/\(files[index])").image
+        try decoder.decode(file: files[index].inside(FileName(root))).image
     }
 
     /// Reads and decodes a file, a JPEG perhaps at a fraction of its size.
     public func image(_ index: Int, reduction: @escaping ImageDecoder.Reduction) throws(ImageError) -> DecodedImage {
-        try decoder.decode(file: "\(root)/\(files[index])", reduction: reduction).image
+        try decoder.decode(file: files[index].inside(FileName(root)), reduction: reduction).image
     }
 
     /// The class of a picture; nil in the flat form.
     public func label(_ index: Int) -> Int? { labels.isEmpty ? nil : Int(labels[index]) }
 
-    /// The path below the folder.
-    public func key(_ index: Int) -> String { files[index] }
+    /// The path below the folder, escaped where it cannot be shown.
+    public func key(_ index: Int) -> String { files[index].description }
+
+    /// Files by their folders, then by their names.
+    private static func sorted(_ files: ArraySlice<FileName>) -> [FileName] {
+        let pairs = files.map { (path: $0, folder: FileName($0.folder)) }
+        return pairs.sorted { a, b in
+            if a.folder == b.folder { return a.path < b.path }
+            return a.folder < b.folder
+        }.map(\.path)
+    }
 
     private static let suffixes = FolderWalk.readable.map { ".\($0)" }.joined(separator: " ")
+
+    private static func found(_ ledger: SourceLedger) -> String { ledger.summary.map { "; \($0)" } ?? "" }
 
     private static func requireFolder(_ root: String) throws(ImageError) {
         switch kind(of: root) {
@@ -127,9 +153,5 @@ public struct ImageFolder: ImageSource {
         case .file: throw ImageError(.io, path: root, "a file; a folder of pictures is needed")
         case .nothing: throw ImageError(.io, path: root, "there is no such folder")
         }
-    }
-
-    private static func folder(of path: String) -> Substring {
-        path.lastIndex(of: "/").map { path[..<$0] } ?? ""
     }
 }

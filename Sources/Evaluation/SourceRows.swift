@@ -1,0 +1,40 @@
+import ImageData
+import RecipeSchema
+
+/// The rows of a feature table as the batches of a source come: keys, labels, and what was left out.
+struct SourceRows {
+    private let source: any ImageSource
+    private var samples: [Int] = []
+    private var labels: [Int?] = []
+    private var skipped: [SkippedPicture] = []
+
+    init(_ source: any ImageSource) { self.source = source }
+
+    mutating func add(_ batch: EvaluationBatch) {
+        samples += batch.samples
+        labels += batch.labels
+        skipped += batch.skipped
+    }
+
+    /// The table of all rows. Labels are taken where every picture has one; `skipped` in the provenance is a JSON list of
+    /// the pictures left out, `data_notes` what the source tells of itself.
+    func table(_ features: [Float], dimension: Int, provenance: [String: String]) -> FeatureTable {
+        var provenance = provenance
+        if !skipped.isEmpty {
+            let rows = skipped.map { picture in
+                JSONValue.object([
+                    ("sample", JSONValue(picture.sample)), ("key", JSONValue(picture.key)),
+                    ("error", JSONValue(picture.error.reason.rawValue)),
+                    ("message", JSONValue(picture.error.message)),
+                ])
+            }
+            provenance["skipped"] = JSONValue(rows).text()
+        }
+        let notes = source.ledger.sentences
+        if !notes.isEmpty { provenance["data_notes"] = JSONValue(notes.map { JSONValue($0) }).text() }
+        let known = labels.compactMap { $0 }
+        return FeatureTable(
+            features: features, dimension: dimension, labels: known.count == labels.count ? known : nil,
+            classNames: source.labelNames, keys: samples.map { source.key($0) }, provenance: provenance)
+    }
+}

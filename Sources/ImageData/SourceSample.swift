@@ -1,0 +1,122 @@
+/// What a sample of a source's pictures holds: types, ranges, sums. The pictures are a fixed choice, so that a run
+/// started again measures the same.
+public struct SourceSample: Sendable {
+    /// Pictures that constants are measured on, at most.
+    public static let size = 2048
+    /// Pictures that the type of the samples is told from, at most.
+    static let glance = 64
+
+    /// Pictures read.
+    public private(set) var count = 0
+    /// True where all are of 8 bits.
+    public private(set) var isEightBit = true
+    /// True where one at least has three channels and all have one or three.
+    public var isColour: Bool { channels.contains(3) && channels.isSubset(of: [1, 3]) }
+    /// Smallest and largest stored number; nil where nothing could be read.
+    public private(set) var range: ClosedRange<Double>?
+    /// The largest number of the type, 255 or 65535; nil where the types differ or have no range.
+    public private(set) var typeLimit: Double?
+    /// True where the types of the pictures differ.
+    private(set) var isMixed = false
+    private var channels: Set<Int> = []
+    private var sums: [ChannelSums] = []
+
+    /// Reads at most `size` pictures, evenly through the source, converted to some channels; unreadable ones do not
+    /// count.
+    init(of source: any ImageSource, size: Int, channels wanted: Int, threads: Int = 2) throws(ImageError) {
+        let number = min(size, source.count)
+        // count * place / number, without a product that may overflow.
+        let (whole, rest) = (source.count / number, source.count % number)
+        let chunk = 16
+        let chunks = (number + chunk - 1) / chunk
+        let parts = Prefetcher<[Result<DecodedImage.Statistics, ImageError>]>(
+            threads: threads, ahead: 2 * threads + 1, count: chunks
+        ) { part in
+            let places = (part * chunk)..<min(number, (part + 1) * chunk)
+            return .success(
+                places.map { place in
+                    let index = whole * place + rest * place / number
+                    return Result { () throws(ImageError) in
+                        let image = try source.image(index)
+                        guard let converted = image.converted(toChannels: wanted) else {
+                            // Says what the channels are and how to ask for them.
+                            _ = try source.image(index, channels: wanted)
+                            throw ImageError(.channels, path: "", member: source.key(index), "other channels")
+                        }
+                        return DecodedImage.Statistics(of: image, converted)
+                    }
+                })
+        }
+        var types: Set<Double?> = []
+        var first: ImageError?
+        while let part = try parts.next()?.get() {
+            for result in part {
+                switch result {
+                case .success(let picture):
+                    count += 1
+                    channels.insert(picture.channels)
+                    isEightBit = isEightBit && picture.typeLimit == 255
+                    types.insert(picture.typeLimit)
+                    range =
+                        range.map {
+                            min($0.lowerBound, picture.low)...max($0.upperBound, picture.high)
+                        } ?? picture.low...picture.high
+                    sums = sums.isEmpty ? picture.sums : zip(sums, picture.sums).map { $0 + $1 }
+                case .failure(let error):
+                    if error.reason == .channels { throw error }
+                    first = first ?? error
+                }
+            }
+        }
+        isMixed = types.count > 1
+        typeLimit = types.count == 1 ? types.first ?? nil : nil
+        if count == 0, var first {
+            first.message = "none of \(number) pictures of the training part can be read; the first: \(first.message)"
+            throw first
+        }
+    }
+
+    /// Mean and deviation of each channel; a channel that never varies has the deviation 1.
+    var normalization: Normalization {
+        Normalization(
+            mean: sums.map(\.mean), deviation: sums.map { $0.deviation > 1e-12 * abs($0.mean) ? $0.deviation : 1 })
+    }
+
+    /// The same constants where `low` becomes 0 and `high` 1; `isColour` and types are those of the stored numbers.
+    func normalization(low: Double, high: Double) -> Normalization {
+        let unit = typeLimit ?? 1
+        let plain = normalization
+        return Normalization(
+            mean: plain.mean.map { ($0 * unit - low) / (high - low) },
+            deviation: zip(plain.deviation, sums).map { $1.deviation > 0 ? $0 * unit / (high - low) : 1 })
+    }
+}
+
+extension DecodedImage {
+    /// What a picture adds to a sample.
+    struct Statistics: Sendable {
+        var channels: Int
+        var low: Double
+        var high: Double
+        var typeLimit: Double?
+        var sums: [ChannelSums]
+
+        /// Range and type of a picture as stored, sums of it as converted.
+        init(of image: DecodedImage, _ converted: DecodedImage) {
+            channels = image.channels
+            func hull<Sample: Comparable>(_ values: [Sample], _ number: (Sample) -> Double) -> (Double, Double) {
+                (number(values.min() ?? values[0]), number(values.max() ?? values[0]))
+            }
+            switch image.samples {
+            case .uint8(let values):
+                (low, high) = hull(values) { Double($0) }
+                typeLimit = 255
+            case .uint16(let values):
+                (low, high) = hull(values) { Double($0) }
+                typeLimit = 65535
+            case .float32(let values): (low, high) = hull(values) { Double($0) }
+            }
+            sums = converted.channelSums()
+        }
+    }
+}

@@ -1,0 +1,87 @@
+public import RecipeSchema
+
+/// What stands for 0 and 1 among the stored numbers of pictures; in a recipe `"measured"` or `[low, high]`.
+public enum ValueRange: RecipeValue, Equatable {
+    /// The smallest and largest number of a sample; written into the resolved recipe as numbers.
+    case measured
+    /// `low` becomes 0 and `high` 1, with low < high; numbers beyond are not clipped.
+    case numbers(low: Double, high: Double)
+
+    /// The range of `"measured"` or of a list of two.
+    public static func decode(_ json: JSONValue, at path: String, _ problems: inout [Problem]) -> ValueRange? {
+        if json.string == "measured" { return .measured }
+        if let list = json.array, list.count == 2, let low = list[0].double, let high = list[1].double,
+            low.isFinite, high.isFinite, low < high, (high - low).isFinite
+        {
+            return .numbers(low: low, high: high)
+        }
+        problems.append(
+            Problem(
+                line: json.line, path: path,
+                message: "found \(json.text()), allowed is \"measured\", or [low, high] with low < high"))
+        return nil
+    }
+
+    /// A word, or a list of two.
+    public var encoded: JSONValue {
+        switch self {
+        case .measured: JSONValue("measured")
+        case .numbers(let low, let high): JSONValue([JSONValue(low), JSONValue(high)])
+        }
+    }
+
+    /// A word, or a list of two.
+    public static var schema: JSONValue {
+        .object([
+            (
+                "oneOf",
+                JSONValue([
+                    .object([("const", JSONValue("measured"))]),
+                    .object([
+                        ("type", JSONValue("array")), ("items", .object([("type", JSONValue("number"))])),
+                        ("minItems", JSONValue(2)), ("maxItems", JSONValue(2)),
+                    ]),
+                ])
+            )
+        ])
+    }
+}
+
+/// The pictures of a source as numbers scaled so that `low` becomes 0 and `high` 1, in the units of the stored samples.
+struct ScaledSource: ImageSource {
+    private let source: any ImageSource
+    private let low: Float
+    private let span: Float
+
+    init(_ source: any ImageSource, low: Double, high: Double) {
+        self.source = source
+        self.low = Float(low)
+        span = Float(high - low)
+    }
+
+    var count: Int { source.count }
+    var labelNames: [String]? { source.labelNames }
+    var ledger: SourceLedger { source.ledger }
+    var fingerprint: String { source.fingerprint }
+    func contentDigest(excluding unreadable: Set<Int>) -> String { source.contentDigest(excluding: unreadable) }
+    func image(_ index: Int) throws(ImageError) -> DecodedImage { scaled(try source.image(index)) }
+    func image(_ index: Int, reduction: @escaping ImageDecoder.Reduction) throws(ImageError) -> DecodedImage {
+        scaled(try source.image(index, reduction: reduction))
+    }
+    func label(_ index: Int) -> Int? { source.label(index) }
+    func key(_ index: Int) -> String { source.key(index) }
+
+    private func scaled(_ image: DecodedImage) -> DecodedImage {
+        let values: [Float] =
+            switch image.samples {
+            case .uint8(let values): values.map { (Float($0) - low) / span }
+            case .uint16(let values): values.map { (Float($0) - low) / span }
+            case .float32(let values): values.map { ($0 - low) / span }
+            }
+        var made = DecodedImage(
+            height: image.height, width: image.width, channels: image.channels, samples: .float32(values))
+        made.reduction = image.reduction
+        made.fault = image.fault
+        return made
+    }
+}

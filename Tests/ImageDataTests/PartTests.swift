@@ -1,0 +1,91 @@
+import ImageData
+import Testing
+
+private let context = SourceContext(cards: DatasetCards(folders: []))
+
+private func folders(_ files: [String]) throws -> (TemporaryFolder, ClassFoldersSourceOptions) {
+    let folder = try TemporaryFolder(files)
+    var options = ClassFoldersSourceOptions()
+    options.path = folder.path
+    return (folder, options)
+}
+
+@Suite struct PartTests {
+    @Test(arguments: [
+        (["test", "val", "validation", "valid"], "test"), (["val", "validation", "valid"], "val"),
+        (["validation", "valid"], "validation"), (["valid"], "valid"),
+    ])
+    func theTestPartIsTheFirstOfFourNames(names: [String], chosen: String) throws {
+        let (folder, options) = try folders(["train/a/1.png"] + names.map { "\($0)/a/\($0).png" })
+        let test = try options.open(.test, in: context)
+        #expect(test.key(0) == "a/\(chosen).png")
+        for part in DatasetPart.allCases {
+            #expect(try options.open(part, in: context).ledger.notes.first == "test part: the folder `\(chosen)`")
+        }
+        withExtendedLifetime(folder) {}
+    }
+
+    @Test func aFlatTestFolderIsToldAndValIsTaken() throws {
+        let (folder, options) = try folders(["train/a/1.png", "train/b/1.png", "val/a/2.png", "test/0.png"])
+        let test = try options.open(.test, in: context)
+        #expect(test.key(0) == "a/2.png" && test.labelNames == ["a", "b"])
+        #expect(test.ledger.notes.contains { $0.contains("`test` has no class folders") })
+        #expect(test.ledger.notes.contains { $0.contains("1 of 2 classes have no picture in the val part: `b`") })
+        withExtendedLifetime(folder) {}
+    }
+
+    @Test(arguments: [
+        ["bus/1.png", "train/1.png", "test/1.png"],
+        ["bus/1.png", "car/1.png", "train/steam/1.png", "train/diesel/1.png"],
+        ["bus/1.png", "train/1.png"],
+    ])
+    func aClassCalledTrainIsAClass(files: [String]) throws {
+        let (folder, options) = try folders(files)
+        let train = try options.open(.train, in: context)
+        #expect(train.labelNames?.contains("bus") == true && train.labelNames?.contains("train") == true)
+        #expect(train.ledger.notes.contains { $0.contains("`train` is taken as a class") })
+        let error = try #require(throws: ImageError.self) { try options.open(.test, in: context) }
+        #expect(error.reason == .noPart && error.message.contains("`train` is a class here"))
+        withExtendedLifetime(folder) {}
+    }
+
+    @Test func pictureFoldersBesideBothPartsHijackNothing() throws {
+        let (folder, options) = try folders(["train/a/1.png", "val/a/1.png", "unlabelled/1.png"])
+        let train = try options.open(.train, in: context)
+        #expect(train.labelNames == ["a"])
+        #expect(
+            train.ledger.notes.contains { $0.contains("`unlabelled` beside `train` belong") || $0.contains("belong") })
+        withExtendedLifetime(folder) {}
+    }
+
+    @Test func aClassWithoutPicturesInTheTestPartIsAnErrorThatIsNoAbsence() throws {
+        let (folder, options) = try folders(["train/a/1.png", "train/b/1.png", "test/a/1.png", "test/b/readme.txt"])
+        let error = try #require(throws: ImageError.self) { try options.open(.test, in: context) }
+        #expect(error.reason == .empty && error.message.contains("`b`"))
+        withExtendedLifetime(folder) {}
+    }
+}
+
+@Suite struct ContentDigestTests {
+    @Test func thePlaceDoesNotCountAndUnreadablePicturesCanBeLeftOut() throws {
+        let here = try TemporaryFolder(["a.png", "b.png", "c.png"])
+        let there = try TemporaryFolder(["a.png", "c.png"])
+        try here.write("b.png", [1, 2, 3])
+        let whole = try ImageFolder(flat: here.path)
+        let rest = try ImageFolder(flat: there.path)
+        #expect(whole.fingerprint != rest.fingerprint)
+        #expect(whole.contentDigest(excluding: [1]) == rest.fingerprint)
+        let restored = RestoredSource(rest, gone: [1: "b.png"])
+        #expect(restored.count == 3 && (0..<3).map(restored.key) == ["a.png", "b.png", "c.png"])
+        #expect(restored.contentDigest(excluding: [1]) == whole.contentDigest(excluding: [1]))
+        #expect(throws: ImageError.self) { try restored.image(1) }
+        #expect(try restored.image(2) == whole.image(2))
+        #expect(RestoredSource(rest, gone: [2: "d.png"]).key(2) == "d.png")
+    }
+
+    @Test func aMovedSetIsTheSame() throws {
+        let files = ["x/a.png", "y/b.png"]
+        let (here, there) = (try TemporaryFolder(files), try TemporaryFolder(files))
+        #expect(try ImageFolder(classes: here.path).fingerprint == ImageFolder(classes: "\(there.path)/./").fingerprint)
+    }
+}
