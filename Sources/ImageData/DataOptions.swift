@@ -1,7 +1,7 @@
 public import RecipeSchema
 
 /// Height and width in pixels; in a recipe `224`, or `[160, 224]`.
-public struct ImageSize: RecipeValue, Equatable {
+public struct ImageSize: BoundedValue, Equatable {
     /// Rows.
     public var height: Int
     /// Columns.
@@ -18,7 +18,7 @@ public struct ImageSize: RecipeValue, Equatable {
 
     /// The size of an integer or a list of two.
     public static func decode(_ json: JSONValue, at path: String, _ problems: inout [Problem]) -> ImageSize? {
-        let sides = json.int.map { [$0, $0] } ?? json.array?.compactMap(\.int) ?? []
+        let sides = json.int.map { [$0, $0] } ?? json.array?.prefix(3).compactMap(\.int) ?? []
         if sides.count == 2, json.array.map({ $0.count == 2 }) ?? true, sides.allSatisfy({ (1...65_500).contains($0) })
         {
             return ImageSize(height: sides[0], width: sides[1])
@@ -26,7 +26,7 @@ public struct ImageSize: RecipeValue, Equatable {
         problems.append(
             Problem(
                 line: json.line, path: path,
-                message: "found \(json.text()), allowed is an integer from 1 to 65500, or [height, width]"))
+                message: "found \(json.brief), allowed is an integer from 1 to 65500, or [height, width]"))
         return nil
     }
 
@@ -88,16 +88,18 @@ public struct DataOptions: RecipeSection {
             open: { $0 as? any SourceOptions }, close: { $0 }),
         Field("image_size", \.imageSize, "Size fed to the model, in pixels: n or [height, width]."),
         Field(
-            "crop_scale", \.cropScale, in: .rule("[low, high] with 0 < low ≤ high ≤ 1", { isRange($0) && $0[1] <= 1 }),
+            "crop_scale", \.cropScale, in: .ends(of: .above(0, upTo: 1)),
             "Share of the area that a random resized crop takes; null: resize and centre crop."),
         Field(
-            "crop_ratio", \.cropRatio, in: .rule("[low, high] with 0 < low ≤ high", isRange),
+            "crop_ratio", \.cropRatio, in: .ends(of: .above(0, upTo: 1000)),
             "Width over height of a random crop."),
         Field("interpolation", \.interpolation, "Kernel that resizes training crops."),
         Field("flip", \.flip, "Mirror half of the pictures left to right."),
-        Field("mean", \.mean, "Mean of each channel; null: the card's, else ImageNet's."),
         Field(
-            "std", \.deviation, in: .rule("numbers above 0", { $0.allSatisfy { $0 > 0 } }),
+            "mean", \.mean, in: .list(1...64, of: .closed(-1000...1000)),
+            "Mean of each channel; null: the card's, else ImageNet's."),
+        Field(
+            "std", \.deviation, in: .list(1...64, of: .above(0, upTo: 1000)),
             "Standard deviation of each channel; null: the card's, else ImageNet's."),
         Field(
             "corrupt_limit", \.corruptLimit, in: .closed(0...1),
@@ -108,10 +110,6 @@ public struct DataOptions: RecipeSection {
                 + "half a gray level other pixels."),
         Field("exif_orientation", \.exifOrientation, "Turn pictures as their EXIF orientation says."),
     ]
-
-    private static func isRange(_ values: [Double]) -> Bool {
-        values.count == 2 && values[0] > 0 && values[0] <= values[1]
-    }
 
     /// Mean and deviation belong together.
     public func check() -> [String] {

@@ -17,10 +17,10 @@ public struct ProceduralSourceOptions: SourceOptions {
 
     /// The rows of the section.
     public static let fields: [Field<Self>] = [
-        Field("count", \.count, in: .atLeast(1), "Pictures of the training part."),
-        Field("test_count", \.testCount, in: .atLeast(1), "Pictures of the test part."),
+        Field("count", \.count, in: .closed(1...1 << 40), "Pictures of the training part."),
+        Field("test_count", \.testCount, in: .closed(1...1 << 40), "Pictures of the test part."),
         Field("size", \.size, in: .closed(8...1024), "Height and width, in pixels."),
-        Field("seed", \.seed, in: .atLeast(0), "Another seed draws other pictures of the same classes."),
+        Field("seed", \.seed, in: .closed(0...1 << 53 - 1), "Another seed draws other pictures of the same classes."),
     ]
 
     /// Nil: there is no path.

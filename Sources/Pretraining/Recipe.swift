@@ -33,11 +33,13 @@ public struct Recipe: RecipeSection {
         Field("palimpsest", \.palimpsest, in: .closed(1...1), "Version of the recipe format."),
         Field(
             "name", \.name,
-            in: .rule("1 to 100 letters, digits, '-', '_' or '.'") { name in
+            in: .pattern(
+                "^[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}$", "1 to 100 letters, digits, '-', '_' or '.', not '.' first"
+            ) { name in
                 let plain = name.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "-_.".contains($0)) }
                 return plain && !name.hasPrefix(".") && (1...100).contains(name.count)
             }, "Names the run."),
-        Field("seed", \.seed, in: .atLeast(0), "The seed from which every random stream is derived."),
+        Field("seed", \.seed, in: .closed(0...1 << 53 - 1), "The seed from which every random stream is derived."),
         Field("data", \.data, "Where images come from and how they are prepared."),
         Field("model", \.model, "The encoder."),
         Field(
@@ -87,7 +89,7 @@ extension Recipe {
             }
         }
         if let name = json["method"]?["name"]?.string,
-            let method = pretrainingMethods.first(where: { $0.name == name })
+            let method = pretrainingMethods.named(name)
         {
             var unwanted: Set<String> = []
             if json["train"]?["base_learning_rate"].map({ !$0.isNull }) ?? false {
@@ -101,8 +103,12 @@ extension Recipe {
                 json.setDefault(value, at: path)
             }
         }
-        let recipe = Recipe.decode(json, at: "$", &problems)
-        if let recipe { problems += recipe.faults(in: json) }
+        let recipe = Recipe.read(json, at: "$", &problems)
+        if let recipe {
+            let hints = KeyHints(for: recipe)
+            problems = problems.map(hints.improved)
+            problems += recipe.faults(in: json, besides: problems)
+        }
         guard let recipe, problems.isEmpty else { throw Problems(problems) }
         return recipe
     }

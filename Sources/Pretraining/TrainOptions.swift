@@ -75,7 +75,7 @@ public struct TrainOptions: RecipeSection {
         Field("decay_tokens", \.decayTokens, "Whether class token and mask token are decayed."),
         Field(
             "betas", \.betas,
-            in: .rule("two numbers ≥ 0 and < 1") { $0.count == 2 && $0.allSatisfy { $0 >= 0 && $0 < 1 } },
+            in: .list(2...2, of: .range(0..<1)),
             "Decay rates of AdamW's two moments."),
         Field("eps", \.eps, in: .above(0), "The ε of AdamW."),
         Field("clip_norm", \.clipNorm, in: .above(0), "Largest norm of all gradients together; null: not clipped."),

@@ -10,11 +10,7 @@ enum DataAccess {
 
     /// The recipe with mean and deviation written out.
     static func resolved(_ recipe: Recipe) throws -> Recipe {
-        var resolved = recipe
-        let constants = try recipe.data.normalization(channels: recipe.model.channels, cards: cards)
-        resolved.data.mean = constants.mean
-        resolved.data.deviation = constants.deviation
-        return resolved
+        try recipe.resolved(cards: cards)
     }
 
     static func source(_ data: DataOptions, _ part: DatasetPart) throws -> any ImageSource {

@@ -42,8 +42,9 @@ struct FeatureInput: ParsableArguments {
     func subject(_ target: String) throws -> EncoderFile {
         var isFolder: ObjCBool = false
         guard FileManager.default.fileExists(atPath: target, isDirectory: &isFolder) else {
-            throw RunError(.missing, "\(target): there is no such run folder or file")
+            throw RunFolder(target).absence
         }
+        if !isFolder.boolValue && !target.hasSuffix(".safetensors") { throw Self.noEncoder(target) }
         let path = isFolder.boolValue ? RunFolder(target).encoderFile : target
         guard FileManager.default.fileExists(atPath: path) else {
             throw RunError(
@@ -53,6 +54,14 @@ struct FeatureInput: ParsableArguments {
         var file = try EncoderFile(path: path)
         if let data { file.recipe.data.source = try SourceArgument.parse(data, keeping: file.recipe.data.source) }
         return file
+    }
+
+    /// The error of a file that is neither a run nor an encoder.
+    private static func noEncoder(_ target: String) -> RunError {
+        let absence = RunFolder(target).absence
+        if absence.kind == .usage { return absence }
+        return RunError(
+            .data, "\(target) is no encoder: give a run's folder, or a file whose name ends in .safetensors")
     }
 
     /// The pictures that a probe is fitted on, and those that it is scored on.

@@ -1,4 +1,5 @@
 import Foundation
+import ImageMasking
 import RecipeSchema
 import TestSupport
 import Testing
@@ -148,7 +149,7 @@ struct CommandTests {
 
     @Test func theSchemaIsJSON() throws {
         let schema = try JSONParser.parse(try pretrain("recipes", "schema").output)
-        #expect(schema["properties"]?["mask"]?["oneOf"]?.array?.count == 7)
+        #expect(schema["properties"]?["mask"]?["allOf"]?.array?.count == maskingStrategies.count)
     }
 }
 
