@@ -125,7 +125,7 @@ let package = Package(
         tests("OptimizersTests", needs: ["Autodiff", "Optimizers", "RandomStreams"]),
         tests("CheckpointsTests", needs: ["Checkpoints", "ContentDigests", "RecipeSchema"]),
         tests("ImageDataTests", needs: ["ImageData", "RandomStreams", "RecipeSchema"]),
-        tests("CommandTests", needs: ["ImageMasking", "RecipeSchema"]),
+        tests("CommandTests", needs: ["ImageMasking", "PretrainingMethods", "RecipeSchema"]),
         tests(
             "PretrainingMethodsTests",
             needs: [

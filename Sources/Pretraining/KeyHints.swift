@@ -4,7 +4,7 @@ import RecipeSchema
 /// What was probably meant by a key that is unknown where it stands: the same key of another section, or the word of another
 /// program.
 struct KeyHints {
-    /// Key paths without `$.` of the recipe's own strategy, method and source; then those of the others.
+    /// Key paths without `$.` of the sections and of the recipe's own strategy, method and source.
     private let paths: [String]
 
     init(for recipe: Recipe) {
@@ -17,8 +17,15 @@ struct KeyHints {
         }
     }
 
+    /// The faults, those of unknown keys with better guesses; after a hundred of them nobody reads on.
+    static func improved(_ problems: [Problem], of recipe: Recipe) -> [Problem] {
+        guard problems.contains(where: { $0.unknownKey != nil }) else { return problems }
+        let hints = KeyHints(for: recipe)
+        return problems.enumerated().map { $0 < 100 ? hints.improved($1) : $1 }
+    }
+
     /// The fault with a better guess, where there is one.
-    func improved(_ problem: Problem) -> Problem {
+    private func improved(_ problem: Problem) -> Problem {
         guard let key = problem.unknownKey, let meant = meant(by: key) else { return problem }
         var problem = problem
         let list = meant.map { "\"\($0)\"" }.joined(separator: " or ")

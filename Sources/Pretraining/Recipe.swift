@@ -105,8 +105,7 @@ extension Recipe {
         }
         let recipe = Recipe.read(json, at: "$", &problems)
         if let recipe {
-            let hints = KeyHints(for: recipe)
-            problems = problems.map(hints.improved)
+            problems = KeyHints.improved(problems, of: recipe)
             problems += recipe.faults(in: json, besides: problems)
         }
         guard let recipe, problems.isEmpty else { throw Problems(problems) }

@@ -46,7 +46,7 @@ public struct Problem: Error, Sendable, Equatable, CustomStringConvertible {
 
     /// The fault in one line.
     public var description: String {
-        let message = message.shown
+        let (path, message) = (path.shown, message.shown)
         return switch line {
         case JSONValue.overrideLine: "--set \(path.dropFirst(2)): \(message)"
         case 0: "\(path): \(message)"

@@ -11,7 +11,7 @@ struct VerifyCommand: ParsableCommand {
         abstract: "Compute golden cases and compare every tensor with its tolerance.",
         discussion: """
             Example: pretrain verify Tests/Golden
-            Exit 1 where a case fails. A case that cannot be run here, because nothing computes it yet, is counted by itself.
+            Exit 1 where a case fails, or none could be run. A case that cannot be run here, because nothing computes it yet, is counted by itself.
             """)
 
     @Argument(help: "Folders that hold, at any depth, a case.json.")
@@ -41,7 +41,8 @@ struct VerifyCommand: ParsableCommand {
         }
         let counts = "\(passed) passed, \(failed) failed, \(unknown) cannot be run here"
         if json { Console.say(counts) } else { try Console.show(counts) }
-        if failed > 0 { throw ExitCode(1) }
+        // Cases none of which could be run verify nothing.
+        if failed > 0 || passed == 0 { throw ExitCode(1) }
     }
 
     private func line(_ result: GoldenResult) -> String {
