@@ -1,5 +1,6 @@
 public import ImageData
 public import RecipeSchema
+import VisionTransformers
 
 extension Recipe {
     /// Every fault of a recipe that was made or changed in code, as reading it from a file would tell them; empty for a good one.

@@ -3,6 +3,7 @@ import Pretraining
 import PretrainingMethods
 import RecipeSchema
 import Testing
+import VisionTransformers
 
 /// What a recipe with faults is told.
 struct RecipeMessageTests {
