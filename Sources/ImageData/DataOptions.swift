@@ -37,7 +37,9 @@ public struct ImageSize: BoundedValue, Equatable {
 
     /// An integer or a list of two.
     public static var schema: JSONValue {
-        let side: [(String, JSONValue)] = [("type", JSONValue("integer")), ("minimum", JSONValue(1))]
+        let side: [(String, JSONValue)] = [
+            ("type", JSONValue("integer")), ("minimum", JSONValue(1)), ("maximum", JSONValue(65_500)),
+        ]
         return .object([
             (
                 "oneOf",

@@ -26,7 +26,10 @@ struct KeyHints {
 
     /// The fault with a better guess, where there is one.
     private func improved(_ problem: Problem) -> Problem {
-        guard let key = problem.unknownKey, let meant = meant(by: key) else { return problem }
+        guard let key = problem.unknownKey else { return problem }
+        // A near key of the same section has been named already.
+        let hasGuess = problem.message.contains("did you mean")
+        guard let meant = meant(by: key) ?? (hasGuess ? nil : near(key)) else { return problem }
         var problem = problem
         let list = meant.map { "\"\($0)\"" }.joined(separator: " or ")
         problem.message = "unknown key; did you mean \(list)?"
@@ -36,16 +39,23 @@ struct KeyHints {
 
     private func meant(by key: String) -> [String]? {
         guard key.utf8.count <= 64 else { return nil }
-        func last(_ path: String) -> Substring { path.split(separator: ".").last ?? "" }
-        func shallowest(_ found: [String]) -> [String]? {
-            func depth(_ path: String) -> Int { path.count { $0 == "." } }
-            guard let least = found.map(depth).min() else { return nil }
-            return found.filter { depth($0) == least }
-        }
-        if let own = shallowest(paths.filter { last($0) == key }) { return own }
+        if let own = shallowest(key) { return own }
         if let path = Self.otherWords[plain(key)], paths.contains(path) { return [path] }
-        guard let near = nearest(to: key, among: paths.map { String(last($0)) }) else { return nil }
-        return shallowest(paths.filter { last($0) == near })
+        return nil
+    }
+
+    private func near(_ key: String) -> [String]? {
+        nearest(to: key, among: paths.map { String(last($0)) }).flatMap(shallowest)
+    }
+
+    private func last(_ path: String) -> Substring { path.split(separator: ".").last ?? "" }
+
+    /// The paths that end in a key and have the fewest parts.
+    private func shallowest(_ key: String) -> [String]? {
+        let found = paths.filter { last($0) == key }
+        func depth(_ path: String) -> Int { path.count { $0 == "." } }
+        guard let least = found.map(depth).min() else { return nil }
+        return found.filter { depth($0) == least }
     }
 
     private func plain(_ key: String) -> String { key.lowercased().filter { $0.isLetter || $0.isNumber } }

@@ -59,7 +59,7 @@ struct RecipesCommand: ParsableCommand {
                 do {
                     let train = try RecipeLibrary.read(RecipeLibrary.find(recipe), set: changes).train
                     found.append("\(recipe): no fault; \(train.rateWords)")
-                } catch let error as RunError {
+                } catch {
                     faults.append(error.description)
                 }
             }

@@ -58,7 +58,7 @@ struct JSONParserTests {
         let fault = #expect(throws: JSONSyntaxError.self) {
             try JSONParser.parse("{\"a\\nb\\u001b[2J\": 1, \"a\\nb\\u001b[2J\": 2}")
         }
-        #expect(fault?.description == "line 1, column 42: the name \"a\\nb\\x1b[2J\" occurs twice in one object")
+        #expect(fault?.description == "line 1, column 37: the name \"a\\nb\\x1b[2J\" occurs twice in one object")
     }
 
     @Test(arguments: [0.1, -1e-300, 1e22, 0x1p-1074, 123456789.125, 0, -3])
