@@ -136,7 +136,7 @@ let package = Package(
         tests("TrainingStepTests", needs: ["Autodiff", "Optimizers", "TrainingStep"]),
         tests("CheckpointsTests", needs: ["Checkpoints", "ContentDigests", "RecipeSchema"]),
         tests("ImageDataTests", needs: ["ImageData", "RandomStreams", "RecipeSchema"]),
-        tests("CommandTests", needs: ["PretrainingMethods", "RecipeSchema"]),
+        tests("CommandTests", needs: ["ImageMasking", "PretrainingMethods", "RecipeSchema"]),
         tests(
             "PretrainingMethodsTests",
             needs: [

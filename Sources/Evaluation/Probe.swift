@@ -69,26 +69,3 @@ public struct ProbeScore: Sendable, Equatable {
         ])
     }
 }
-
-/// The probes, by name.
-public enum ProbeCatalogue {
-    /// All probes, in the order of lists.
-    public static let all: [any Probe.Type] = [
-        NearestNeighbourProbe.self, LogisticRegressionProbe.self, LinearProbe.self, FewShotProbe.self,
-        StandardizedLogisticRegressionProbe.self,
-    ]
-
-    /// The four of the table that `probe` prints where no protocol is named.
-    public static let usual = [
-        LogisticRegressionProbe.name, FewShotProbe.name, NearestNeighbourProbe.name, LinearProbe.name,
-    ]
-
-    /// The probe of a name, with its defaults.
-    public static func named(_ name: String) throws -> any Probe {
-        guard let probe = all.first(where: { $0.name == name }) else {
-            let names = all.map { "\"\($0.name)\"" }.joined(separator: ", ")
-            throw EvaluationError("there is no probe \"\(name)\"; there are \(names)")
-        }
-        return probe.init()
-    }
-}

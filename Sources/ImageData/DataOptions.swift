@@ -37,19 +37,19 @@ public struct DataOptions: RecipeSection {
             open: { $0 as? any SourceOptions }, close: { $0 }),
         Field("image_size", \.imageSize, "Size fed to the model, in pixels: n or [height, width]."),
         Field(
-            "crop_scale", \.cropScale, in: .rule("[low, high] with 0 < low ≤ high ≤ 1", { isRange($0) && $0[1] <= 1 }),
+            "crop_scale", \.cropScale, in: .ends(of: .above(0, upTo: 1)),
             "Share of the area that a random resized crop takes; null: resize and centre crop."),
         Field(
-            "crop_ratio", \.cropRatio, in: .rule("[low, high] with 0 < low ≤ high", isRange),
+            "crop_ratio", \.cropRatio, in: .ends(of: .above(0, upTo: 1000)),
             "Width over height of a random crop."),
         Field("interpolation", \.interpolation, "Kernel that resizes training crops."),
         Field("flip", \.flip, "Mirror half of the pictures left to right."),
         Field(
-            "mean", \.mean,
+            "mean", \.mean, in: .list(1...64, of: .closed(-1e9...1e9)),
             "Mean of each channel; null: the card's, else ImageNet's for 8-bit RGB, else measured on the training part."
         ),
         Field(
-            "std", \.deviation, in: .rule("numbers above 0", { $0.allSatisfy { $0 > 0 } }),
+            "std", \.deviation, in: .list(1...64, of: .above(0, upTo: 1e9)),
             "Standard deviation of each channel; null: as mean."),
         Field(
             "value_range", \.valueRange,
@@ -64,10 +64,6 @@ public struct DataOptions: RecipeSection {
                 + "half a gray level other pixels."),
         Field("exif_orientation", \.exifOrientation, "Turn pictures as their EXIF orientation says."),
     ]
-
-    private static func isRange(_ values: [Double]) -> Bool {
-        values.count == 2 && values[0] > 0 && values[0] <= values[1]
-    }
 
     /// Mean and deviation belong together.
     public func check() -> [String] {

@@ -1,7 +1,7 @@
 public import RecipeSchema
 
 /// Height and width in pixels; in a recipe `224`, or `[160, 224]`.
-public struct ImageSize: RecipeValue, Equatable {
+public struct ImageSize: BoundedValue, Equatable {
     /// Rows.
     public var height: Int
     /// Columns.
@@ -18,7 +18,7 @@ public struct ImageSize: RecipeValue, Equatable {
 
     /// The size of an integer or a list of two.
     public static func decode(_ json: JSONValue, at path: String, _ problems: inout [Problem]) -> ImageSize? {
-        let sides = json.int.map { [$0, $0] } ?? json.array?.compactMap(\.int) ?? []
+        let sides = json.int.map { [$0, $0] } ?? json.array?.prefix(3).compactMap(\.int) ?? []
         if sides.count == 2, json.array.map({ $0.count == 2 }) ?? true, sides.allSatisfy({ (1...65_500).contains($0) })
         {
             return ImageSize(height: sides[0], width: sides[1])
@@ -26,7 +26,7 @@ public struct ImageSize: RecipeValue, Equatable {
         problems.append(
             Problem(
                 line: json.line, path: path,
-                message: "found \(json.text()), allowed is an integer from 1 to 65500, or [height, width]"))
+                message: "found \(json.brief), allowed is an integer from 1 to 65500, or [height, width]"))
         return nil
     }
 
@@ -37,7 +37,9 @@ public struct ImageSize: RecipeValue, Equatable {
 
     /// An integer or a list of two.
     public static var schema: JSONValue {
-        let side: [(String, JSONValue)] = [("type", JSONValue("integer")), ("minimum", JSONValue(1))]
+        let side: [(String, JSONValue)] = [
+            ("type", JSONValue("integer")), ("minimum", JSONValue(1)), ("maximum", JSONValue(65_500)),
+        ]
         return .object([
             (
                 "oneOf",

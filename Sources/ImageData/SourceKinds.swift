@@ -22,7 +22,7 @@ public struct ProceduralSourceOptions: SourceOptions {
         Field(
             "test_count", \.testCount, in: .closed(1...ProceduralSource.mostPictures), "Pictures of the test part."),
         Field("size", \.size, in: .closed(8...1024), "Height and width, in pixels."),
-        Field("seed", \.seed, in: .atLeast(0), "Another seed draws other pictures of the same classes."),
+        Field("seed", \.seed, in: .closed(0...1 << 53 - 1), "Another seed draws other pictures of the same classes."),
     ]
 
     /// Nil: there is no path.

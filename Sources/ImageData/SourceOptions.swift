@@ -64,12 +64,6 @@ extension SourceOptions {
     }
 }
 
-/// All kinds of sources.
-public let sourceKinds: [any SourceOptions.Type] = [
-    ProceduralSourceOptions.self, CardSourceOptions.self, ImagesSourceOptions.self, ClassFoldersSourceOptions.self,
-    ShardsSourceOptions.self, CIFARSourceOptions.self, IDXSourceOptions.self,
-]
-
 extension ImageError {
     static func noTestPart(_ path: String, _ where: String) -> ImageError {
         ImageError(.noPart, path: path, "there is no test part here: \(`where`)")

@@ -1,7 +1,7 @@
 public import RecipeSchema
 
 /// What stands for 0 and 1 among the stored numbers of pictures; in a recipe `"measured"` or `[low, high]`.
-public enum ValueRange: RecipeValue, Equatable {
+public enum ValueRange: BoundedValue, Equatable {
     /// The smallest and largest number of a sample; written into the resolved recipe as numbers.
     case measured
     /// `low` becomes 0 and `high` 1, with low < high; numbers beyond are not clipped.

@@ -19,7 +19,7 @@ public struct AdamWOptions: OptimizerOptions {
     public static let fields: [Field<Self>] = [
         Field(
             "betas", \.betas,
-            in: .rule("two numbers ≥ 0 and < 1") { $0.count == 2 && $0.allSatisfy { $0 >= 0 && $0 < 1 } },
+            in: .list(2...2, of: .range(0..<1)),
             "Decay rates of the two moments."),
         Field("eps", \.eps, in: .between(0, 1), "What is added to the root of the second moment."),
     ]

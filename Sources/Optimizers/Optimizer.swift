@@ -38,11 +38,13 @@ public protocol OptimizerOptions: NamedSection {
 }
 
 /// Every optimiser that a recipe can name.
-public let optimizers: [any OptimizerOptions.Type] = [
-    AdamWOptions.self,
-    SGDOptions.self,
-    LARSOptions.self,
-]
+public let optimizers = Catalogue<any OptimizerOptions.Type>(
+    "optimiser",
+    [
+        AdamWOptions.self,
+        SGDOptions.self,
+        LARSOptions.self,
+    ], section: { $0 })
 
 extension Allowed where Value == Double {
     /// A decay rate of a running mean.

@@ -70,13 +70,15 @@ extension FallingScheduleOptions {
 }
 
 /// Every schedule that a recipe can name.
-public let schedules: [any ScheduleOptions.Type] = [
-    CosineOptions.self,
-    ConstantOptions.self,
-    WholeRunCosineOptions.self,
-    WarmupCosineOptions.self,
-    ClosedWarmupCosineOptions.self,
-]
+public let schedules = Catalogue<any ScheduleOptions.Type>(
+    "schedule",
+    [
+        CosineOptions.self,
+        ConstantOptions.self,
+        WholeRunCosineOptions.self,
+        WarmupCosineOptions.self,
+        ClosedWarmupCosineOptions.self,
+    ], section: { $0 })
 
 /// Linear warm-up, then half a cosine (MAE).
 public struct CosineOptions: FallingScheduleOptions {

@@ -34,11 +34,13 @@ public struct Recipe: RecipeSection {
         Field("palimpsest", \.palimpsest, in: .closed(1...1), "Version of the recipe format."),
         Field(
             "name", \.name,
-            in: .rule("1 to 100 letters, digits, '-', '_' or '.'") { name in
+            in: .pattern(
+                "^[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}$", "1 to 100 letters, digits, '-', '_' or '.', not '.' first"
+            ) { name in
                 let plain = name.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "-_.".contains($0)) }
                 return plain && !name.hasPrefix(".") && (1...100).contains(name.count)
             }, "Names the run."),
-        Field("seed", \.seed, in: .atLeast(0), "The seed from which every random stream is derived."),
+        Field("seed", \.seed, in: .closed(0...1 << 53 - 1), "The seed from which every random stream is derived."),
         Field("data", \.data, "Where images come from and how they are prepared."),
         Field("model", \.model, "The encoder."),
         Field(
@@ -88,8 +90,11 @@ extension Recipe {
             }
         }
         json.fillIn(&problems)
-        let recipe = Recipe.decode(json, at: "$", &problems)
-        if let recipe { problems += recipe.faults(in: json) }
+        let recipe = Recipe.read(json, at: "$", &problems)
+        if let recipe {
+            problems = KeyHints.improved(problems, of: recipe)
+            problems += recipe.faults(in: json, besides: problems)
+        }
         guard let recipe, problems.isEmpty else { throw Problems(problems) }
         return recipe
     }
@@ -100,7 +105,7 @@ extension JSONValue {
     /// present form.
     fileprivate mutating func fillIn(_ problems: inout [Problem]) {
         let name = self["method"]?["name"]?.string
-        let defaults = pretrainingMethods.first { $0.name == name }?.recipeDefaults ?? []
+        let defaults = name.flatMap { pretrainingMethods.named($0) }?.recipeDefaults ?? []
         func usual(_ section: String, _ otherwise: String) -> String {
             defaults.first { $0.path == "train.\(section).name" }?.value.string ?? otherwise
         }
@@ -130,7 +135,7 @@ extension JSONValue {
     /// The options of a schedule or optimiser.
     private static func keys(of name: String) -> [String] {
         func keys<Section: NamedSection>(_ type: Section.Type) -> [String] { type.fields.map(\.name) }
-        let types: [any NamedSection.Type] = schedules + optimizers
+        let types = schedules.sections + optimizers.sections
         return types.first { $0.name == name }.map { keys($0) } ?? []
     }
 

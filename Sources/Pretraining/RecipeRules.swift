@@ -4,39 +4,139 @@ import PretrainingMethods
 import RecipeSchema
 import VisionTransformers
 
+/// What no recipe may ask for, whatever the machine: beyond these sizes numbers of bytes would no longer be numbers.
+enum RecipeLimits {
+    /// Patches of a picture.
+    static let patches = 1 << 20
+    /// Numbers of a picture: pixels times channels.
+    static let pictureNumbers = 1 << 28
+    /// Parameters of an encoder.
+    static let parameters = 1 << 36
+}
+
 extension Recipe {
-    /// Faults between sections; each was readable by itself.
-    func faults(in json: JSONValue) -> [Problem] {
-        var problems: [Problem] = []
-        func fault(_ path: String, _ message: String) {
-            problems.append(Problem(line: json.line(of: path), path: "$.\(path)", message: message))
+    /// Faults between sections. A rule is tried where everything that it looks at was read: not where a fault in `known` spoils it.
+    func faults(in json: JSONValue, besides known: [Problem] = []) -> [Problem] {
+        var rules = Rules(recipe: self, json: json, known: known)
+        rules.checkSizes()
+        rules.checkPicture()
+        rules.checkTraining()
+        rules.checkPair()
+        rules.checkModel()
+        return rules.problems
+    }
+}
+
+/// The rules between sections, and what they found.
+private struct Rules {
+    let recipe: Recipe
+    let json: JSONValue
+    let known: [Problem]
+    var problems: [Problem] = []
+    /// The grid of the pictures; nil where it is not known.
+    private var grid: PatchGrid?
+
+    init(recipe: Recipe, json: JSONValue, known: [Problem]) {
+        self.recipe = recipe
+        self.json = json
+        self.known = known
+    }
+
+    private mutating func fault(_ path: String, _ message: String) {
+        problems.append(.between(line: json.line(of: path), path: "$.\(path)", message: message))
+    }
+
+    /// True where the values at all these key paths were read.
+    private func isRead(_ paths: String...) -> Bool {
+        paths.allSatisfy { path in !known.contains { $0.spoils("$.\(path)") } }
+    }
+
+    /// The keys of a section that were not read.
+    private func spoilt(in section: String) -> [Substring] {
+        known.compactMap { $0.spoilt }.filter { $0.hasPrefix("$.\(section).") }.map { $0.dropFirst(section.count + 3) }
+    }
+
+    /// The grid of the pictures, its limits, and what strategy and method have against it.
+    mutating func checkSizes() {
+        let (data, model) = (recipe.data, recipe.model)
+        let (height, width, patch) = (data.imageSize.height, data.imageSize.width, model.patchSize)
+        if isRead("data.image_size", "model.patch_size") {
+            let count = (height / patch) * (width / patch)
+            if height % patch != 0 || width % patch != 0 {
+                fault(
+                    "data.image_size",
+                    "\(height) x \(width) is not a multiple of model.patch_size \(patch) in both directions")
+            } else if count > RecipeLimits.patches {
+                fault(
+                    "data.image_size",
+                    "\(height) x \(width) in patches of \(patch) are \(count) patches, allowed are up to "
+                        + "\(RecipeLimits.patches); raise model.patch_size or lower data.image_size")
+            } else {
+                grid = recipe.grid
+            }
         }
-        let size = data.imageSize
-        let patch = model.patchSize
-        if size.height % patch != 0 || size.width % patch != 0 || size.height < patch || size.width < patch {
+        let numbers = height * width * model.channels
+        if isRead("data.image_size", "model.channels"), numbers > RecipeLimits.pictureNumbers {
             fault(
                 "data.image_size",
-                "\(size.height) x \(size.width) is not a multiple of model.patch_size \(patch) in both directions")
-        } else {
-            for reason in mask.faults(on: grid) { fault("mask", "\(reason) (the grid has \(grid) patches)") }
-            for reason in method.faults(encoder: model, grid: grid) { fault("method", reason) }
+                "\(height) x \(width) with model.channels \(model.channels) are \(numbers) numbers a picture, allowed are "
+                    + "up to \(RecipeLimits.pictureNumbers)")
         }
-        if train.accumulate > 1, let reason = method.batchDependence {
+        if let grid, isRead("mask") {
+            for reason in recipe.mask.faults(on: grid) { fault("mask", "\(reason) (the grid has \(grid) patches)") }
+        }
+        guard isRead("method") else { return }
+        for reason in methodFaults() { fault("method", reason) }
+    }
+
+    /// What the method has against encoder and grid. Where there is no grid, what it would have against any.
+    private func methodFaults() -> [String] {
+        func on(_ grid: PatchGrid) -> [String] {
+            RecipeSchema.faults(
+                recipe.method.faults(encoder: recipe.model, grid: grid), besides: spoilt(in: "model"))
+        }
+        if let grid { return on(grid) }
+        let others = on(PatchGrid(rows: 12, columns: 12))
+        return on(PatchGrid(rows: 10, columns: 14)).filter(others.contains)
+    }
+
+    /// What methods ask of pictures.
+    mutating func checkPicture() {
+        let (data, method) = (recipe.data, recipe.method)
+        if isRead("method") {
+            if isRead("data.crop_scale"), data.cropScale != nil, let reason = method.wholePictures {
+                fault("data.crop_scale", "\(reason); set data.crop_scale to null")
+            }
+            if method.twoViews != nil {
+                let reason =
+                    "says how crops are made, and method \"\(type(of: method).name)\" makes views; leave it out"
+                if data.interpolation != .bicubic { fault("data.interpolation", reason) }
+                if data.scaledDecoding { fault("data.scaled_decoding", reason) }
+            }
+        }
+        for (key, values) in [("mean", data.mean), ("std", data.deviation)] {
+            guard let values, isRead("data.\(key)", "model.channels") else { continue }
+            // One number stands for all channels.
+            if values.count != recipe.model.channels && values.count != 1 {
+                fault("data.\(key)", "\(values.count) numbers for model.channels \(recipe.model.channels)")
+            }
+        }
+    }
+
+    /// What methods ask of training.
+    mutating func checkTraining() {
+        if isRead("method", "train.accumulate"), recipe.train.accumulate > 1, let reason = recipe.method.batchDependence
+        {
             fault("train.accumulate", "\(reason), so accumulating changes the result; set accumulate to 1")
         }
-        if data.cropScale != nil, let reason = method.wholePictures {
-            fault("data.crop_scale", "\(reason); set data.crop_scale to null")
-        }
-        if self.method.twoViews != nil {
-            let reason =
-                "says how crops are made, and method \"\(type(of: self.method).name)\" makes views; leave it out"
-            if data.interpolation != .bicubic { fault("data.interpolation", reason) }
-            if data.scaledDecoding { fault("data.scaled_decoding", reason) }
-        }
-        let method = type(of: method)
-        let strategy = type(of: mask)
-        if !self.method.acceptedMasks.contains(strategy.kind) {
-            let accepted = self.method.acceptedMasks
+    }
+
+    /// Whether the method can use the strategy.
+    mutating func checkPair() {
+        guard isRead("mask.strategy", "method.name") else { return }
+        let (method, strategy) = (type(of: recipe.method), type(of: recipe.mask))
+        let accepted = isRead("method") ? recipe.method.acceptedMasks : method.masks
+        if !accepted.contains(strategy.kind) {
             let right = maskingStrategies.filter { strategy in
                 accepted.contains(strategy.kind) && (method.providesImportance || !strategy.needsImportance)
             }.map { "\"\($0.name)\"" }
@@ -51,19 +151,26 @@ extension Recipe {
                 "\"\(strategy.name)\" needs the importance of each patch, which method \"\(method.name)\" does not "
                     + "know; methods that do: \(methods.joined(separator: ", "))")
         }
-        if method.sharesWidthEvenly, let reason = model.headsFault { fault("model", reason) }
-        if model.relativePositionBias != .none && ![.frequencies, .nothing].contains(strategy.kind) {
+        if isRead("model.relative_position_bias"), recipe.model.relativePositionBias != .none,
+            ![.frequencies, .nothing].contains(strategy.kind)
+        {
             fault(
                 "model.relative_position_bias",
-                "\"\(model.relativePositionBias.rawValue)\" is a term for pairs of all patches; mask strategy "
+                "\"\(recipe.model.relativePositionBias.rawValue)\" is a term for pairs of all patches; mask strategy "
                     + "\"\(strategy.name)\" hides some of them, so set it to \"none\"")
         }
-        for (key, values) in [("mean", data.mean), ("std", data.deviation)] {
-            if let values, values.count != model.channels {
-                fault("data.\(key)", "\(values.count) numbers for model.channels \(model.channels)")
-            }
+    }
+
+    /// What the encoder's numbers come to together.
+    mutating func checkModel() {
+        let model = recipe.model
+        if isRead("method.name", "model.width", "model.heads"), type(of: recipe.method).sharesWidthEvenly,
+            model.heads <= model.width, let reason = model.headsFault
+        {
+            fault("model", reason)
         }
-        return problems
+        guard let grid, isRead("model") else { return }
+        if let reason = model.sizeFault(on: grid, limit: RecipeLimits.parameters) { fault("model", reason) }
     }
 }
 

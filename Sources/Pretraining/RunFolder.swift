@@ -145,11 +145,7 @@ public struct RunFolder: Sendable, Equatable {
     /// The recipe of the run, with the changes of `--set`.
     public func recipe(set assignments: [String] = []) throws -> Recipe {
         guard isFile(recipeFile), let data = FileManager.default.contents(atPath: recipeFile) else {
-            let reason =
-                isFile(path)
-                ? "it is a file; give the folder of a run"
-                : isFolder(path) ? "it has no recipe.json" : "there is no such folder"
-            throw RunError(.missing, "\(path) is not a run: \(reason)")
+            throw absence
         }
         do {
             return try Recipe.parse(Array(data), set: assignments)
@@ -185,23 +181,6 @@ public struct RunFolder: Sendable, Equatable {
 func isFile(_ path: String) -> Bool {
     var status = stat()
     return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
-}
-
-extension String {
-    /// The text on one line, without control characters: as names of files are shown.
-    package var shown: String {
-        unicodeScalars.reduce(into: "") { text, scalar in
-            switch scalar {
-            case "\n": text += "\\n"
-            case "\t": text += "\\t"
-            case "\r": text += "\\r"
-            case _ where scalar.properties.generalCategory == .control:
-                let digits = String(scalar.value, radix: 16)
-                text += "\\x" + String(repeating: "0", count: max(0, 2 - digits.count)) + digits
-            default: text.unicodeScalars.append(scalar)
-            }
-        }
-    }
 }
 
 extension Recipe {

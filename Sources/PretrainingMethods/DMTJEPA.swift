@@ -8,6 +8,8 @@ public import VisionTransformers
 public struct DMTJEPAOptions: JointEmbeddingOptions {
     /// The name in recipes.
     public static let name = "dmtjepa"
+    /// What others call it.
+    public static let otherNames = ["dmt": #""dmtjepa""#]
 
     /// What border and query are where they are not given.
     public enum Variant: String, RecipeEnum {
@@ -57,9 +59,9 @@ public struct DMTJEPAOptions: JointEmbeddingOptions {
     public static let fields: [Field<Self>] =
         sharedFields + [
             Field("variant", \.variant, "What border and target_query are where they are not given."),
-            Field("neighbours", \.neighbours, in: .atLeast(1), "Neighbours that a target is made of."),
+            Field("neighbours", \.neighbours, in: .closed(1...4096), "Neighbours that a target is made of."),
             Field(
-                "window", \.window, in: .rule("an odd integer ≥ 3") { $0 >= 3 && $0 % 2 == 1 },
+                "window", \.window, in: .closed(3...1025, only: "odd") { $0 % 2 == 1 },
                 "Side of the window that neighbours are chosen from, in patches."),
             Field("border", \.border, "What lies beyond the grid's border; null: the variant's."),
             Field("target_query", \.targetQuery, "Which image's mean starts a target; null: the variant's."),
@@ -82,7 +84,7 @@ public struct DMTJEPAOptions: JointEmbeddingOptions {
     /// As for I-JEPA; and a cell needs a neighbour.
     public func faults(encoder: EncoderOptions, grid: PatchGrid) -> [String] {
         let alone = grid.count == 1 ? ["a grid of one patch has no neighbours; use smaller patches"] : []
-        return sharedFaults(encoder) + alone
+        return sharedFaults(encoder, grid) + alone
     }
 
     /// Encoder, heads, their averages and predictor with the official initial values.

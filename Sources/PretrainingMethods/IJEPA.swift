@@ -8,6 +8,8 @@ public import VisionTransformers
 public struct IJEPAOptions: JointEmbeddingOptions {
     /// The name in recipes.
     public static let name = "ijepa"
+    /// What others call it.
+    public static let otherNames = ["jepa": #""ijepa""#, "multiblock": #""ijepa""#]
 
     /// Token width of the predictor.
     public var predictorWidth = 384

@@ -12,6 +12,10 @@ public import VisionTransformers
 public struct LUTOptions: PretrainingOptions {
     /// The name in recipes.
     public static let name = "lut"
+    /// What others call it.
+    public static let otherNames = [
+        "learningwithunmaskedtokens": #""lut""#, "learningwithunmaskedtokensdrivesstrongervisionlearners": #""lut""#,
+    ]
     /// It hides patches.
     public static let masks: Set<MaskPlan.Kind> = [.patches]
 
@@ -47,17 +51,18 @@ public struct LUTOptions: PretrainingOptions {
 
     /// The options.
     public static let fields: [Field<Self>] = [
-        Field("decoder_width", \.decoderWidth, in: .atLeast(4), "Token width of the decoder."),
+        Field("decoder_width", \.decoderWidth, in: .closed(4...65536), "Token width of the decoder, a multiple of 4."),
         Field("decoder_depth", \.decoderDepth, in: .closed(1...128), "Transformer blocks of the decoder."),
-        Field("decoder_heads", \.decoderHeads, in: .atLeast(1), "Attention heads of the decoder."),
+        Field("decoder_heads", \.decoderHeads, in: .closed(1...1024), "Attention heads of the decoder."),
         Field("norm_pix_loss", \.normPixLoss, "Whether each target patch is normalised by its own mean and deviation."),
         Field("head_depth", \.headDepth, in: .closed(0...16), "Linear layers of the projector; 0: the identity."),
         Field("predictor_depth", \.predictorDepth, in: .closed(0...16), "Linear layers of the predictor."),
-        Field("head_hidden", \.headHidden, in: .atLeast(1), "Width between the layers of projector and predictor."),
+        Field(
+            "head_hidden", \.headHidden, in: .closed(1...65536), "Width between the layers of projector and predictor."),
         Field("head_norm", \.headNorm, "Norm in projector and predictor; null: none."),
         Field("head_activation", \.headActivation, "Activation in projector and predictor."),
-        Field("mae_weight", \.maeWeight, in: .atLeast(0), "Factor of the reconstruction loss."),
-        Field("context_weight", \.contextWeight, in: .atLeast(0), "Factor of the context loss."),
+        Field("mae_weight", \.maeWeight, in: .closed(0...1e6), "Factor of the reconstruction loss."),
+        Field("context_weight", \.contextWeight, in: .closed(0...1e6), "Factor of the context loss."),
         Field(
             "ema_momentum", \.emaMomentum, in: .closed(0...1), "Momentum of the teacher at the start; it rises to 1."),
         Field("views", \.views, "How the two views are made."),
@@ -68,6 +73,11 @@ public struct LUTOptions: PretrainingOptions {
         var faults = widthFaults(decoderWidth, heads: decoderHeads, of: "decoder_")
         if maeWeight == 0 && contextWeight == 0 { faults.append("mae_weight and context_weight are both 0") }
         return faults
+    }
+
+    /// A decoder that a machine can hold.
+    public func faults(encoder: EncoderOptions, grid: PatchGrid) -> [String] {
+        [encoder.partFault(width: decoderWidth, depth: decoderDepth, on: grid, of: "decoder_")].compactMap { $0 }
     }
 
     /// No crop: the views are made of whole pictures.

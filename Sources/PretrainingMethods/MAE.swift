@@ -9,6 +9,12 @@ public import VisionTransformers
 public struct MAEOptions: PretrainingOptions {
     /// The name in recipes.
     public static let name = "mae"
+    /// What others call it; ColorMAE is this method with another mask.
+    public static let otherNames = [
+        "colormae": #""mae" here and "color" as mask.strategy"#,
+        "colourmae": #""mae" here and "color" as mask.strategy"#,
+        "maskedautoencoder": #""mae""#, "maskedautoencoders": #""mae""#, "vitmae": #""mae""#,
+    ]
     /// It hides patches.
     public static let masks: Set<MaskPlan.Kind> = [.patches]
 
@@ -27,13 +33,18 @@ public struct MAEOptions: PretrainingOptions {
     /// The options.
     public static let fields: [Field<Self>] = [
         Field("norm_pix_loss", \.normPixLoss, "Whether each target patch is normalised by its own mean and deviation."),
-        Field("decoder_width", \.decoderWidth, in: .atLeast(4), "Token width of the decoder."),
+        Field("decoder_width", \.decoderWidth, in: .closed(4...65536), "Token width of the decoder, a multiple of 4."),
         Field("decoder_depth", \.decoderDepth, in: .closed(1...128), "Transformer blocks of the decoder."),
-        Field("decoder_heads", \.decoderHeads, in: .atLeast(1), "Attention heads of the decoder."),
+        Field("decoder_heads", \.decoderHeads, in: .closed(1...1024), "Attention heads of the decoder."),
     ]
 
     /// Heads and sines must divide the decoder's width.
     public func check() -> [String] { widthFaults(decoderWidth, heads: decoderHeads, of: "decoder_") }
+
+    /// A decoder that a machine can hold.
+    public func faults(encoder: EncoderOptions, grid: PatchGrid) -> [String] {
+        [encoder.partFault(width: decoderWidth, depth: decoderDepth, on: grid, of: "decoder_")].compactMap { $0 }
+    }
 
     /// An encoder and a decoder with the official initial values.
     public func makeMethod(_ context: MethodContext) -> MAE { MAE(self, context) }

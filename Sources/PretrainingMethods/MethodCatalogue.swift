@@ -1,10 +1,15 @@
-/// Every pretraining method that a recipe can name.
-public let pretrainingMethods: [any PretrainingOptions.Type] = [
-    MAEOptions.self,
-    MFMOptions.self,
-    IJEPAOptions.self,
-    DMTJEPAOptions.self,
-    LUTOptions.self,
-    CAEOptions.self,
-    MaskAlignOptions.self,
-]
+public import RecipeSchema
+
+/// Every pretraining method that a recipe can name, and those that a program registers.
+public let pretrainingMethods = Catalogue<any PretrainingOptions.Type>(
+    "method",
+    [
+        MAEOptions.self,
+        MFMOptions.self,
+        IJEPAOptions.self,
+        DMTJEPAOptions.self,
+        LUTOptions.self,
+        CAEOptions.self,
+        MaskAlignOptions.self,
+    ]
+) { $0 }

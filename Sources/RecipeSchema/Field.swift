@@ -1,6 +1,7 @@
 /// One row of a section: a key, the property behind it, the values it allows and what it means.
 ///
-/// The default is the property's own. A row gives decoding, encoding, the JSON Schema and the words of error messages.
+/// The default is the property's own. A row gives decoding, encoding, the JSON Schema, the reference and the words of error
+/// messages.
 public struct Field<Section>: Sendable {
     /// The key in the recipe.
     public let name: String
@@ -8,14 +9,25 @@ public struct Field<Section>: Sendable {
     public let meaning: String
     let decode: @Sendable (JSONValue, String, inout Section, inout [Problem]) -> Void
     let encode: @Sendable (Section) -> JSONValue
-    let schema: @Sendable (Section) -> JSONValue
+    /// The JSON Schema of the value, without meaning and default.
+    let valueSchema: @Sendable () -> JSONValue
+    let describe: @Sendable (Section) -> OptionDescription
 
-    /// A row for a property.
+    /// A row for a property whose type says what is allowed. Numbers and lists of numbers are no such types: they need a range.
+    public init<Value: BoundedValue>(
+        _ name: String, _ path: any WritableKeyPath<Section, Value> & Sendable, _ meaning: String
+    ) {
+        self.init(name, path, meaning, allowed: nil, schema: { Value.schema }) { _ in nil }
+    }
+
+    /// A row for a property with a rule.
     public init<Value: RecipeValue>(
-        _ name: String, _ path: any WritableKeyPath<Section, Value> & Sendable, in allowed: Allowed<Value> = .anything,
+        _ name: String, _ path: any WritableKeyPath<Section, Value> & Sendable, in allowed: Allowed<Value>,
         _ meaning: String
     ) {
-        self.init(name, path, meaning, keywords: allowed.keywords) { value in
+        self.init(
+            name, path, meaning, allowed: allowed.words, schema: { merged(Value.schema, allowed.keywords) }
+        ) { value in
             allowed.contains(value) ? nil : allowed.words
         }
     }
@@ -25,56 +37,86 @@ public struct Field<Section>: Sendable {
         _ name: String, _ path: any WritableKeyPath<Section, Value?> & Sendable, in allowed: Allowed<Value>,
         _ meaning: String
     ) {
-        self.init(name, path, meaning, keywords: []) { value in
-            value.map(allowed.contains) ?? true ? nil : (allowed.words ?? "") + " or null"
+        let words = allowed.words + " or null"
+        self.init(
+            name, path, meaning, allowed: words, schema: { orNull(merged(Value.schema, allowed.keywords)) }
+        ) { value in
+            value.map(allowed.contains) ?? true ? nil : words
         }
     }
 
     private init<Value: RecipeValue>(
-        _ name: String, _ path: any WritableKeyPath<Section, Value> & Sendable, _ meaning: String,
-        keywords: [(String, JSONValue)], fault: @escaping @Sendable (Value) -> String?
+        _ name: String, _ path: any WritableKeyPath<Section, Value> & Sendable, _ meaning: String, allowed: String?,
+        schema: @escaping @Sendable () -> JSONValue, fault: @escaping @Sendable (Value) -> String?
     ) {
         self.name = name
         self.meaning = meaning
         decode = { json, place, section, problems in
-            guard let value = Value.decode(json, at: place, &problems) else { return }
-            if let words = fault(value) {
-                let message = "found \(json.text()), allowed is \(words)"
-                problems.append(Problem(line: json.line, path: place, message: message))
-                return
+            let before = problems.count
+            let read = Value.read(json, at: place, &problems)
+            var words = read.flatMap(fault)
+            // A number of the wrong kind or size is told the range at once.
+            if read == nil, problems.count == before + 1, case .number = json.kind, let allowed {
+                problems.removeLast()
+                words = allowed
             }
-            section[keyPath: path] = value
+            if let words {
+                let message = "found \(json.brief), allowed is \(words)"
+                problems.append(Problem(line: json.line, path: place, message: message))
+            } else if let read {
+                section[keyPath: path] = read
+            }
         }
         encode = { $0[keyPath: path].encoded }
-        schema = { section in
-            var members = (Value.schema.members ?? []).map { ($0.name, $0.value) } + keywords
-            members.append(("description", JSONValue(meaning)))
-            members.append(("default", section[keyPath: path].encoded))
-            return .object(members)
+        valueSchema = schema
+        describe = { section in
+            OptionDescription(
+                name: name, type: Value.typeWords, allowed: allowed, standard: section[keyPath: path].encoded,
+                meaning: meaning, parts: Value.rows.map { .section($0) } ?? .none)
         }
     }
 
     /// A row for a part that is one of several types, told by the key `tag` inside it.
     ///
-    /// `types` is the catalogue; `open` turns a decoded section of one of them into the property's type.
-    public init<Value: Sendable>(
+    /// `open` turns a decoded section of the catalogue into the property's type.
+    public init<Value: Sendable, Kind>(
         _ name: String, _ path: any WritableKeyPath<Section, Value> & Sendable, tag: String,
-        among types: [any NamedSection.Type], _ meaning: String,
-        open: @escaping @Sendable (any NamedSection) -> Value?,
+        among catalogue: Catalogue<Kind>, _ meaning: String, open: @escaping @Sendable (any NamedSection) -> Value?,
         close: @escaping @Sendable (Value) -> (any NamedSection)?
     ) {
         self.name = name
         self.meaning = meaning
         decode = { json, place, section, problems in
-            guard let chosen = decodeChoice(json, at: place, tag: tag, among: types, &problems) else { return }
+            guard let chosen = readChoice(json, at: place, tag: tag, among: catalogue.sections, &problems) else {
+                return
+            }
             if let value = open(chosen) { section[keyPath: path] = value }
         }
         encode = { close($0[keyPath: path]).map { encodeChoice($0, tag: tag) } ?? .null }
-        schema = { _ in
-            .object([
-                ("description", JSONValue(meaning)),
-                ("oneOf", JSONValue(types.map { schemaOfChoice($0, tag: tag) })),
-            ])
+        valueSchema = { schemaOfChoices(catalogue.sections, tag: tag) }
+        describe = { section in
+            let chosen = close(section[keyPath: path]).map { type(of: $0).name }
+            return OptionDescription(
+                name: name, type: "object with the key \"\(tag)\"", allowed: nil,
+                standard: chosen.map { .object([(tag, JSONValue($0))]) } ?? .null, meaning: meaning,
+                parts: .choice(
+                    tag: tag, catalogue.sections.map { .init(name: $0.name, options: $0.descriptions) }))
         }
     }
+
+    /// The JSON Schema of the row.
+    func schema(_ section: Section) -> JSONValue {
+        merged(valueSchema(), [("description", JSONValue(meaning)), ("default", encode(section))])
+    }
+}
+
+/// A schema with further keywords, which replace those of the same name.
+func merged(_ schema: JSONValue, _ keywords: [(String, JSONValue)]) -> JSONValue {
+    let names = Set(keywords.map(\.0))
+    return .object((schema.members ?? []).filter { !names.contains($0.name) }.map { ($0.name, $0.value) } + keywords)
+}
+
+/// A schema that takes `null` too.
+func orNull(_ schema: JSONValue) -> JSONValue {
+    .object([("oneOf", JSONValue([.object([("type", JSONValue("null"))]), schema]))])
 }

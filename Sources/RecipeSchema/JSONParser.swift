@@ -8,7 +8,7 @@ public struct JSONSyntaxError: Error, Sendable, Equatable, CustomStringConvertib
     public var message: String
 
     /// The fault in one line.
-    public var description: String { "line \(line), column \(column): \(message)" }
+    public var description: String { "line \(line), column \(column): \(message.shown)" }
 }
 
 /// A strict JSON parser (RFC 8259): no comments, no duplicate names, valid UTF-8, nesting of at most 128.
@@ -21,10 +21,13 @@ public struct JSONParser {
     /// The value of a text, which must hold exactly one.
     public static func parse(_ bytes: [UInt8]) throws(JSONSyntaxError) -> JSONValue {
         var parser = JSONParser(bytes: bytes)
+        if let reason = parser.wrongEncoding { throw parser.fault(reason) }
         parser.skipBlanks()
         let value = try parser.value(depth: 1)
         parser.skipBlanks()
-        if parser.position < bytes.count { throw parser.fault("found more text after the end of the value") }
+        if parser.position < bytes.count {
+            throw parser.fault(parser.known ?? "found more text after the end of the value")
+        }
         return value
     }
 
@@ -42,6 +45,45 @@ public struct JSONParser {
     private var found: String {
         guard let byte = next else { return "the end of the text" }
         return byte >= 0x20 && byte < 0x7F ? "'\(Character(UnicodeScalar(byte)))'" : "byte \(byte)"
+    }
+
+    /// What is wrong with the first bytes, which editors put in front of a text.
+    private var wrongEncoding: String? {
+        let first = bytes.prefix(3)
+        if first.elementsEqual([0xEF, 0xBB, 0xBF]) {
+            return
+                "found a byte-order mark in front of the text, which JSON does not have; save the file as UTF-8 without it"
+        }
+        if first.starts(with: [0xFF, 0xFE]) || first.starts(with: [0xFE, 0xFF]) {
+            return "the text is UTF-16; save the file as UTF-8"
+        }
+        return nil
+    }
+
+    /// What people write that other languages have and JSON has not; nil where it is nothing of the kind.
+    private var known: String? {
+        let rest = bytes[position...].prefix(9)
+        func begins(_ text: String) -> Bool { rest.starts(with: text.utf8) }
+        if begins("//") || begins("/*") || begins("#") { return "found a comment, which JSON does not have; remove it" }
+        if begins("'") { return "found a single quotation mark; strings stand in double ones: \"…\"" }
+        for (word, meant) in [("True", "true"), ("False", "false"), ("None", "null"), ("nil", "null")]
+        where begins(word) {
+            return "found \(word), which JSON writes as \(meant)"
+        }
+        if ["NaN", "Infinity", "-Infinity", "inf", "-inf", "nan"].contains(where: begins) {
+            return "found a number that is not finite, which JSON does not have"
+        }
+        return nil
+    }
+
+    /// The fault of what stands here instead of `expected`.
+    private func unexpected(_ expected: String) -> JSONSyntaxError {
+        fault(known ?? "found \(found), expected \(expected)")
+    }
+
+    /// The fault of an end behind a comma.
+    private func trailingComma(_ end: Character) -> JSONSyntaxError {
+        fault("found ',' in front of '\(end)', which JSON does not have; remove the comma")
     }
 
     private mutating func skipBlanks() {
@@ -69,13 +111,21 @@ public struct JSONParser {
         case UInt8(ascii: "n"): return JSONValue(.null, line: try word("null"))
         case .some(UInt8(ascii: "-")), .some(UInt8(ascii: "0")...UInt8(ascii: "9")):
             return JSONValue(.number(try number()), line: start)
-        default: throw fault("found \(found), expected a value")
+        default: throw unexpected("a value")
         }
     }
 
     private mutating func word(_ text: StaticString) throws(JSONSyntaxError) -> Int {
         for i in 0..<text.utf8CodeUnitCount {
-            guard next == text.utf8Start[i] else { throw fault("found \(found), expected \(text)") }
+            guard next == text.utf8Start[i] else {
+                let place = position
+                position -= i
+                guard let known else {
+                    position = place
+                    throw fault("found \(found), expected \(text)")
+                }
+                throw fault(known)
+            }
             position += 1
         }
         return line
@@ -91,12 +141,17 @@ public struct JSONParser {
             return members
         }
         while true {
-            guard next == UInt8(ascii: "\"") else { throw fault("found \(found), expected a name in quotation marks") }
+            guard next == UInt8(ascii: "\"") else {
+                if next == UInt8(ascii: "}") { throw trailingComma("}") }
+                throw unexpected("a name in quotation marks")
+            }
             let start = line
             let name = try string()
-            guard names.insert(name).inserted else { throw fault("the name \"\(name)\" occurs twice in one object") }
+            guard names.insert(name).inserted else {
+                throw fault("the name \"\(name.shown(limit: 60))\" occurs twice in one object")
+            }
             skipBlanks()
-            guard next == UInt8(ascii: ":") else { throw fault("found \(found), expected ':' after \"\(name)\"") }
+            guard next == UInt8(ascii: ":") else { throw unexpected("':' after \"\(name.shown(limit: 60))\"") }
             position += 1
             skipBlanks()
             members.append(.init(name: name, value: try value(depth: depth + 1), line: start))
@@ -108,7 +163,7 @@ public struct JSONParser {
             case UInt8(ascii: "}"):
                 position += 1
                 return members
-            default: throw fault("found \(found), expected ',' or '}'")
+            default: throw unexpected("',' or '}'")
             }
         }
     }
@@ -122,6 +177,7 @@ public struct JSONParser {
             return values
         }
         while true {
+            if next == UInt8(ascii: "]") { throw trailingComma("]") }
             values.append(try value(depth: depth + 1))
             skipBlanks()
             switch next {
@@ -131,7 +187,7 @@ public struct JSONParser {
             case UInt8(ascii: "]"):
                 position += 1
                 return values
-            default: throw fault("found \(found), expected ',' or ']'")
+            default: throw unexpected("',' or ']'")
             }
         }
     }
@@ -140,7 +196,10 @@ public struct JSONParser {
         let start = position
         func isDigit(_ byte: UInt8?) -> Bool { byte.map { $0 >= 0x30 && $0 <= 0x39 } ?? false }
         if next == UInt8(ascii: "-") { position += 1 }
-        guard isDigit(next) else { throw fault("found \(found), expected a digit") }
+        guard isDigit(next) else {
+            if next == UInt8(ascii: "I") || next == UInt8(ascii: "i") { position = start }
+            throw unexpected("a digit")
+        }
         if next == UInt8(ascii: "0") {
             position += 1
             if isDigit(next) { throw fault("a number may not begin with 0") }

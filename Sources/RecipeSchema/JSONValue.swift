@@ -100,10 +100,23 @@ extension JSONValue {
         switch kind {
         case .null: "null"
         case .bool(let value): value ? "true" : "false"
-        case .number(let value): value.text
-        case .string(let value): "a string \"\(value.count > 60 ? String(value.prefix(60)) + "…" : value)\""
+        case .number(let value): value.text.shown(limit: 60)
+        case .string(let value): "a string \"\(value.shown(limit: 60))\""
         case .array(let values): "a list of \(values.count)"
         case .object: "an object"
+        }
+    }
+}
+
+extension JSONValue {
+    /// Its text for messages; of long texts the beginning.
+    package var brief: String {
+        switch kind {
+        case .number(let value): return value.text.shown(limit: 60)
+        case .string(let value): return "\"\(value.shown(limit: 60))\""
+        case .array(let values) where values.count > 32: return summary
+        case .object: return summary
+        default: return text().shown(limit: 200)
         }
     }
 }

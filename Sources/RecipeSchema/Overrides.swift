@@ -11,6 +11,12 @@ extension JSONValue {
         }
         let path = assignment[..<equals].split(separator: ".", omittingEmptySubsequences: false).map(String.init)
         let text = String(assignment[assignment.index(after: equals)...])
+        // Objects are made one inside the other; nothing has so many.
+        guard path.count <= 64 else {
+            throw Problem(
+                line: JSONValue.overrideLine, path: "$.\(assignment.shown(limit: 60))",
+                message: "the key path has \(path.count) parts, more than any key of a recipe")
+        }
         guard !path.contains("") else {
             throw Problem(
                 line: JSONValue.overrideLine, path: "$.\(assignment)", message: "the key path has an empty part")

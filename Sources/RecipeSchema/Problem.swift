@@ -6,17 +6,48 @@ public struct Problem: Error, Sendable, Equatable, CustomStringConvertible {
     public var path: String
     /// What was found and what is allowed.
     public var message: String
+    /// The key path whose value is not known because of the fault; nil for a fault between values that were read.
+    public var spoilt: String?
+    /// The key that nothing is known of, where that is the fault.
+    public var unknownKey: String?
 
-    /// A fault at a place.
+    /// A fault of a value, which is not known then.
     public init(line: Int, path: String, message: String) {
         self.line = line
         self.path = path
         self.message = message
+        spoilt = path
+    }
+
+    /// A fault between values that were read each.
+    public static func between(line: Int, path: String, message: String) -> Problem {
+        var problem = Problem(line: line, path: path, message: message)
+        problem.spoilt = nil
+        return problem
+    }
+
+    /// A key that nothing is known of. The key that was probably meant is not known either.
+    static func unknown(_ member: JSONValue.Member, below path: String, known: [String], guesses: Bool) -> Problem {
+        let guess = guesses ? nearest(to: member.name, among: known) : nil
+        let hint = guess.map { "did you mean \"\($0)\"?" } ?? "known are \(known.joined(separator: ", "))"
+        var problem = Problem(
+            line: member.line, path: "\(path).\(member.name.shown(limit: 60))", message: "unknown key; \(hint)")
+        problem.spoilt = "\(path).\(guess ?? member.name)"
+        problem.unknownKey = member.name
+        return problem
+    }
+
+    /// Whether the value at a key path is not known because of this fault.
+    public func spoils(_ key: String) -> Bool {
+        guard let spoilt else { return false }
+        return spoilt == key || key.hasPrefix(spoilt + ".") || spoilt.hasPrefix(key + ".")
+            || spoilt.hasPrefix(key + "[")
     }
 
     /// The fault in one line.
     public var description: String {
-        switch line {
+        let (path, message) = (path.shown, message.shown)
+        return switch line {
         case JSONValue.overrideLine: "--set \(path.dropFirst(2)): \(message)"
         case 0: "\(path): \(message)"
         default: "line \(line): \(path): \(message)"
@@ -43,11 +74,21 @@ public struct Problems: Error, Sendable, Equatable, CustomStringConvertible {
     public var description: String { list.map(\.description).joined(separator: "\n") }
 }
 
-/// The nearest of `candidates` to a mistyped name, if one is near enough to be meant.
+/// The nearest of `candidates` to a mistyped name, if one is near enough to be meant; letter case, hyphens and underscores
+/// count for nothing.
 public func nearest(to name: String, among candidates: some Sequence<String>) -> String? {
+    // Nobody means an option by a name of a hundred letters, and distances of long texts take long.
+    guard name.utf8.count <= 64 else { return nil }
+    let plain = plainLetters(name)
+    if let same = candidates.first(where: { plainLetters($0) == plain }) { return same }
     let limit = max(1, name.count / 3)
     let ranked = candidates.map { (editDistance(name, $0), $0) }.filter { $0.0 <= limit }
     return ranked.min { $0.0 < $1.0 }?.1
+}
+
+/// A name in small letters and digits alone.
+package func plainLetters(_ name: String) -> String {
+    name.lowercased().filter { $0.isLetter || $0.isNumber }
 }
 
 /// The least number of insertions, deletions, replacements and swaps of neighbours between two words.

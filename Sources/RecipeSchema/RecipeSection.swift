@@ -1,10 +1,11 @@
 /// A part of a recipe: a plain value whose options are described once, by rows.
-public protocol RecipeSection: RecipeValue {
+public protocol RecipeSection: BoundedValue {
     /// The section with its defaults.
     init()
     /// A row for each property.
     static var fields: [Field<Self>] { get }
-    /// Faults that only several options together show, a sentence each.
+    /// Faults that only several options together show, a sentence each. A sentence names the keys that it is about: one about a
+    /// value that could not be read is not told.
     func check() -> [String]
 }
 
@@ -12,6 +13,13 @@ public protocol RecipeSection: RecipeValue {
 public protocol NamedSection: RecipeSection {
     /// The name that a recipe says.
     static var name: String { get }
+    /// Other words by which people may call it, and what to write instead.
+    static var otherNames: [String: String] { get }
+}
+
+extension NamedSection {
+    /// None.
+    public static var otherNames: [String: String] { [:] }
 }
 
 extension RecipeSection {
@@ -20,26 +28,35 @@ extension RecipeSection {
 
     /// The section of a JSON object: unknown keys and every faulty value are reported, and what is absent keeps its default.
     public static func decode(_ json: JSONValue, at path: String, _ problems: inout [Problem]) -> Self? {
-        decode(json, at: path, besides: nil, &problems)
+        let before = problems.count
+        let section = read(json, at: path, besides: nil, &problems)
+        return problems.count == before ? section : nil
     }
 
-    static func decode(_ json: JSONValue, at path: String, besides tag: String?, _ problems: inout [Problem]) -> Self? {
+    /// The section with every value that could be read; the others keep their defaults.
+    public static func read(_ json: JSONValue, at path: String, _ problems: inout [Problem]) -> Self? {
+        read(json, at: path, besides: nil, &problems)
+    }
+
+    static func read(_ json: JSONValue, at path: String, besides tag: String?, _ problems: inout [Problem]) -> Self? {
         guard let members = json.members else { return wrongType(json, "an object", path, &problems) }
         var section = Self()
         let before = problems.count
+        let rows = fields
+        let known = rows.map(\.name) + (tag.map { [$0] } ?? [])
         for member in members where member.name != tag {
-            if let field = fields.first(where: { $0.name == member.name }) {
+            if let field = rows.first(where: { $0.name == member.name }) {
                 field.decode(member.value, "\(path).\(member.name)", &section, &problems)
-                continue
+            } else {
+                // A guess takes time, and nobody reads a hundred of them.
+                problems.append(.unknown(member, below: path, known: known, guesses: problems.count < before + 100))
             }
-            let names = fields.map(\.name) + (tag.map { [$0] } ?? [])
-            let guess = nearest(to: member.name, among: names).map { "did you mean \"\($0)\"?" }
-            let message = "unknown key; " + (guess ?? "known are \(names.joined(separator: ", "))")
-            problems.append(Problem(line: member.line, path: "\(path).\(member.name)", message: message))
         }
-        guard problems.count == before else { return nil }
-        for message in section.check() { problems.append(Problem(line: json.line, path: path, message: message)) }
-        return problems.count == before ? section : nil
+        let spoilt = problems[before...].compactMap { $0.spoilt?.dropFirst(path.count + 1) }
+        for message in faults(section.check(), besides: spoilt) {
+            problems.append(.between(line: json.line, path: path, message: message))
+        }
+        return section
     }
 
     /// The section as a JSON object with every value written out.
@@ -50,17 +67,28 @@ extension RecipeSection {
 
     static func objectSchema(leading: [(String, JSONValue)]) -> JSONValue {
         let defaults = Self()
-        var members: [(String, JSONValue)] = [
+        return .object([
             ("type", JSONValue("object")),
             ("properties", .object(leading + fields.map { ($0.name, $0.schema(defaults)) })),
-        ]
-        if !leading.isEmpty { members.append(("required", JSONValue(leading.map { JSONValue($0.0) }))) }
-        members.append(("additionalProperties", JSONValue(false)))
-        return .object(members)
+            ("additionalProperties", JSONValue(false)),
+        ])
+    }
+
+    /// What a section is called.
+    public static var typeWords: String { "object" }
+}
+
+/// The sentences about values that were read: those that name none of the keys in `spoilt`, whose values are not known.
+package func faults(_ sentences: [String], besides spoilt: some Collection<some StringProtocol>) -> [String] {
+    let keys = Set(spoilt.map { String($0.prefix { $0 != "." && $0 != "[" }) })
+    if keys.isEmpty { return sentences }
+    return sentences.filter { sentence in
+        let words = sentence.split { (letter: Character) in !(letter.isLetter || letter.isNumber || letter == "_") }
+        return keys.isDisjoint(with: words.map(String.init))
     }
 }
 
-func decodeChoice(
+func readChoice(
     _ json: JSONValue, at path: String, tag: String, among types: [any NamedSection.Type], _ problems: inout [Problem]
 ) -> (any NamedSection)? {
     let names = types.map { $0.name }
@@ -74,12 +102,16 @@ func decodeChoice(
         problems.append(Problem(line: json.line, path: path, message: message))
         return nil
     }
-    guard let name = String.decode(value, at: "\(path).\(tag)", &problems) else { return nil }
-    guard let type = types.first(where: { $0.name == name }) else {
-        problems.append(Problem(line: value.line, path: "\(path).\(tag)", message: notAmong(names, found: name)))
+    guard let name = value.string else {
+        let message = "found \(value.summary), allowed is one of \(quotedList(names))"
+        problems.append(Problem(line: value.line, path: "\(path).\(tag)", message: message))
         return nil
     }
-    return type.decode(json, at: path, besides: tag, &problems)
+    guard let type = types.first(where: { $0.name == name }) else {
+        problems.append(Problem(line: value.line, path: "\(path).\(tag)", message: notAmong(types, found: name)))
+        return nil
+    }
+    return type.read(json, at: path, besides: tag, &problems)
 }
 
 func encodeChoice(_ section: any NamedSection, tag: String) -> JSONValue {
@@ -87,6 +119,41 @@ func encodeChoice(_ section: any NamedSection, tag: String) -> JSONValue {
     return .object([(tag, JSONValue(name))] + (section.encoded.members ?? []).map { ($0.name, $0.value) })
 }
 
+/// The schema of a section that is one of several: the options of each stand behind an `if` on the tag, so that an editor names
+/// the wrong key instead of saying that nothing fits.
+func schemaOfChoices(_ types: [any NamedSection.Type], tag: String) -> JSONValue {
+    let names = JSONValue(types.map { JSONValue($0.name) })
+    return .object([
+        ("type", JSONValue("object")),
+        ("properties", .object([(tag, .object([("enum", names)]))])),
+        ("required", JSONValue([JSONValue(tag)])),
+        ("allOf", JSONValue(types.map { schemaOfChoice($0, tag: tag) })),
+    ])
+}
+
+/// What holds where the tag says this type.
 func schemaOfChoice(_ type: any NamedSection.Type, tag: String) -> JSONValue {
-    type.objectSchema(leading: [(tag, .object([("const", JSONValue(type.name))]))])
+    let named = JSONValue.object([(tag, .object([("const", JSONValue(type.name))]))])
+    return .object([
+        ("if", .object([("properties", named), ("required", JSONValue([JSONValue(tag)]))])),
+        ("then", type.objectSchema(leading: [(tag, .object([("const", JSONValue(type.name))]))])),
+    ])
+}
+
+extension NamedSection {
+    /// The JSON Schema of the section with the key that names it.
+    public static func schema(tag: String) -> JSONValue {
+        objectSchema(leading: [(tag, .object([("const", JSONValue(name))]))])
+    }
+}
+
+/// What is said of a name that none of the types has.
+func notAmong(_ types: [any NamedSection.Type], found: String) -> String {
+    let plain = plainLetters(found)
+    for type in types {
+        guard let meant = type.otherNames.first(where: { plainLetters($0.key) == plain })?.value else { continue }
+        return
+            "found \"\(found.shown(limit: 60))\", allowed is one of \(quotedList(types.map { $0.name })); write \(meant)"
+    }
+    return notAmong(types.map { $0.name }, found: found)
 }

@@ -6,7 +6,16 @@ public protocol RecipeValue: Sendable {
     var encoded: JSONValue { get }
     /// Its JSON Schema, an object.
     static var schema: JSONValue { get }
+    /// What it is, in words: "integer", "list of numbers".
+    static var typeWords: String { get }
+    /// As much of a JSON value as could be read: a section with some of its values; else what `decode` gives.
+    static func read(_ json: JSONValue, at path: String, _ problems: inout [Problem]) -> Self?
+    /// The rows behind it, if it is a section.
+    static var rows: [OptionDescription]? { get }
 }
+
+/// A type each of whose values a recipe may hold: no number, and no list of numbers, whose rows must say a range.
+public protocol BoundedValue: RecipeValue {}
 
 extension RecipeValue {
     static func wrongType(
@@ -16,18 +25,31 @@ extension RecipeValue {
         return nil
     }
 
+    /// All of it or nothing.
+    public static func read(_ json: JSONValue, at path: String, _ problems: inout [Problem]) -> Self? {
+        decode(json, at: path, &problems)
+    }
+    /// One word.
+    public static var typeWords: String { "value" }
+    /// It is one value.
+    public static var rows: [OptionDescription]? { nil }
+
     static func typeSchema(_ name: String) -> JSONValue { .object([("type", JSONValue(name))]) }
 }
 
 extension Int: RecipeValue {
-    /// The integer of a JSON number written as one.
+    /// The integer of a JSON number without a fraction; `1e3` and `3.0` are integers, as JSON Schema has it.
     public static func decode(_ json: JSONValue, at path: String, _ problems: inout [Problem]) -> Int? {
-        json.int ?? wrongType(json, "an integer", path, &problems)
+        if let value = json.int { return value }
+        if let value = json.double, let whole = Int(exactly: value), abs(whole) <= Int.ceiling { return whole }
+        return wrongType(json, "an integer", path, &problems)
     }
     /// The integer as JSON.
     public var encoded: JSONValue { JSONValue(self) }
     /// The schema of an integer.
     public static var schema: JSONValue { typeSchema("integer") }
+    /// Its words.
+    public static var typeWords: String { "integer" }
 }
 
 extension Double: RecipeValue {
@@ -35,13 +57,15 @@ extension Double: RecipeValue {
     public static func decode(_ json: JSONValue, at path: String, _ problems: inout [Problem]) -> Double? {
         json.double ?? wrongType(json, "a number", path, &problems)
     }
-    /// The number as JSON.
-    public var encoded: JSONValue { JSONValue(self) }
+    /// The number as JSON, which has no others than finite ones: those become strings, so that reading them back tells.
+    public var encoded: JSONValue { isFinite ? JSONValue(self) : JSONValue("\(self)") }
     /// The schema of a number.
     public static var schema: JSONValue { typeSchema("number") }
+    /// Its words.
+    public static var typeWords: String { "number" }
 }
 
-extension Bool: RecipeValue {
+extension Bool: BoundedValue {
     /// The boolean of a JSON boolean.
     public static func decode(_ json: JSONValue, at path: String, _ problems: inout [Problem]) -> Bool? {
         json.bool ?? wrongType(json, "true or false", path, &problems)
@@ -50,9 +74,11 @@ extension Bool: RecipeValue {
     public var encoded: JSONValue { JSONValue(self) }
     /// The schema of a boolean.
     public static var schema: JSONValue { typeSchema("boolean") }
+    /// Its words.
+    public static var typeWords: String { "true or false" }
 }
 
-extension String: RecipeValue {
+extension String: BoundedValue {
     /// The string of a JSON string.
     public static func decode(_ json: JSONValue, at path: String, _ problems: inout [Problem]) -> String? {
         json.string ?? wrongType(json, "a string", path, &problems)
@@ -61,6 +87,8 @@ extension String: RecipeValue {
     public var encoded: JSONValue { JSONValue(self) }
     /// The schema of a string.
     public static var schema: JSONValue { typeSchema("string") }
+    /// Its words.
+    public static var typeWords: String { "string" }
 }
 
 extension Optional: RecipeValue where Wrapped: RecipeValue {
@@ -72,10 +100,19 @@ extension Optional: RecipeValue where Wrapped: RecipeValue {
     /// The wrapped value as JSON, or `null`.
     public var encoded: JSONValue { self?.encoded ?? .null }
     /// The schema of the wrapped value or `null`.
-    public static var schema: JSONValue {
-        .object([("oneOf", JSONValue([.object([("type", JSONValue("null"))]), Wrapped.schema]))])
+    public static var schema: JSONValue { orNull(Wrapped.schema) }
+    /// The words of the wrapped value.
+    public static var typeWords: String { "\(Wrapped.typeWords) or null" }
+    /// As much of the wrapped value as could be read.
+    public static func read(_ json: JSONValue, at path: String, _ problems: inout [Problem]) -> Wrapped?? {
+        if json.isNull { return .some(nil) }
+        return Wrapped.read(json, at: path, &problems).map { .some($0) }
     }
+    /// The rows of the wrapped value.
+    public static var rows: [OptionDescription]? { Wrapped.rows }
 }
+
+extension Optional: BoundedValue where Wrapped: BoundedValue {}
 
 extension Array: RecipeValue where Element: RecipeValue {
     /// The values of a JSON list; every faulty element is reported.
@@ -88,10 +125,14 @@ extension Array: RecipeValue where Element: RecipeValue {
     public var encoded: JSONValue { JSONValue(map(\.encoded)) }
     /// The schema of a list.
     public static var schema: JSONValue { .object([("type", JSONValue("array")), ("items", Element.schema)]) }
+    /// The words of an element.
+    public static var typeWords: String { "list of: \(Element.typeWords)" }
 }
 
+extension Array: BoundedValue where Element: BoundedValue {}
+
 /// An option with a few named values, such as `"column_first"` and `"row_first"`.
-public protocol RecipeEnum: RecipeValue, CaseIterable, RawRepresentable where RawValue == String {}
+public protocol RecipeEnum: BoundedValue, CaseIterable, RawRepresentable where RawValue == String {}
 
 extension RecipeEnum {
     /// The case of a JSON string.
@@ -110,11 +151,14 @@ extension RecipeEnum {
     public static var schema: JSONValue {
         .object([("enum", JSONValue(allCases.map { JSONValue($0.rawValue) }))])
     }
+    /// Its names.
+    public static var typeWords: String { allCases.map { "\"\($0.rawValue)\"" }.joined(separator: ", ") }
 }
 
 func quotedList(_ names: [String]) -> String { names.map { "\"\($0)\"" }.joined(separator: ", ") }
 
 func notAmong(_ names: [String], found: String) -> String {
     let guess = nearest(to: found, among: names).map { "; did you mean \"\($0)\"?" } ?? ""
-    return "found \"\(found)\", allowed is \(names.count == 1 ? "" : "one of ")\(quotedList(names))\(guess)"
+    return
+        "found \"\(found.shown(limit: 60))\", allowed is \(names.count == 1 ? "" : "one of ")\(quotedList(names))\(guess)"
 }

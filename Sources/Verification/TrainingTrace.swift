@@ -50,7 +50,7 @@ extension GoldenCase {
     }
 
     private func schedule(_ name: String) throws -> any ScheduleOptions {
-        guard let type = schedules.first(where: { $0.name == name }) else {
+        guard let type = schedules.named(name) else {
             throw GoldenError("there is no schedule \"\(name)\"")
         }
         guard name != ConstantOptions.name else { return ConstantOptions() }

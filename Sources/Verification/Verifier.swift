@@ -15,6 +15,8 @@ public struct GoldenResult: Sendable {
     public var count: Int
     /// Why the case could not be run.
     public var error: String?
+    /// False where no routine computes the case here, so that it says nothing of the numbers.
+    public var isRunnable = true
 
     /// True when the case ran and everything is within its tolerance.
     public var passed: Bool { error == nil && worst <= 1 && count > 0 }
@@ -24,6 +26,7 @@ public struct GoldenResult: Sendable {
         var members: [(String, JSONValue)] = [("case", JSONValue(name)), ("passed", JSONValue(passed))]
         if let error {
             members.append(("error", JSONValue(error)))
+            if !isRunnable { members.append(("runnable", JSONValue(false))) }
         } else {
             members.append(("worst", worst.isFinite ? JSONValue(worst) : JSONValue("infinite")))
             members.append(("tensor", JSONValue(worstTensor)))
@@ -59,6 +62,7 @@ public struct Verifier {
             let golden = try GoldenCase(folder: folder)
             let routine = goldenRoutines.first { $0.topics.contains(golden.topic) && $0.name == golden.routine }
             guard let routine else {
+                result.isRunnable = false
                 throw GoldenError("no computation \"\(golden.routine)\" of topic \"\(golden.topic)\" is known here")
             }
             let outcome = try routine.run(golden, engine)

@@ -51,28 +51,35 @@ public struct EncoderOptions: RecipeSection {
 
     /// The options.
     public static let fields: [Field<Self>] = [
-        Field("patch_size", \.patchSize, in: .atLeast(1), "Side of a patch, in pixels."),
+        Field("patch_size", \.patchSize, in: .closed(1...4096), "Side of a patch, in pixels."),
         Field("channels", \.channels, in: .closed(1...64), "Channels of the images."),
-        Field("width", \.width, in: .atLeast(4), "Token width; a multiple of 4, and of heads in most methods."),
+        Field(
+            "width", \.width, in: .closed(1...65536),
+            "Token width; a multiple of heads in most methods, and of 4 where positions are sincos."),
         Field("depth", \.depth, in: .closed(1...128), "Transformer blocks."),
-        Field("heads", \.heads, in: .atLeast(1), "Attention heads."),
-        Field("mlp_ratio", \.mlpRatio, in: .above(0), "Hidden width of a block's perceptron, in token widths."),
+        Field("heads", \.heads, in: .closed(1...1024), "Attention heads."),
+        Field(
+            "mlp_ratio", \.mlpRatio, in: .above(0, upTo: 64), "Hidden width of a block's perceptron, in token widths."),
         Field("position", \.position, "Where token positions come from."),
         Field("position_order", \.positionOrder, "The coordinate that fills the first half of a sincos table."),
         Field("class_token", \.classToken, "Whether a class token stands in front of the patches."),
         Field("qkv_bias", \.qkvBias, "Biases of queries, keys and values."),
-        Field("layer_scale", \.layerScale, in: .above(0), "Initial factor of both branches of a block; null: none."),
+        Field(
+            "layer_scale", \.layerScale, in: .above(0, upTo: 1000),
+            "Initial factor of both branches of a block; null: none."),
         Field(
             "relative_position_bias", \.relativePositionBias,
             "Whether attention scores get a learnt term for each offset between patches."),
         Field("drop_path", \.dropPath, in: .range(0..<1), "Chance of dropping a residual branch, linear over depth."),
     ]
 
-    /// Every head needs a number, and sines must divide the width.
+    /// Every head needs a number, and the width must be shared by the sines of positions that have any.
     public func check() -> [String] {
         var faults: [String] = []
         if heads > width { faults.append("heads \(heads) is above width \(width)") }
-        if let fault = sineFault(width, of: "") { faults.append(fault) }
+        if position == .sincos, let fault = sineFault(width, of: "") {
+            faults.append("\(fault); position \"learned\" has none")
+        }
         if hiddenWidth < 1 { faults.append("mlp_ratio \(mlpRatio) of width \(width) leaves no hidden unit") }
         return faults
     }

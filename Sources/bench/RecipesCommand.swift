@@ -16,7 +16,7 @@ struct RecipesCommand: ParsableCommand {
             for each picture: with --own-batches they compare epochs.
             """)
 
-    @Argument(help: "Files of recipes; the first is the one that others are compared with.")
+    @Argument(help: "Recipes, by path or by name; the first is the one that others are compared with.")
     var paths: [String]
 
     @OptionGroup var load: LoadOptions
@@ -69,11 +69,9 @@ struct RecipesCommand: ParsableCommand {
     }
 
     private func recipe(_ path: String) throws -> Recipe {
-        guard let bytes = FileManager.default.contents(atPath: path) else {
-            throw ValidationError("\(path) cannot be read")
-        }
         let batch = ownBatches ? [] : ["train.batch_size=\(load.images)", "train.accumulate=1"]
-        return try Recipe.parse(Array(bytes), set: ["data.source={\"kind\": \"procedural\"}"] + batch)
+        return try RecipeLibrary.read(
+            RecipeLibrary.find(path), set: ["data.source={\"kind\": \"procedural\"}"] + batch)
     }
 
     private func rehearsal(_ recipe: Recipe, _ engine: Engine) throws -> Rehearsal {

@@ -29,6 +29,8 @@ struct DoctorCommand: ParsableCommand {
                 .first { $0.hasPrefix(prefix) }
                 .map { String($0.drop { $0 != ":" }.dropFirst()).trimmingCharacters(in: .whitespaces) }
         }
+        // The system says kB and means KiB.
+        let available = line("/proc/meminfo", "MemAvailable").flatMap { Int($0.prefix { $0.isNumber }) }
         let disk = try? FileManager.default.attributesOfFileSystem(forPath: ".")[.systemFreeSize] as? Int
         return [
             ("version", JSONValue(palimpsestVersion)),
@@ -36,7 +38,7 @@ struct DoctorCommand: ParsableCommand {
             ("cores", JSONValue(process.activeProcessorCount)),
             ("instruction_set", JSONValue(KernelLevel.best.rawValue)),
             ("memory", JSONValue("\(Machine.memory >> 20) MiB")),
-            ("memory_available", JSONValue(line("/proc/meminfo", "MemAvailable") ?? "unknown")),
+            ("memory_available", JSONValue(available.map { "\($0 >> 10) MiB" } ?? "unknown")),
             ("disk_free", JSONValue("\((disk.flatMap { $0 } ?? 0) >> 20) MiB")),
             ("system", JSONValue(process.operatingSystemVersionString)),
             ("recipes", JSONValue(RecipeLibrary.folders("recipes").joined(separator: ", "))),

@@ -58,6 +58,7 @@ struct MasksCommand: ParsableCommand {
         if let data { recipe.data.source = try SourceArgument.parse(data, keeping: recipe.data.source) }
         let counts = stats || json
         let path = out ?? output ?? (counts ? nil : "masks.png")
+        if let path { try requireSuffix("png", of: path, "the picture is written as PNG") }
         let file = try path.map { try OutputFile($0, .png, replacing: overwrite) }
         var statistics = MaskStatistics(grid: recipe.grid)
         var pictures: [ContactSheet.Picture] = []

@@ -23,6 +23,7 @@ struct Pretrain: ParsableCommand {
     static func main() {
         Console.prepare()
         do {
+            try Verbs.requireKnown(Array(CommandLine.arguments.dropFirst()))
             var command = try parseAsRoot()
             try command.run()
         } catch {

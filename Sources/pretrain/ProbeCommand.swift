@@ -16,6 +16,9 @@ struct ProbeCommand: ParsableCommand {
         discussion: """
             Example: pretrain probe runs/colormae --protocol clip-logreg --protocol dino-knn
             Settings are chosen on a held-out tenth of the training part; labels of the test part decide nothing.
+
+            Protocols:
+            \(ProbeCatalogue.list)
             """)
 
     @Argument(help: "A run's folder, or a safetensors file of an encoder (ours, timm's, Hugging Face's, CLIP's).")
@@ -123,6 +126,9 @@ struct FeaturesCommand: ParsableCommand {
     @OptionGroup var input: FeatureInput
 
     func run() throws {
+        try requireSuffix(
+            "safetensors", of: out,
+            "features are written as safetensors (numpy reads them by safetensors.numpy.load_file)")
         let output = try OutputFile(out, .safetensors, replacing: overwrite)
         let subject = try input.subject(target)
         let log = PeopleLog.logger()
@@ -133,6 +139,20 @@ struct FeaturesCommand: ParsableCommand {
         for note in table.notes { log.info("\(note)") }
         try Console.show("\(table.count) x \(table.dimension) features to \(out)")
     }
+}
+
+/// Refuses an output whose name promises another format than what is written; a name without a suffix promises none.
+func requireSuffix(_ suffix: String, of path: String, _ what: String) throws(RunError) {
+    let name = path.split(separator: "/").last ?? ""
+    guard let dot = name.lastIndex(of: "."), dot != name.startIndex else { return }
+    let found = name[name.index(after: dot)...].lowercased()
+    let others: Set = [
+        "csv", "tsv", "txt", "json", "jsonl", "npy", "npz", "pt", "pth", "bin", "pkl", "h5", "hdf5", "parquet", "mat",
+        "png",
+        "jpg", "jpeg", "webp", "gif", "bmp", "tif", "tiff", "svg", "pdf", "html", "safetensors", "tar", "zip",
+    ]
+    guard found != suffix, others.contains(found) else { return }
+    throw RunError(.usage, "--out \(path.shown): \(what); name a file that ends in .\(suffix)")
 }
 
 extension DatasetPart: ExpressibleByArgument {}

@@ -36,8 +36,10 @@ struct RecipesCommand: ParsableCommand {
         var changes: [String] = []
 
         func run() throws {
-            try Console.show(
-                try RecipeLibrary.read(RecipeLibrary.find(recipe), set: changes).encoded.text(pretty: true))
+            var recipe = try RecipeLibrary.read(RecipeLibrary.find(recipe), set: changes)
+            Console.say(recipe.train.rateWords)
+            recipe.train = recipe.train.resolved
+            try Console.show(recipe.encoded.text(pretty: true))
         }
     }
 
@@ -52,36 +54,41 @@ struct RecipesCommand: ParsableCommand {
         var changes: [String] = []
 
         func run() throws {
-            var faults: [String] = []
+            var (found, faults): ([String], [String]) = ([], [])
             for recipe in recipes {
                 do {
-                    _ = try RecipeLibrary.read(RecipeLibrary.find(recipe), set: changes)
-                } catch let error as RunError {
+                    let train = try RecipeLibrary.read(RecipeLibrary.find(recipe), set: changes).train
+                    found.append("\(recipe): no fault; \(train.rateWords)")
+                } catch {
                     faults.append(error.description)
-                    continue
                 }
-                try Console.show("\(recipe): no fault")
             }
+            for line in found { try Console.show(line) }
             if !faults.isEmpty { throw RunError(.usage, faults.joined(separator: "\n")) }
         }
     }
 
     struct Schema: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "The JSON Schema of recipes, for editors.",
-            discussion: "Example: pretrain recipes schema > palimpsest.schema.json")
+            abstract: "The JSON Schema of recipes, for editors, or the reference of their keys.",
+            discussion: """
+                Example: pretrain recipes schema > palimpsest.schema.json
+                Example: pretrain recipes schema --format markdown > reference.md
+                """)
+
+        enum Format: String, CaseIterable, ExpressibleByArgument {
+            case json
+            case markdown
+        }
+
+        @Option(help: "json or markdown.")
+        var format = Format.json
 
         func run() throws {
-            var members = (Recipe.schema.members ?? []).map { ($0.name, $0.value) }
-            members.insert(("$schema", JSONValue("https://json-schema.org/draft/2020-12/schema")), at: 0)
-            members.append(("required", JSONValue([JSONValue("palimpsest"), JSONValue("name")])))
-            let string = JSONValue.object([("type", JSONValue("string"))])
-            members = members.map { name, value in
-                guard name == "properties" else { return (name, value) }
-                let properties = (value.members ?? []).map { ($0.name, $0.value) }
-                return (name, .object([("$schema", string)] + properties))
+            switch format {
+            case .json: try Console.show(Recipe.schemaDocument.text(pretty: true))
+            case .markdown: try Console.write(Reference.markdown)
             }
-            try Console.show(JSONValue.object(members).text(pretty: true))
         }
     }
 }

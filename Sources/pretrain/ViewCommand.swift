@@ -65,7 +65,10 @@ struct ViewCommand: ParsableCommand {
 
     /// The place of the picture: one that is asked for, or the run's own.
     private func output(_ folder: RunFolder) throws -> OutputFile {
-        if let out { return try OutputFile(out, .png, replacing: overwrite) }
+        if let out {
+            try requireSuffix("png", of: out, "pictures are written as PNG")
+            return try OutputFile(out, .png, replacing: overwrite)
+        }
         do {
             try FileManager.default.createDirectory(atPath: folder.pictures, withIntermediateDirectories: true)
         } catch {

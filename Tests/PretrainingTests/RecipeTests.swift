@@ -35,7 +35,14 @@ struct RecipeTests {
         #expect(recipe.name == folder + file)
     }
 
-    @Test func everyMethodHasFourRecipes() { #expect(Self.shipped.count == 4 * (pretrainingMethods.count + 1)) }
+    @Test(arguments: pretrainingMethods.names)
+    func everyMethodHasFourRecipes(method: String) throws {
+        let recipes = try Self.shipped.filter { path in
+            let recipe = try Recipe.parse(Array(Data(contentsOf: URL(fileURLWithPath: path))))
+            return type(of: recipe.method).name == method
+        }
+        #expect(recipes.count >= 4)
+    }
 
     @Test func theResolvedRecipeReadsBack() throws {
         let recipe = try TinyRun.recipe()

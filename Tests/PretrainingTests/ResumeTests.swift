@@ -5,8 +5,8 @@ import Foundation
 import ImageData
 import Pretraining
 import RecipeSchema
-import Testing
 import TestSupport
+import Testing
 import VisionTransformers
 
 /// A source some of whose pictures cannot be read, and half of whose others have a fault.

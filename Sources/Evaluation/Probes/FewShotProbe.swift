@@ -25,10 +25,11 @@ public struct FewShotProbe: Probe {
     /// The options.
     public static let fields: [Field<Self>] = [
         Field(
-            "shots", \.shots, in: .rule("a list of integers ≥ 1") { !$0.isEmpty && $0.allSatisfy { $0 >= 1 } },
+            "shots", \.shots, in: .list(1...64, of: .closed(1...1_000_000)),
             "Pictures a class, a score each."),
-        Field("draws", \.draws, in: .atLeast(1), "Number of draws whose accuracies are averaged."),
-        Field("l2", \.l2, in: .above(0), "Weight of the squared weights against the sum of squared errors."),
+        Field("draws", \.draws, in: .closed(1...1000), "Number of draws whose accuracies are averaged."),
+        Field(
+            "l2", \.l2, in: .above(0, upTo: 1e12), "Weight of the squared weights against the sum of squared errors."),
     ]
 
     /// The scores; see `Probe`.

@@ -28,12 +28,15 @@ public struct LinearProbe: Probe {
 
     /// The options.
     public static let fields: [Field<Self>] = [
-        Field("epochs", \.epochs, in: .atLeast(1), "Number of epochs."),
-        Field("warmup_epochs", \.warmupEpochs, in: .atLeast(0), "Epochs over which the learning rate rises from 0."),
-        Field("batch_size", \.batchSize, in: .atLeast(2), "Pictures a step; at most a quarter of all are taken."),
+        Field("epochs", \.epochs, in: .closed(1...100_000), "Number of epochs."),
+        Field(
+            "warmup_epochs", \.warmupEpochs, in: .closed(0...100_000),
+            "Epochs over which the learning rate rises from 0."),
+        Field(
+            "batch_size", \.batchSize, in: .closed(2...1 << 24), "Pictures a step; at most a quarter of all are taken."),
         Field(
             "base_learning_rates", \.baseLearningRates,
-            in: .rule("a list of numbers > 0") { !$0.isEmpty && $0.allSatisfy { $0 > 0 } },
+            in: .list(1...64, of: .above(0, upTo: 1e6)),
             "Learning rates for a batch of 256, among which one is chosen."),
     ]
 

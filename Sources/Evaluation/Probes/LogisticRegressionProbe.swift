@@ -22,9 +22,8 @@ public struct LogisticRegressionProbe: Probe {
     public static let fields: [Field<Self>] = [
         Field(
             "c", \.c,
-            in: .rule("a rising list of numbers > 0") { values in
-                !values.isEmpty && values.allSatisfy { $0 > 0 } && zip(values, values.dropFirst()).allSatisfy(<)
-            }, "Weights of the loss against the penalty, among which one is chosen.")
+            in: .list(1...256, of: .above(0, upTo: 1e12), "rising") { zip($0, $0.dropFirst()).allSatisfy(<) },
+            "Weights of the loss against the penalty, among which one is chosen.")
     ]
 
     /// The scores; see `Probe`.

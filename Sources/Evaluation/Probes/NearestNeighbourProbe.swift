@@ -23,9 +23,11 @@ public struct NearestNeighbourProbe: Probe {
     /// The options.
     public static let fields: [Field<Self>] = [
         Field(
-            "k", \.k, in: .rule("a list of integers ≥ 1") { !$0.isEmpty && $0.allSatisfy { $0 >= 1 } },
+            "k", \.k, in: .list(1...64, of: .closed(1...1 << 24)),
             "Numbers of neighbours among which one is chosen."),
-        Field("temperature", \.temperature, in: .above(0), "Divides the cosine similarities before the exponential."),
+        Field(
+            "temperature", \.temperature, in: .above(0, upTo: 1e6),
+            "Divides the cosine similarities before the exponential."),
     ]
 
     /// The scores; see `Probe`.

@@ -20,7 +20,9 @@ public struct StandardizedLogisticRegressionProbe: Probe {
 
     /// The options.
     public static let fields: [Field<Self>] = [
-        Field("penalty", \.penalty, in: .above(0), "Weight of the squared weights against the mean cross-entropy.")
+        Field(
+            "penalty", \.penalty, in: .above(0, upTo: 1e6),
+            "Weight of the squared weights against the mean cross-entropy.")
     ]
 
     /// The scores; see `Probe`.

@@ -28,17 +28,16 @@ public struct TwoViewOptions: RecipeSection {
 
     /// The rows of the section.
     public static let fields: [Field<Self>] = [
-        Field("pad", \.pad, in: .atLeast(0), "Pixels of reflected border from which the crop may start."),
+        Field("pad", \.pad, in: .closed(0...65500), "Pixels of reflected border from which the crop may start."),
         Field(
             "jitter", \.jitter,
-            in: .rule("[brightness, contrast, saturation, hue], each ≥ 0, hue ≤ 0.5") {
-                $0.count == 4 && $0.allSatisfy { $0 >= 0 } && $0[3] <= 0.5
-            }, "Strengths of the second view's colour jitter."),
+            in: .list(4...4, of: .closed(0...100), "the last at most 0.5") { $0[3] <= 0.5 },
+            "Strengths of the second view's colour jitter: brightness, contrast, saturation, hue."),
         Field("jitter_probability", \.jitterProbability, in: .closed(0...1), "Chance of the colour jitter."),
         Field("one_of", \.oneOf, "Operations of which the second view gets exactly one."),
         Field(
             "blur_radius", \.blurRadius,
-            in: .rule("[low, high] with 0 < low ≤ high") { $0.count == 2 && $0[0] > 0 && $0[0] <= $0[1] },
+            in: .ends(of: .above(0, upTo: 1000)),
             "Deviation of the blur, in pixels."),
     ]
 }

@@ -1,7 +1,7 @@
 public import RecipeSchema
 
 /// The colour in force at each epoch: `{"begin": "green", "epoch_200": "blue"}`.
-public struct ColorSchedule: RecipeValue, Equatable {
+public struct ColorSchedule: BoundedValue, Equatable {
     /// Start epochs (from 0, rising, the first 0) and the colours from then on.
     public var entries: [(epoch: Int, color: NoiseColor)]
 
@@ -28,8 +28,10 @@ public struct ColorSchedule: RecipeValue, Equatable {
         for member in members {
             let place = "\(path).\(member.name)"
             let digits = member.name.hasPrefix("epoch_") ? Int(member.name.dropFirst(6)) : nil
-            guard let epoch = member.name == "begin" ? 0 : digits.flatMap({ $0 >= 1 ? $0 : nil }) else {
-                let message = "unknown key; allowed are \"begin\" and \"epoch_N\" with N ≥ 1"
+            // Written in one way only, so that no epoch is named twice.
+            let start = digits.flatMap { (1...999_999_999).contains($0) && member.name == "epoch_\($0)" ? $0 : nil }
+            guard let epoch = member.name == "begin" ? 0 : start else {
+                let message = "unknown key; allowed are \"begin\" and \"epoch_N\" with N from 1 to 999999999"
                 problems.append(Problem(line: member.line, path: place, message: message))
                 continue
             }
@@ -52,7 +54,7 @@ public struct ColorSchedule: RecipeValue, Equatable {
         .object([
             ("type", JSONValue("object")), ("required", JSONValue([JSONValue("begin")])),
             ("properties", .object([("begin", NoiseColor.schema)])),
-            ("patternProperties", .object([("^epoch_[1-9][0-9]*$", NoiseColor.schema)])),
+            ("patternProperties", .object([("^epoch_[1-9][0-9]{0,8}$", NoiseColor.schema)])),
             ("additionalProperties", JSONValue(false)),
         ])
     }

@@ -54,6 +54,12 @@ public struct BlockShapes: Sendable {
         }.filter { $0 > aspect.low && $0 < aspect.high }
     }
 
+    /// How many steps it takes to go through all sizes, about; a double, which does not overflow.
+    var tableSteps: Double {
+        let counts = Double(grid.count) * (scale.high - scale.low) + 1
+        return counts * (aspect.low < aspect.high ? 2 * Double(max(grid.rows, grid.columns)) : 1)
+    }
+
     /// The official sizes in the order of the number they come from, each with the first number that gives it.
     ///
     /// The size is constant between numbers where the cell count passes an integer or a side a half; a size may come back.

@@ -5,6 +5,10 @@ extension MultiBlockMasking {
     /// drawing masks for two thousand images.
     public func faults(on grid: PatchGrid) -> [String] {
         if let fault = check().first { return [fault] }
+        // More sizes than could be gone through; the published grid of 14 x 14 cells has some thousand steps.
+        if targetShapes(on: grid).tableSteps > 1_048_576 || contextShapes(on: grid).tableSteps > 1_048_576 {
+            return ["a grid of \(grid) cells is too large for blocks of all these sizes; raise model.patch_size"]
+        }
         switch geometry {
         case .reference:
             let targets = targetShapes(on: grid).referenceTable().map(\.size)
@@ -48,19 +52,28 @@ extension MultiBlockMasking {
         return nil
     }
 
-    /// The share of images that need the last resort, over 125 batches of 16.
+    /// The share of images that need the last resort, over 125 batches of 16, or over those that are drawn before so many cells
+    /// were looked at that it would take long.
     func pilotShare(on grid: PatchGrid) -> Double {
         let sampler = UnbiasedBlocks(self, on: grid)
         let (batches, images) = (125, 16)
-        var fallbacks = 0
-        for batch in 0..<batches {
+        var (fallbacks, drawn) = (0, 0)
+        var patience = 20_000_000
+        for batch in 0..<batches where patience > 0 {
             var stream = RandomStream(seed: 0).child("pilot").child(batch)
             let (target, context) = sampler.sizes { Double(stream.uniform()) }
-            fallbacks +=
-                sampler.draw(images: images, target: target, context: context) { Double(stream.uniform()) }
-                .fallbackCount
+            // A place takes two numbers, and looking at its cells and at those around it.
+            let cost = grid.count + max(target.count, context.count)
+            for _ in 0..<images where patience > 0 {
+                drawn += 1
+                let blocks = sampler.draw(images: 1, target: target, context: context) {
+                    patience -= cost
+                    return Double(stream.uniform())
+                }
+                fallbacks += blocks.fallbackCount
+            }
         }
-        return Double(fallbacks) / Double(batches * images)
+        return Double(fallbacks) / Double(max(1, drawn))
     }
 
     /// Settings that more than one image in a hundred cannot be suited with.

@@ -9,6 +9,10 @@ public import RecipeSchema
 public struct AttentionMasking: MaskingStrategy {
     /// The name in recipes.
     public static let name = "attention"
+    /// What others call it.
+    public static let otherNames = [
+        "maskalign": #""attention""#, "attentive": #""attention""#, "attmask": #""attention""#,
+    ]
     /// It does.
     public static let needsImportance = true
     /// Share of the patches hidden.

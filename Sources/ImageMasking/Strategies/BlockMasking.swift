@@ -8,6 +8,10 @@ public import RecipeSchema
 public struct BlockMasking: MaskingStrategy {
     /// The name in recipes.
     public static let name = "block"
+    /// What others call it.
+    public static let otherNames = [
+        "blockwise": #""block""#, "beit": #""block""#, "cae": #""block""#, "blocks": #""block""#,
+    ]
 
     /// Patches hidden.
     public var numMasked: Int?
@@ -25,11 +29,14 @@ public struct BlockMasking: MaskingStrategy {
 
     /// The options.
     public static let fields: [Field<Self>] = [
-        Field("num_masked", \.numMasked, in: .atLeast(1), "Patches hidden, instead of ratio."),
+        Field("num_masked", \.numMasked, in: .closed(1...1 << 20), "Patches hidden, instead of ratio."),
         Field("ratio", \.ratio, in: .between(0, 1), "Share of the patches hidden, rounded down; null: 0.5."),
         Field(
-            "min_patches", \.minPatches, in: .atLeast(1), "Least patches of a block; null: 16 of 196, in proportion."),
-        Field("max_patches", \.maxPatches, in: .atLeast(1), "Most patches that a block adds; null: all to be hidden."),
+            "min_patches", \.minPatches, in: .closed(1...1 << 20),
+            "Least patches of a block; null: 16 of 196, in proportion."),
+        Field(
+            "max_patches", \.maxPatches, in: .closed(1...1 << 20),
+            "Most patches that a block adds; null: all to be hidden."),
         Field(
             "min_aspect", \.minAspect, in: .closed(0.001...1),
             "Least rows / columns of a block; the largest is its inverse."),
@@ -53,7 +60,8 @@ public struct BlockMasking: MaskingStrategy {
         let faults = countFaults(on: grid)
         guard faults.isEmpty else { return faults }
         let pilot = RandomStream(seed: 0).child("pilot")
-        for trial in 0..<16 {
+        // A mask of a large grid takes many blocks, and differs less from the next.
+        for trial in 0..<max(1, min(16, 65_536 / grid.count)) {
             var stream = pilot.child(trial)
             if drawn(on: grid, from: &stream) == nil { return [neverEnds(on: grid)] }
         }
@@ -161,6 +169,7 @@ extension BlockMasking {
     /// Hides a block that fits and adds at least one patch and at most `room`; returns how many it added.
     private func add(_ block: DrawnBlock, room: Int, to mask: inout DrawnMask, on grid: PatchGrid) -> Int {
         mask.attempts += 1
+        let remaining = room
         let room = min(room, maxPatches ?? room)
         let least = Double(leastPatches(on: grid))
         // Near the end the room may be below the least area: the range then runs downwards.
@@ -171,6 +180,8 @@ extension BlockMasking {
         let columns = (area / aspect).squareRoot().rounded(.toNearestOrEven)
         guard rows < Double(grid.rows) && columns < Double(grid.columns) else { return 0 }
         let size = BlockSize(rows: Int(rows), columns: Int(columns))
+        // However it lies, it would add too many: no need to look at its cells.
+        guard size.count - hiddenCount(on: grid) + remaining <= room else { return 0 }
         let top = Int(block.top * Double(grid.rows - size.rows + 1))
         let left = Int(block.left * Double(grid.columns - size.columns + 1))
         let new = size.cells(top: top, left: left, on: grid).filter { !mask.hidden[Int($0)] }

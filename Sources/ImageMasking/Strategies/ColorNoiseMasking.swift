@@ -8,6 +8,11 @@ public import RecipeSchema
 public struct ColorNoiseMasking: MaskingStrategy {
     /// The name in recipes.
     public static let name = "color"
+    /// What others call it, and its colours.
+    public static let otherNames = Dictionary(
+        NoiseColor.allCases.map { ($0.rawValue, "\"color\" with the key \"color\": \"\($0.rawValue)\"") }
+            + ["colormae", "colornoise", "noise", "filterednoise", "coloured", "colourmae"].map { ($0, "\"color\"") },
+        uniquingKeysWith: { first, _ in first })
 
     /// How noise reaches the images of a batch.
     public enum Form: String, RecipeEnum {
@@ -48,13 +53,17 @@ public struct ColorNoiseMasking: MaskingStrategy {
         Field("color", \.color, "Which spatial frequencies the noise keeps."),
         Field("ratio", \.ratio, in: .between(0, 1), "Share of the patches hidden."),
         Field("preset", \.preset, "Filter widths and passes where none are given."),
-        Field("sigma", \.sigma, in: .above(0), "Gaussian width of red or blue, in patches."),
-        Field("sigma_low", \.sigmaLow, in: .above(0), "Narrower Gaussian width of green or purple, in patches."),
-        Field("sigma_high", \.sigmaHigh, in: .above(0), "Wider Gaussian width of green or purple, in patches."),
+        Field("sigma", \.sigma, in: .above(0, upTo: 1024), "Gaussian width of red or blue, in patches."),
+        Field(
+            "sigma_low", \.sigmaLow, in: .above(0, upTo: 1024),
+            "Narrower Gaussian width of green or purple, in patches."),
+        Field(
+            "sigma_high", \.sigmaHigh, in: .above(0, upTo: 1024), "Wider Gaussian width of green or purple, in patches."
+        ),
         Field("passes", \.passes, in: .closed(1...64), "How often the filter is applied."),
         Field("form", \.form, "A fresh tile for every image, or windows of a fixed bank."),
         Field("tile", \.tile, in: .closed(1...1024), "Side of a noise tile, in patches."),
-        Field("bank", \.bank, in: .atLeast(1), "Tiles of the bank (form bank; 3072 where none is given)."),
+        Field("bank", \.bank, in: .closed(1...1 << 24), "Tiles of the bank (form bank; 3072 where none is given)."),
         Field("schedule", \.schedule, "Colours by epoch, instead of one colour."),
     ]
 

@@ -5,6 +5,8 @@ public import RecipeSchema
 public struct FrequencyMasking: MaskingStrategy {
     /// The name in recipes.
     public static let name = "frequency"
+    /// What others call it.
+    public static let otherNames = ["mfm": #""frequency""#, "fourier": #""frequency""#, "spectrum": #""frequency""#]
     /// Frequencies.
     public static let kind = MaskPlan.Kind.frequencies
 
@@ -21,8 +23,9 @@ public struct FrequencyMasking: MaskingStrategy {
     /// The options.
     public static let fields: [Field<Self>] = [
         Field(
-            "radius", \.radius, in: .atLeast(0), "Inner radius of the ring that low-pass removes, in frequency steps."),
-        Field("radius2", \.radius2, in: .atLeast(1), "Its outer radius."),
+            "radius", \.radius, in: .closed(0...1 << 20),
+            "Inner radius of the ring that low-pass removes, in frequency steps."),
+        Field("radius2", \.radius2, in: .closed(1...1 << 20), "Its outer radius."),
         Field(
             "low_pass_share", \.lowPassShare, in: .closed(0...1),
             "Chance that an image keeps what is outside the ring instead of the ring."),

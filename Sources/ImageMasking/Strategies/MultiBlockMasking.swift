@@ -8,6 +8,8 @@ public import RecipeSchema
 public struct MultiBlockMasking: MaskingStrategy {
     /// The name in recipes.
     public static let name = "multiblock"
+    /// What others call it.
+    public static let otherNames = ["ijepa": #""multiblock""#, "jepa": #""multiblock""#, "dmtjepa": #""multiblock""#]
     /// It makes contexts and targets.
     public static let kind = MaskPlan.Kind.blocks
 
@@ -47,19 +49,22 @@ public struct MultiBlockMasking: MaskingStrategy {
         Field(
             "context_scale", \.contextScale, in: scaleRule, "Least and largest share of the patches in a context block."
         ),
-        Field("targets", \.targets, in: .atLeast(1), "Target blocks an image."),
-        Field("contexts", \.contexts, in: .atLeast(1), "Context blocks an image."),
-        Field("min_keep", \.minKeep, in: .atLeast(1), "Least cells of a context (reference: more than that)."),
+        Field("targets", \.targets, in: .closed(1...256), "Target blocks an image."),
+        Field("contexts", \.contexts, in: .closed(1...256), "Context blocks an image."),
+        Field("min_keep", \.minKeep, in: .closed(1...1 << 20), "Least cells of a context (reference: more than that)."),
         Field("allow_overlap", \.allowOverlap, "Whether a context keeps cells of targets."),
     ]
 
-    private static let scaleRule = Allowed<[Double]>.rule("two numbers with 0 < min ≤ max ≤ 1", isScale)
-    private static let aspectRule = Allowed<[Double]>.rule("two numbers with 0 < min ≤ max", isAspect)
+    private static let scaleRule = Allowed<[Double]>.ends(of: .above(0, upTo: 1))
+    private static let aspectRule = Allowed<[Double]>.ends(of: .above(0, upTo: 1000))
 
     @Sendable private static func isScale(_ range: [Double]) -> Bool { isAspect(range) && range[1] <= 1 }
     @Sendable private static func isAspect(_ range: [Double]) -> Bool {
         range.count == 2 && range[0] > 0 && range[0] <= range[1] && range[1].isFinite
     }
+
+    /// Pairs of context and target that an image may have.
+    private static let mostPairs = 4096
 
     /// What is wrong with values that were set in code; a recipe's are refused when it is read.
     public func check() -> [String] {
@@ -70,6 +75,12 @@ public struct MultiBlockMasking: MaskingStrategy {
         }
         if !Self.isAspect(targetAspect) {
             faults.append("target_aspect is \(targetAspect), allowed are two numbers with 0 < min ≤ max")
+        }
+        // Divided, because the product of what code may set need not be a number.
+        if min(targets, contexts) >= 1 && targets > Self.mostPairs / contexts {
+            faults.append(
+                "targets \(targets) times contexts \(contexts) are more than \(Self.mostPairs) pairs to predict; lower one"
+            )
         }
         if min(targets, contexts, minKeep) < 1 { faults.append("targets, contexts and min_keep must be at least 1") }
         return faults

@@ -5,6 +5,11 @@ public import RecipeSchema
 public struct RandomMasking: MaskingStrategy {
     /// The name in recipes.
     public static let name = "random"
+    /// What others call it.
+    public static let otherNames = [
+        "mae": #""random""#, "uniform": #""random""#,
+        "grid": #""random" or "block", grid-wise masks are not among them"#,
+    ]
     /// Share of the patches hidden.
     public var ratio = 0.75
     /// Patches hidden; where it is given, `ratio` says nothing.
@@ -16,7 +21,9 @@ public struct RandomMasking: MaskingStrategy {
     /// The options.
     public static let fields: [Field<Self>] = [
         Field("ratio", \.ratio, in: .between(0, 1), "Share of the patches hidden."),
-        Field("num_masked", \.numMasked, in: .atLeast(1), "Patches hidden, instead of ratio; null: as ratio says."),
+        Field(
+            "num_masked", \.numMasked, in: .closed(1...1 << 20),
+            "Patches hidden, instead of ratio; null: as ratio says."),
     ]
 
     /// Patches must be left on both sides.

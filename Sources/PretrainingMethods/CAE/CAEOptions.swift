@@ -7,6 +7,10 @@ public import VisionTransformers
 public struct CAEOptions: PretrainingOptions {
     /// The name in recipes.
     public static let name = "cae"
+    /// What others call it.
+    public static let otherNames = [
+        "contextautoencoder": #""cae""#, "caev2": #""cae" with the key "targets": "teacher""#,
+    ]
     /// It hides patches.
     public static let masks: Set<MaskPlan.Kind> = [.patches]
 
@@ -88,31 +92,32 @@ public struct CAEOptions: PretrainingOptions {
     public static let fields: [Field<Self>] = [
         Field("targets", \.targets, "What is predicted of hidden patches."),
         Field(
-            "vocabulary", \.vocabulary, in: .atLeast(2),
+            "vocabulary", \.vocabulary, in: .closed(2...1 << 24),
             "Different tokens there are; null: as many as their source has."),
         Field("tokens", \.tokens, "Where tokens come from; needed by the targets tokens."),
         Field("teacher", \.teacher, "Where a teacher's representations come from; needed by the targets teacher."),
         Field("norm_pix_loss", \.normPixLoss, "Whether each target patch is normalised by its own mean and deviation."),
         Field(
-            "regressor_width", \.regressorWidth, in: .rule("a multiple of 4 above 0") { $0 > 0 && $0 % 4 == 0 },
+            "regressor_width", \.regressorWidth, in: .closed(4...65536, only: "a multiple of 4") { $0 % 4 == 0 },
             "Token width of regressor and decoder; null: the encoder's."),
         Field("regressor_depth", \.regressorDepth, in: .closed(1...128), "Blocks of the regressor."),
         Field(
             "decoder_depth", \.decoderDepth, in: .closed(0...128),
             "Blocks of the decoder; null: 4, or 0 with the targets teacher, which has no decoder."),
         Field(
-            "decoder_heads", \.decoderHeads, in: .atLeast(1),
+            "decoder_heads", \.decoderHeads, in: .closed(1...1024),
             "Attention heads of regressor and decoder; null: the encoder's."),
         Field(
-            "decoder_layer_scale", \.decoderLayerScale, in: .above(0),
+            "decoder_layer_scale", \.decoderLayerScale, in: .above(0, upTo: 1000),
             "Initial factor of the branches of regressor and decoder; null: none."),
         Field(
-            "align_weight", \.alignWeight, in: .atLeast(0),
+            "align_weight", \.alignWeight, in: .closed(0...1e6),
             "Factor of the alignment loss; the targets teacher has none."),
         Field(
-            "teacher_width", \.teacherWidth, in: .atLeast(1), "Width of the teacher's tokens; null: as its source says."
+            "teacher_width", \.teacherWidth, in: .closed(1...65536),
+            "Width of the teacher's tokens; null: as its source says."
         ),
-        Field("teacher_weight", \.teacherWeight, in: .above(0), "Factor of the loss against the teacher."),
+        Field("teacher_weight", \.teacherWeight, in: .above(0, upTo: 1e6), "Factor of the loss against the teacher."),
         Field("teacher_loss", \.teacherLoss, "How representations are compared with the teacher's."),
         Field(
             "supervise", \.supervise,
@@ -120,7 +125,7 @@ public struct CAEOptions: PretrainingOptions {
                 !$0.isEmpty && Set($0).count == $0.count
             }, "Tokens that the teacher supervises; null: all that it has."),
         Field(
-            "smooth_l1_beta", \.smoothL1Beta, in: .above(0),
+            "smooth_l1_beta", \.smoothL1Beta, in: .above(0, upTo: 1e6),
             "Where the smooth L1 distance turns from a square into a line."),
         Field("init", \.initialization, "How initial values are drawn."),
     ]
@@ -158,9 +163,6 @@ public struct CAEOptions: PretrainingOptions {
         if targets != .teacher && effectiveDecoderDepth == 0 {
             faults.append("decoder_depth is 0; targets \"\(targets.rawValue)\" needs 1 or more blocks")
         }
-        if let heads = decoderHeads, let width = regressorWidth, heads > width {
-            faults.append("decoder_heads \(heads) is above regressor_width \(width)")
-        }
         return faults
     }
 
@@ -175,6 +177,14 @@ public struct CAEOptions: PretrainingOptions {
         }
         let (width, heads) = (regressorWidth ?? encoder.width, decoderHeads ?? encoder.heads)
         if heads > width { faults.append("decoder_heads \(heads) is above the regressor's width \(width)") }
+        for (depth, part) in [(regressorDepth, "regressor_"), (effectiveDecoderDepth, "decoder_")] {
+            if let reason = encoder.partFault(width: width, depth: depth, on: grid, of: part) { faults.append(reason) }
+        }
+        if let vocabulary, vocabulary * width > 1 << 32 {
+            faults.append(
+                "vocabulary \(vocabulary) and the regressor's width \(width) make \(vocabulary * width) parameters, allowed "
+                    + "are up to \(1 << 32); lower vocabulary or regressor_width")
+        }
         if !encoder.classToken { faults.append("cae has a class token; set model.class_token to true") }
         if encoder.position != .sincos {
             faults.append("cae has fixed positions; set model.position to \"sincos\"")

@@ -150,23 +150,23 @@ public struct BlurOptions: RecipeSection {
     /// The published setting: isotropic, σ = 5.
     public init() {}
 
-    private static let positiveRange = Allowed<[Double]>.rule("two numbers > 0, the lower first") {
-        $0.count == 2 && $0[0] > 0 && $0[0] <= $0[1]
-    }
+    private static let positiveRange = Allowed<[Double]>.ends(of: .above(0, upTo: 1000))
 
     /// The options.
     public static let fields: [Field<Self>] = [
-        Field("kernel_list", \.kernelList, in: .rule("at least one kind") { !$0.isEmpty }, "Kinds of blur."),
+        Field(
+            "kernel_list", \.kernelList, in: .rule("a list of 1 to 64 of its words") { (1...64).contains($0.count) },
+            "Kinds of blur."),
         Field("kernel_prob", \.kernelProb, in: choiceWeights, "How often each kind is drawn."),
         Field(
             "kernel_size", \.kernelSize,
-            in: .rule("odd numbers ≥ 1") { !$0.isEmpty && $0.allSatisfy { $0 >= 1 && $0 % 2 == 1 } },
+            in: .list(1...256, of: .closed(1...1001, only: "odd") { $0 % 2 == 1 }),
             "Sides of the kernel, in pixels."),
         Field("sigma_x", \.sigmaX, in: positiveRange, "Range of the first width, in pixels."),
         Field("sigma_y", \.sigmaY, in: positiveRange, "Range of the second width, in pixels."),
         Field(
             "rotate_angle", \.rotateAngle,
-            in: .rule("two numbers, the lower first") { $0.count == 2 && $0[0] <= $0[1] },
+            in: .ends(of: .closed(-1000...1000)),
             "Range of the angle, in radians."),
         Field("beta_gaussian", \.betaGaussian, in: positiveRange, "Range of the power of generalised kinds."),
         Field("beta_plateau", \.betaPlateau, in: positiveRange, "Range of the power of plateau kinds."),
@@ -199,9 +199,7 @@ public struct BlurOptions: RecipeSection {
 }
 
 /// Weights of a choice, as recipes give them.
-let choiceWeights = Allowed<[Double]>.rule("numbers ≥ 0, not all 0") {
-    $0.allSatisfy { $0 >= 0 } && $0.contains { $0 > 0 }
-}
+let choiceWeights = Allowed<[Double]>.list(1...64, of: .closed(0...1e6), "not all 0") { $0.contains { $0 > 0 } }
 
 extension RandomStream {
     /// A number uniform between the two of a range.

@@ -27,7 +27,7 @@ public struct SuperResolutionOptions: RecipeSection {
 
     /// The options.
     public static let fields: [Field<Self>] = [
-        Field("factor", \.factor, in: .atLeast(1), "How many times smaller the picture is made."),
+        Field("factor", \.factor, in: .closed(1...65536), "How many times smaller the picture is made."),
         Field("interpolation", \.interpolation, "How pixels are made, on the way down and up."),
     ]
 }

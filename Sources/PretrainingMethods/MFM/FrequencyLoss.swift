@@ -25,9 +25,10 @@ public struct FrequencyLossOptions: RecipeSection {
 
     /// The options.
     public static let fields: [Field<Self>] = [
-        Field("loss_gamma", \.lossGamma, in: .above(0), "Power of the distance of two frequencies."),
-        Field("matrix_gamma", \.matrixGamma, in: .above(0), "Power of the distance in its weight."),
-        Field("patch_factor", \.patchFactor, in: .atLeast(1), "Tiles along each side, transformed by themselves."),
+        Field("loss_gamma", \.lossGamma, in: .above(0, upTo: 16), "Power of the distance of two frequencies."),
+        Field("matrix_gamma", \.matrixGamma, in: .above(0, upTo: 16), "Power of the distance in its weight."),
+        Field(
+            "patch_factor", \.patchFactor, in: .closed(1...65536), "Tiles along each side, transformed by themselves."),
         Field("average_spectrum", \.averageSpectrum, "Whether spectra are averaged over the batch first."),
         Field("with_matrix", \.withMatrix, "Whether large distances weigh more."),
         Field("log_matrix", \.logMatrix, "Whether those weights are logarithms."),

@@ -6,6 +6,12 @@ public import VisionTransformers
 public struct MFMOptions: PretrainingOptions {
     /// The name in recipes.
     public static let name = "mfm"
+    /// What others call it, and its pretexts.
+    public static let otherNames = [
+        "maskedfrequencymodeling": #""mfm""#, "maskedfrequencymodelling": #""mfm""#, "frequency": #""mfm""#,
+        "sr": #""mfm" with the key "pretext": "sr""#, "deblur": #""mfm" with the key "pretext": "deblur""#,
+        "denoise": #""mfm" with the key "pretext": "denoise""#,
+    ]
     /// It filters frequencies, or leaves the choice to the pretext.
     public static let masks: Set<MaskPlan.Kind> = [.frequencies, .nothing]
 
@@ -46,8 +52,10 @@ public struct MFMOptions: PretrainingOptions {
             "target", \.target,
             "The frequencies that the loss compares; null: the removed ones for the pretext mfm, else all."),
         Field("decoder_depth", \.decoderDepth, in: .closed(0...128), "Blocks of the decoder; 0: a linear layer alone."),
-        Field("decoder_width", \.decoderWidth, in: .atLeast(4), "Token width of the decoder."),
-        Field("decoder_heads", \.decoderHeads, in: .atLeast(1), "Attention heads of the decoder."),
+        Field(
+            "decoder_width", \.decoderWidth, in: .closed(1...65536),
+            "Token width of the decoder; a multiple of 4 where positions are sincos."),
+        Field("decoder_heads", \.decoderHeads, in: .closed(1...1024), "Attention heads of the decoder."),
         Field("frequency_loss", \.frequencyLoss, "How spectra are compared."),
         Field("sr", \.sr, "How the pretext sr makes pictures small."),
         Field("blur", \.blur, "What the pretext deblur blurs with."),
@@ -75,7 +83,10 @@ public struct MFMOptions: PretrainingOptions {
 
     /// Removed frequencies exist under one pretext, and where the whole picture is one tile.
     public func check() -> [String] {
-        var faults = decoderDepth > 0 ? widthFaults(decoderWidth, heads: decoderHeads, of: "decoder_") : []
+        var faults: [String] = []
+        if decoderDepth > 0, let reason = headsFault(decoderWidth, heads: decoderHeads, of: "decoder_") {
+            faults.append(reason)
+        }
         if target == .masked && pretext != .mfm {
             faults.append("target \"masked\" needs pretext \"mfm\": \"\(pretext.rawValue)\" removes no frequencies")
         }
@@ -92,6 +103,15 @@ public struct MFMOptions: PretrainingOptions {
         let (height, width) = (grid.rows * encoder.patchSize, grid.columns * encoder.patchSize)
         let size = "\(height) x \(width) pixels"
         var faults: [String] = []
+        // The decoder's positions are of the encoder's kind.
+        if decoderDepth > 0, encoder.position == .sincos, let reason = sineFault(decoderWidth, of: "decoder_") {
+            faults.append("\(reason); model.position \"learned\" has none")
+        }
+        if decoderDepth > 0,
+            let reason = encoder.partFault(width: decoderWidth, depth: decoderDepth, on: grid, of: "decoder_")
+        {
+            faults.append(reason)
+        }
         let factor = frequencyLoss.patchFactor
         if height % factor != 0 || width % factor != 0 {
             faults.append("frequency_loss.patch_factor \(factor) does not divide \(size)")

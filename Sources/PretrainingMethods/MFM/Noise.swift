@@ -27,13 +27,13 @@ public struct NoiseOptions: RecipeSection {
     /// The published setting: Gaussian, σ = 75 of 255.
     public init() {}
 
-    private static let range = Allowed<[Double]>.rule("two numbers ≥ 0, the lower first") {
-        $0.count == 2 && $0[0] >= 0 && $0[0] <= $0[1]
-    }
+    private static let range = Allowed<[Double]>.ends(of: .closed(0...1e6))
 
     /// The options.
     public static let fields: [Field<Self>] = [
-        Field("type", \.type, in: .rule("at least one kind") { !$0.isEmpty }, "Kinds of noise."),
+        Field(
+            "type", \.type, in: .rule("a list of 1 to 64 of its words") { (1...64).contains($0.count) },
+            "Kinds of noise."),
         Field("prob", \.prob, in: choiceWeights, "How often each kind is drawn."),
         Field("gaussian_sigma", \.gaussianSigma, in: range, "Range of the Gaussian's deviation, of 255."),
         Field(

@@ -57,7 +57,7 @@ public enum AlignmentLoss: String, RecipeEnum {
 }
 
 /// How much each block of the teacher counts; in a recipe `"mean"`, `"out"`, `"linear_decay"`, `"top5"`, `"mid3"`.
-public enum LossLayers: RecipeValue, Equatable {
+public enum LossLayers: BoundedValue, Equatable {
     /// All alike.
     case mean
     /// The last alone.

@@ -40,13 +40,15 @@ extension JointEmbeddingOptions {
     /// The rows of the shared options.
     static var sharedFields: [Field<Self>] {
         [
-            Field("predictor_width", \.predictorWidth, in: .atLeast(4), "Token width of the predictor."),
+            Field(
+                "predictor_width", \.predictorWidth, in: .closed(4...65536),
+                "Token width of the predictor, a multiple of 4."),
             Field("predictor_depth", \.predictorDepth, in: .closed(1...128), "Transformer blocks of the predictor."),
             Field(
-                "predictor_heads", \.predictorHeads, in: .atLeast(1),
+                "predictor_heads", \.predictorHeads, in: .closed(1...1024),
                 "Attention heads of the predictor; null: the encoder's."),
             Field(
-                "ema", \.ema, in: .rule("two numbers from 0 to 1") { $0.count == 2 && $0.allSatisfy { 0...1 ~= $0 } },
+                "ema", \.ema, in: .list(2...2, of: .closed(0...1)),
                 "Momentum of the target encoder at the first step and at the end."),
             Field(
                 "depth_rescale", \.depthRescale,
@@ -67,13 +69,16 @@ extension JointEmbeddingOptions {
 
     /// Patches alone are encoded, with fixed positions, and the predictor's heads must divide its width.
     public func faults(encoder: EncoderOptions, grid: PatchGrid) -> [String] {
-        sharedFaults(encoder)
+        sharedFaults(encoder, grid)
     }
 
     /// What no method of this kind can work with.
-    func sharedFaults(_ encoder: EncoderOptions) -> [String] {
+    func sharedFaults(_ encoder: EncoderOptions, _ grid: PatchGrid) -> [String] {
         let name = Self.name
         var faults = widthFaults(predictorWidth, heads: predictorHeads ?? encoder.heads, of: "predictor_")
+        if let reason = encoder.partFault(width: predictorWidth, depth: predictorDepth, on: grid, of: "predictor_") {
+            faults.append(reason)
+        }
         if encoder.classToken {
             faults.append("\(name) has no place for a class token; set model.class_token to false")
         }

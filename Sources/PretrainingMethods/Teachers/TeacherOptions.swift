@@ -25,12 +25,14 @@ public struct TeacherOptions: RecipeSection {
     public static let fields: [Field<Self>] = [
         Field("path", \.path, "A run folder or checkpoint of this program, or a safetensors file."),
         Field("layout", \.layout, "How the tensors are named; auto: found out."),
-        Field("heads", \.heads, in: .atLeast(1), "Attention heads; null: config.json's, else width / 64."),
+        Field("heads", \.heads, in: .closed(1...1024), "Attention heads; null: config.json's, else width / 64."),
         Field("activation", \.activation, "Activation of the perceptrons; null: config.json's, else the layout's."),
-        Field("eps", \.epsilon, in: .above(0), "The ε of the norms; null: config.json's, else the layout's."),
-        Field("mean", \.mean, "Mean of each channel that its images are normalised with; null: the layout's."),
+        Field("eps", \.epsilon, in: .above(0, upTo: 1), "The ε of the norms; null: config.json's, else the layout's."),
         Field(
-            "std", \.deviation, in: .rule("numbers above 0") { $0.allSatisfy { $0 > 0 } },
+            "mean", \.mean, in: .list(1...64, of: .closed(-1000...1000)),
+            "Mean of each channel that its images are normalised with; null: the layout's."),
+        Field(
+            "std", \.deviation, in: .list(1...64, of: .above(0, upTo: 1000)),
             "Deviation of each channel; null: the layout's."),
     ]
 

@@ -1,0 +1,102 @@
+import Foundation
+import RecipeSchema
+import TestSupport
+import Testing
+
+/// Sentences for what people type.
+struct MessageTests {
+    private func pretrain(_ arguments: String..., text: String? = nil) throws -> (
+        code: Int32, errors: String, output: String
+    ) {
+        let home = try TemporaryFolder()
+        if let text { try Data(text.utf8).write(to: URL(fileURLWithPath: home.path + "/mine.json")) }
+        let process = Process()
+        process.executableURL = CommandTests.program
+        process.arguments = arguments
+        process.currentDirectoryURL = URL(fileURLWithPath: home.path)
+        let (output, errors) = (Pipe(), Pipe())
+        process.standardOutput = output
+        process.standardError = errors
+        try process.run()
+        let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        let sentence = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        process.waitUntilExit()
+        return (process.terminationStatus, sentence, text)
+    }
+
+    @Test(arguments: [
+        ("pretrain", "did you mean `pretrain train`?"), ("evaluate", "did you mean `pretrain probe`?"),
+        ("probee", "did you mean `pretrain probe`?"), ("zzzzzz", "the verbs are train, resume, probe"),
+        ("colormae.json", "to train by a recipe: pretrain --recipe colormae.json"),
+    ])
+    func anUnknownVerbIsToldTheRightOne(verb: String, hint: String) throws {
+        let result = try pretrain(verb, "runs/x")
+        #expect(result.code == 64 && result.errors.contains(hint), "\(result.errors)")
+        #expect(result.errors.split(separator: "\n").count == 1)
+    }
+
+    @Test(arguments: [
+        ["probe", "colormae.json"], ["resume", "mae.json"], ["features", "mae.json", "--out", "x.safetensors"],
+    ])
+    func aRecipeIsNoRun(arguments: [String]) throws {
+        let result = try pretrain(
+            arguments[0], arguments[1], arguments.count > 2 ? "--out=x.safetensors" : "--threads=1")
+        #expect(result.code == 64 && result.errors.contains("is a recipe, not a run"), "\(result.errors)")
+    }
+
+    @Test func featuresAreSafetensorsAndSaySo() throws {
+        let result = try pretrain("features", "nothere", "--out", "x.csv")
+        #expect(result.code == 64 && result.errors.contains("x.csv: features are written as safetensors"))
+    }
+
+    @Test func helpListsTheProtocols() throws {
+        let help = try pretrain("probe", "--help").output
+        #expect(help.contains("dino-knn: Weighted k nearest") && help.contains("mae-linprobe:"))
+    }
+
+    @Test func aRateThatIsLeftOutIsShown() throws {
+        let text = #"{"palimpsest": 1, "name": "a", "train": {"batch_size": 512}}"#
+        let check = try pretrain("recipes", "check", "mine.json", text: text)
+        #expect(check.code == 0, "\(check.errors)")
+        #expect(check.output.contains("peak learning rate 0.0003: the default base rate 0.00015 for 256 images"))
+        let shown = try JSONParser.parse(try pretrain("recipes", "show", "mine.json", text: text).output)
+        #expect(shown["train"]?["base_learning_rate"]?.double == 1.5e-4)
+    }
+
+    @Test func aCommentAndAMarkAreNamed() throws {
+        for (text, words) in [
+            ("{\"a\": 1 // x\n}", "found a comment"), ("\u{FEFF}{}", "byte-order mark"), ("{\"a\": 1,}", "comma"),
+        ] {
+            let result = try pretrain("recipes", "check", "mine.json", text: text)
+            #expect(result.code == 64 && result.errors.contains("mine.json: line 1") && result.errors.contains(words))
+        }
+    }
+
+    @Test func whatIsNoFileIsNotRead() throws {
+        let result = try pretrain("recipes", "check", "/dev/zero")
+        #expect(result.code == 64 && result.errors.contains("is no regular file"))
+    }
+
+    @Test func casesWithoutARoutineAreCountedByThemselves() throws {
+        let home = try TemporaryFolder()
+        try FileManager.default.createDirectory(atPath: home.path + "/case", withIntermediateDirectories: true)
+        let text = #"{"topic": "nothing", "routine": "unheard of", "name": "x", "tensors": {}, "expected": []}"#
+        try Data(text.utf8).write(to: URL(fileURLWithPath: home.path + "/case/case.json"))
+        let result = try pretrain("verify", home.path)
+        #expect(result.output.contains("0 passed, 0 failed, 1 cannot be run here"), "\(result.output)")
+        // Nothing was verified.
+        #expect(result.code == 1)
+        let golden = SharedFiles.packageRoot.appendingPathComponent("Tests/Golden/mae/patch_order").path
+        let both = try pretrain("verify", home.path, golden, "--json")
+        #expect(both.code == 0 && both.errors.contains("1 passed, 0 failed, 1 cannot be run here"), "\(both)")
+        let row = try JSONParser.parse(String(both.output.prefix { $0 != "\n" }))
+        #expect(row["passed"]?.bool == false && row["runnable"]?.bool == false && row["error"] != nil)
+    }
+
+    @Test func oneUnitOfMemory() throws {
+        let facts = try JSONParser.parse(try pretrain("doctor", "--json").output)
+        for key in ["memory", "memory_available", "disk_free"] {
+            #expect(facts[key]?.string?.hasSuffix(" MiB") == true, "\(key)")
+        }
+    }
+}
