@@ -30,6 +30,9 @@ public struct ImageSize: BoundedValue, Equatable {
         return nil
     }
 
+    /// An integer or a list of two.
+    public static var typeWords: String { "an integer from 1 to 65500, or [height, width]" }
+
     /// An integer for a square, else a list of two.
     public var encoded: JSONValue {
         height == width ? JSONValue(height) : JSONValue([JSONValue(height), JSONValue(width)])
@@ -90,10 +93,11 @@ public struct DataOptions: RecipeSection {
             open: { $0 as? any SourceOptions }, close: { $0 }),
         Field("image_size", \.imageSize, "Size fed to the model, in pixels: n or [height, width]."),
         Field(
-            "crop_scale", \.cropScale, in: .ends(of: .above(0, upTo: 1)),
+            "crop_scale", \.cropScale, in: .ends(of: .above(0, upTo: 1), words: "[low, high] with 0 < low ≤ high ≤ 1"),
             "Share of the area that a random resized crop takes; null: resize and centre crop."),
         Field(
-            "crop_ratio", \.cropRatio, in: .ends(of: .above(0, upTo: 1000)),
+            "crop_ratio", \.cropRatio,
+            in: .ends(of: .above(0, upTo: 1000), words: "[low, high] with 0 < low ≤ high ≤ 1000"),
             "Width over height of a random crop."),
         Field("interpolation", \.interpolation, "Kernel that resizes training crops."),
         Field("flip", \.flip, "Mirror half of the pictures left to right."),
