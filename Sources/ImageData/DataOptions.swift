@@ -37,10 +37,11 @@ public struct DataOptions: RecipeSection {
             open: { $0 as? any SourceOptions }, close: { $0 }),
         Field("image_size", \.imageSize, "Size fed to the model, in pixels: n or [height, width]."),
         Field(
-            "crop_scale", \.cropScale, in: .ends(of: .above(0, upTo: 1)),
+            "crop_scale", \.cropScale, in: .ends(of: .above(0, upTo: 1), words: "[low, high] with 0 < low ≤ high ≤ 1"),
             "Share of the area that a random resized crop takes; null: resize and centre crop."),
         Field(
-            "crop_ratio", \.cropRatio, in: .ends(of: .above(0, upTo: 1000)),
+            "crop_ratio", \.cropRatio,
+            in: .ends(of: .above(0, upTo: 1000), words: "[low, high] with 0 < low ≤ high ≤ 1000"),
             "Width over height of a random crop."),
         Field("interpolation", \.interpolation, "Kernel that resizes training crops."),
         Field("flip", \.flip, "Mirror half of the pictures left to right."),

@@ -30,6 +30,9 @@ public struct ImageSize: BoundedValue, Equatable {
         return nil
     }
 
+    /// An integer or a list of two.
+    public static var typeWords: String { "an integer from 1 to 65500, or [height, width]" }
+
     /// An integer for a square, else a list of two.
     public var encoded: JSONValue {
         height == width ? JSONValue(height) : JSONValue([JSONValue(height), JSONValue(width)])

@@ -7,18 +7,21 @@ public enum ValueRange: BoundedValue, Equatable {
     /// `low` becomes 0 and `high` 1, with low < high; numbers beyond are not clipped.
     case numbers(low: Double, high: Double)
 
+    /// The largest number that stands for 0 or 1, either sign.
+    private static let most = 1e12
+
     /// The range of `"measured"` or of a list of two.
     public static func decode(_ json: JSONValue, at path: String, _ problems: inout [Problem]) -> ValueRange? {
         if json.string == "measured" { return .measured }
         if let list = json.array, list.count == 2, let low = list[0].double, let high = list[1].double,
-            low.isFinite, high.isFinite, low < high, (high - low).isFinite
+            low < high, -most <= low, high <= most
         {
             return .numbers(low: low, high: high)
         }
         problems.append(
             Problem(
                 line: json.line, path: path,
-                message: "found \(json.text()), allowed is \"measured\", or [low, high] with low < high"))
+                message: "found \(json.brief), allowed is \"measured\", or [low, high] with low < high"))
         return nil
     }
 
@@ -32,13 +35,16 @@ public enum ValueRange: BoundedValue, Equatable {
 
     /// A word, or a list of two.
     public static var schema: JSONValue {
-        .object([
+        let number = JSONValue.object([
+            ("type", JSONValue("number")), ("minimum", JSONValue(-most)), ("maximum", JSONValue(most)),
+        ])
+        return .object([
             (
                 "oneOf",
                 JSONValue([
                     .object([("const", JSONValue("measured"))]),
                     .object([
-                        ("type", JSONValue("array")), ("items", .object([("type", JSONValue("number"))])),
+                        ("type", JSONValue("array")), ("items", number),
                         ("minItems", JSONValue(2)), ("maxItems", JSONValue(2)),
                     ]),
                 ])

@@ -126,6 +126,8 @@ public struct TrainOptions: RecipeSection {
             }
             for index in members.indices where members[index].name == section {
                 guard case .object(var inner) = members[index].value.kind else { continue }
+                let isFromCommandLine = member.line == JSONValue.overrideLine
+                if isFromCommandLine { inner.removeAll { $0.name == old } }
                 if inner.contains(where: { $0.name == old }) {
                     problems.append(
                         Problem(

@@ -46,8 +46,8 @@ extension Double: RecipeNumber {
     public static var noun: String { "a number" }
     /// Numbers.
     public static var nouns: String { "numbers" }
-    /// Far above anything that a recipe can mean, and far below what overflows when it is squared.
-    public static var ceiling: Double { 1e12 }
+    /// The largest power of ten that single precision holds.
+    public static var ceiling: Double { 1e38 }
 }
 
 extension Allowed where Value: RecipeNumber {
@@ -130,9 +130,13 @@ extension Allowed {
             ])
     }
 
-    /// Two numbers of which the first is not above the second: the ends of a range.
-    public static func ends<Element: RecipeNumber>(of element: Allowed<Element>) -> Allowed where Value == [Element] {
-        .list(2...2, of: element, "min not above max") { $0[0] <= $0[1] }
+    /// Two numbers of which the first is not above the second: the ends of a range; `words` say it better where they are given.
+    public static func ends<Element: RecipeNumber>(
+        of element: Allowed<Element>, words: String? = nil
+    ) -> Allowed where Value == [Element] {
+        var allowed = list(2...2, of: element, "the lower first") { $0[0] <= $0[1] }
+        allowed.words = words ?? allowed.words
+        return allowed
     }
 }
 

@@ -127,7 +127,7 @@ struct MultiBlockTests {
     @Test(arguments: [
         ("{\"target_scale\": [0.2, 0.1]}", "0 < min ≤ max ≤ 1"),
         ("{\"context_scale\": [0.5, 1.2]}", "0 < min ≤ max ≤ 1"),
-        ("{\"target_aspect\": [0, 1]}", "0 < min ≤ max"), ("{\"targets\": 0}", "an integer ≥ 1"),
+        ("{\"target_aspect\": [0, 1]}", "0 < min ≤ max"), ("{\"targets\": 0}", "an integer from 1 to 256"),
     ])
     func rangesAreCheckedWhereTheyStand(text: String, expected: String) throws {
         var problems: [Problem] = []

@@ -66,6 +66,10 @@ struct RecipeTests {
         #expect(try recipe(#""schedule": "constant", "min_learning_rate": 1e-6"#).train.schedule is ConstantOptions)
         let whole = try recipe(#""schedule": "cosine", "ipe_scale": 1, "final_weight_decay": null, "eps": 1e-8"#)
         #expect(whole.digest == (try recipe(#""schedule": "cosine""#)).digest)
+        // What the command line says holds, in whichever form.
+        let text = #"{"palimpsest": 1, "name": "o", "train": {"schedule": {"name": "cosine", "warmup_epochs": 2}}}"#
+        let set = try Recipe.parse(Array(text.utf8), set: ["train.warmup_epochs=3", "train.eps=1e-7"])
+        #expect(set.train.schedule.warmupEpochs == 3 && (set.train.optimizer as? AdamWOptions)?.eps == 1e-7)
         #expect(try recipe(#""optimizer": {"name": "lars"}"#).train.optimizer is LARSOptions)
         for wrong in [
             #""schedule": "constant", "ipe_scale": 2"#, #""schedule": "cosine", "final_weight_decay": 0.1"#,

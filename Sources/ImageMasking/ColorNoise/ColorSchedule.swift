@@ -44,6 +44,9 @@ public struct ColorSchedule: BoundedValue, Equatable {
         return ColorSchedule(entries: entries.sorted { $0.epoch < $1.epoch })
     }
 
+    /// What such an object looks like.
+    public static var typeWords: String { "{\"begin\": COLOR, \"epoch_N\": COLOR, …}" }
+
     /// The object that decodes to this schedule.
     public var encoded: JSONValue {
         .object(entries.map { ($0.epoch == 0 ? "begin" : "epoch_\($0.epoch)", $0.color.encoded) })

@@ -55,8 +55,10 @@ public struct MultiBlockMasking: MaskingStrategy {
         Field("allow_overlap", \.allowOverlap, "Whether a context keeps cells of targets."),
     ]
 
-    private static let scaleRule = Allowed<[Double]>.ends(of: .above(0, upTo: 1))
-    private static let aspectRule = Allowed<[Double]>.ends(of: .above(0, upTo: 1000))
+    private static let scaleRule = Allowed<[Double]>.ends(
+        of: .above(0, upTo: 1), words: "two numbers with 0 < min ≤ max ≤ 1")
+    private static let aspectRule = Allowed<[Double]>.ends(
+        of: .above(0, upTo: 1000), words: "two numbers with 0 < min ≤ max ≤ 1000")
 
     @Sendable private static func isScale(_ range: [Double]) -> Bool { isAspect(range) && range[1] <= 1 }
     @Sendable private static func isAspect(_ range: [Double]) -> Bool {

@@ -116,6 +116,9 @@ public enum LossLayers: BoundedValue, Equatable {
         return nil
     }
 
+    /// The forms of the text.
+    public static var typeWords: String { "\"mean\", \"out\", \"linear_decay\", \"topK\", \"midK\"" }
+
     /// The text.
     public var encoded: JSONValue { JSONValue(text) }
 
