@@ -149,8 +149,27 @@ struct MethodContractTests {
         #expect(images[48 + 8] == 7)
         // With normalised targets the same prediction has the true patch's mean and deviation.
         options.normPixLoss = true
-        let normalised = options.makeMethod(Self.context)
+        var normalised = options.makeMethod(Self.context)
+        normalised.parameters.setValue(Tensor(zeros: method.parameters[weight].shape), for: weight)
+        normalised.parameters.setValue(Tensor((0..<12).map { Float($0) }, [12]), for: bias)
         let shown = try normalised.reconstructed(batch(), try plan([.patches]), engine: try Engine(threads: 1))
-        #expect(shown.array.allSatisfy(\.isFinite) && shown.shape == batch().images.shape)
+        #expect(shown.shape == batch().images.shape)
+        let (truth, pixels) = (batch().images.array, shown.array)
+        for image in 0..<5 {
+            for patch in 0..<Self.grid.count {
+                // The numbers of a patch in the decoder's order: row, column, channel; pictures are [3, 6, 8].
+                let places = (0..<12).map { number in
+                    let row = 2 * (patch / 4) + number / 6
+                    let column = 2 * (patch % 4) + number / 3 % 2
+                    return ((image * 3 + number % 3) * 6 + row) * 8 + column
+                }
+                let values = places.map { Double(truth[$0]) }
+                let mean = values.reduce(0, +) / 12
+                let deviation = (values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / 11 + 1e-6).squareRoot()
+                for (number, place) in places.enumerated() {
+                    #expect(abs(Double(pixels[place]) - (mean + deviation * Double(number))) < 1e-4)
+                }
+            }
+        }
     }
 }
