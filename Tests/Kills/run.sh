@@ -139,7 +139,7 @@ overwriting() { # METHOD
         fi
         # A second kill, while the first is mended.
         (DIE_CALLS=all DIE_AT=$((RANDOM % 30 + 1)) LD_PRELOAD=$work/die.so "$pretrain" resume "$run" --quiet \
-            >"$work/said" 2>&1) 2>"$work/shell" || true
+            >"$work/said" 2>&1; exit $?) 2>"$work/shell" || true
         # Whatever stands there can be gone on with: the old run, finished, or the new one.
         if "$pretrain" resume "$run" --quiet >"$work/said" 2>&1; then
             if grep -q '"seed": 5' "$run/recipe.json"; then
