@@ -1,4 +1,6 @@
 import Foundation
+import ImageMasking
+import PretrainingMethods
 import RecipeSchema
 import TestSupport
 import Testing
@@ -54,7 +56,12 @@ struct CommandTests {
             let result = try pretrain(verb, "/nowhere")
             #expect(result.code == 69, "\(verb): \(result.output) \(result.errors)")
         }
-        #expect(try pretrain("--recipe", "mae.json", "--data", "images:/nowhere", "--run", "/nowhere/run").code != 0)
+        let data = try pretrain("--recipe", "mae.json", "--data", "images:/nowhere", "--run", "run")
+        #expect(data.code == 69 && data.errors.contains("/nowhere"), "\(data.code): \(data.errors)")
+        // Below a file nothing can be made, whoever asks.
+        let file = SharedFiles.packageRoot.appendingPathComponent("Package.swift").path
+        let place = try pretrain("--recipe", "mae.json", "--run", "\(file)/run")
+        #expect(place.code == 73 && place.errors.contains("Package.swift/run cannot be used"), "\(place.errors)")
     }
 
     @Test func aShortRunCanBeTrainedResumedViewedAndProbed() throws {
@@ -111,18 +118,27 @@ struct CommandTests {
         return path
     }
 
-    @Test(arguments: [
-        ("\"random\"", "\"name\": \"mae\""), ("\"color\"", "\"name\": \"mae\""), ("\"block\"", "\"name\": \"cae\""),
-        ("\"multiblock\", \"min_keep\": 4", "\"name\": \"ijepa\""),
-        ("\"attention\"", "\"name\": \"maskalign\", \"drop_path\": 0, \"loss_layers\": \"mean\""),
-    ])
-    func everyStrategyCanBeLookedAt(strategy: String, method: String) throws {
+    /// The strategies that choose patches, each with a method that takes its masks: what a recipe's rules say of the pair.
+    private static let pairs = maskingStrategies.filter { [.patches, .blocks].contains($0.kind) }.map { strategy in
+        let method = pretrainingMethods.first {
+            $0.masks.contains(strategy.kind) && (!strategy.needsImportance || $0.providesImportance)
+        }
+        return (strategy.name, method?.name, strategy.needsImportance)
+    }
+    /// Options for the few whose defaults do not suit 8 x 8 patches.
+    private static let strategyOptions = ["multiblock": ", \"min_keep\": 4"]
+    private static let methodOptions = ["maskalign": ", \"drop_path\": 0, \"loss_layers\": \"mean\""]
+
+    @Test(arguments: pairs)
+    func everyStrategyCanBeLookedAt(strategy: String, method: String?, needsTeacher: Bool) throws {
+        let method = try #require(method, "no method takes the masks of \(strategy)")
         let home = try TemporaryFolder()
         let picture = home.path + "/masks.png"
-        var arguments = [
-            "masks", "--recipe", try recipe(strategy, method, in: home), "--json", "--count", "40", "--output", picture,
-        ]
-        if strategy.contains("attention") {
+        let path = try recipe(
+            "\"\(strategy)\"\(Self.strategyOptions[strategy] ?? "")",
+            "\"name\": \"\(method)\"\(Self.methodOptions[method] ?? "")", in: home)
+        var arguments = ["masks", "--recipe", path, "--json", "--count", "40", "--output", picture]
+        if needsTeacher {
             let teacher = try TemporaryFolder()
             let other = try recipe("\"random\"", "\"name\": \"mae\"", in: teacher)
             #expect(try pretrain("--recipe", other, "--run", home.path + "/run", "--max-steps", "1").code == 0)
@@ -151,7 +167,7 @@ struct CommandTests {
 
     @Test func theSchemaIsJSON() throws {
         let schema = try JSONParser.parse(try pretrain("recipes", "schema").output)
-        #expect(schema["properties"]?["mask"]?["oneOf"]?.array?.count == 7)
+        #expect(schema["properties"]?["mask"]?["oneOf"]?.array?.count == maskingStrategies.count)
     }
 }
 
