@@ -6,7 +6,7 @@ PRETRAIN := .build/release/pretrain
 # pkg-config name : Debian package
 LIBRARIES := openblas:libopenblas-dev libpng:libpng-dev libjpeg:libjpeg-dev zlib:zlib1g-dev
 
-.PHONY: setup demo test lint format bench golden sanitize examples clean
+.PHONY: setup demo test snapshots lint lint-c format bench golden kill fuzz sanitize sanitize-quick examples clean
 
 # Installs the system libraries that pkg-config does not find; on systems without apt it says which, and stops.
 setup:
@@ -32,9 +32,21 @@ demo: setup
 test: setup
 	swift test $(FLAGS)
 
-lint: setup
+# Help texts and error texts as they are now become the ones that are meant.
+snapshots: setup
+	PALIMPSEST_RENEW_SNAPSHOTS=1 swift test $(FLAGS) --filter SnapshotTests
+
+lint: setup lint-c
 	swift format lint --strict --recursive --parallel Sources Tests Package.swift
 	swift build $(FLAGS) --explicit-target-dependency-import-check error
+
+# Warnings of the C targets are errors here, and only here: another compiler may know others. The compiler is Swift's own.
+CLANG = $(dir $(realpath $(shell command -v swift)))clang
+lint-c:
+	for target in CPalimpsestKernels CPalimpsestImageCodecs; do \
+	  $(CLANG) -std=c11 -Wall -Wextra -Wshadow -Wstrict-prototypes -Werror -fsyntax-only -ISources/$$target/include \
+	    $$(pkg-config --cflags openblas libpng libjpeg zlib) Sources/$$target/*.c || exit 1; \
+	done
 
 # Packages of their own that use this one as anybody else would.
 examples: setup
@@ -47,15 +59,36 @@ bench: setup
 	swift build $(FLAGS) --product bench
 	.build/release/bench
 
+# Kills runs of every method at every rename and at random times, goes on with them and compares: about five minutes.
+KILLS := 30
+kill: setup
+	swift build $(FLAGS) --product pretrain
+	Tests/Kills/run.sh $(KILLS)
+
+# Every reader of foreign bytes, on damaged files: 10,000,000 inputs for pictures, 1,000,000 for others, or SECONDS each.
+SECONDS := 3600
+fuzz: setup
+	swift build $(FLAGS) --product fuzz
+	Tests/Fuzzing/run.sh $(SECONDS)
+
 # Every golden case that is shipped with the tests; name another folder with GOLDEN=...
 GOLDEN := Tests/Golden
 golden: setup
 	swift build $(FLAGS) --product pretrain
 	$(PRETRAIN) verify $(GOLDEN)
 
+# Each has a build of its own. What the test runner itself leaks is named in the list of suppressions.
+SUITES := .
+export LSAN_OPTIONS := suppressions=$(CURDIR)/Tests/leaks.txt:print_suppressions=0
 sanitize: setup
-	swift test $(FLAGS) --sanitize=address --scratch-path .build-address
-	swift test $(FLAGS) --sanitize=thread --scratch-path .build-thread
+	swift test $(FLAGS) --sanitize=address --scratch-path .build-address --filter '$(SUITES)'
+	swift test $(FLAGS) --sanitize=undefined --scratch-path .build-undefined --filter '$(SUITES)'
+	swift test $(FLAGS) --sanitize=thread --scratch-path .build-thread --filter '$(SUITES)'
+
+# Codecs, parsers, loader, pool and checkpoints under address checking: what reads foreign bytes or shares memory.
+sanitize-quick: setup
+	swift test $(FLAGS) --sanitize=address --scratch-path .build-address --filter \
+	  '^(ImageDataTests|CheckpointsTests|RecipeSchemaTests|EncoderFilesTests)\.|AutodiffTests.ThreadPoolTests'
 
 clean:
 	rm -rf .build .build-*

@@ -26,9 +26,11 @@ func program(_ name: String, needs: [String], packages: [Target.Dependency]) -> 
         name: name, dependencies: needs.map { .byName(name: $0) } + packages, swiftSettings: settings)
 }
 
-func tests(_ name: String, needs: [String], packages: [Target.Dependency] = []) -> Target {
+func tests(
+    _ name: String, needs: [String], packages: [Target.Dependency] = [], exclude: [String] = []
+) -> Target {
     .testTarget(
-        name: name, dependencies: (["TestSupport"] + needs).map { .byName(name: $0) } + packages,
+        name: name, dependencies: (["TestSupport"] + needs).map { .byName(name: $0) } + packages, exclude: exclude,
         swiftSettings: settings)
 }
 
@@ -127,6 +129,11 @@ let package = Package(
             ],
             packages: [argumentParser]),
 
+        .executableTarget(
+            name: "fuzz",
+            dependencies: [
+                "Checkpoints", "ImageData", "Pretraining", "RandomStreams", "RecipeSchema",
+            ], path: "Tests/Fuzzing/Parsers", swiftSettings: settings),
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
         tests("RandomStreamsTests", needs: ["RandomStreams"]),
         tests("RecipeSchemaTests", needs: ["RecipeSchema"]),
@@ -136,7 +143,7 @@ let package = Package(
         tests("TrainingStepTests", needs: ["Autodiff", "Optimizers", "TrainingStep"]),
         tests("CheckpointsTests", needs: ["Checkpoints", "ContentDigests", "RecipeSchema"]),
         tests("ImageDataTests", needs: ["ImageData", "RandomStreams", "RecipeSchema"]),
-        tests("CommandTests", needs: ["ImageMasking", "PretrainingMethods", "RecipeSchema"]),
+        tests("CommandTests", needs: ["ImageMasking", "PretrainingMethods", "RecipeSchema"], exclude: ["Snapshots"]),
         tests(
             "PretrainingMethodsTests",
             needs: [

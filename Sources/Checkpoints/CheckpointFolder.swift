@@ -95,8 +95,15 @@ public struct CheckpointFolder: Sendable {
                 try output.write([UInt8]((state.text(pretty: true) + "\n").utf8))
             }
         }
+        return removeOld(through: checkpoint.step, keep: keep)
+    }
+
+    /// Removes all checkpoints up to a step but the last `keep` of them: what a process that was killed may have left.
+    ///
+    /// Returns a sentence for each that could not be removed.
+    public func removeOld(through last: Int, keep: Int) -> [String] {
         var warnings: [String] = []
-        for step in steps().filter({ $0 <= checkpoint.step }).dropLast(keep) {
+        for step in steps().filter({ $0 <= last }).dropLast(keep) {
             do throws(CheckpointError) {
                 try AtomicFolder.remove(folder(of: step))
             } catch {

@@ -1,3 +1,4 @@
+import Checkpoints
 import Foundation
 import RecipeSchema
 
@@ -114,6 +115,12 @@ extension RunFolder {
         }
         if isFile(path) {
             return RunError(.missing, "\(path.shown) is not a run: it is a file; give the folder of a run")
+        }
+        if isFolder(previous.path) {
+            return RunError(
+                .missing,
+                "\(path.shown) has no recipe.json: its files are set aside in previous-run by a start that was interrupted; "
+                    + "pretrain resume \(path.shown) puts them back")
         }
         let isThere = FileManager.default.fileExists(atPath: path)
         return RunError(

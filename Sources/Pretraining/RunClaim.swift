@@ -3,11 +3,8 @@ import Foundation
 
 /// A run folder while a process trains in it: locked, and given back as it was found if the start fails.
 ///
-/// A run that is replaced is set aside, whole and usable, in `previous-run`, and removed at the first checkpoint of the new one.
-/// Only files that a run makes are ever moved or removed; the marker goes last, so that whatever is interrupted can be told:
-/// - `previous-run` without a marker: setting aside was interrupted, and is taken back;
-/// - `previous-run` with a marker and a run without one: giving back was interrupted, and is finished;
-/// - both with markers: the new run had no checkpoint yet, or its first one was just written.
+/// A run that is replaced is set aside, whole and usable, in `previous-run`, and removed at the first checkpoint of the new one
+/// (`RunFolder.finishReplacing` says how what is interrupted is told).
 final class RunClaim {
     let folder: RunFolder
     private let lock: RunLock
@@ -20,6 +17,7 @@ final class RunClaim {
         self.folder = folder
         made = nil
         lock = try Self.locked(folder)
+        folder.finishReplacing()
         isSettled = !folder.checkpoints.steps().isEmpty
         removePartials()
         if !isFile(folder.markerFile) { try folder.writeMarker() }
@@ -53,14 +51,14 @@ final class RunClaim {
     func settle() {
         guard !isSettled else { return }
         isSettled = true
-        remove(folder.previous)
+        folder.previous.remove()
     }
 
     /// After a start that failed: nothing of the new run stays, and the old one is where it was.
     func giveBack() {
         guard !isSettled, isInPlace else { return }
-        removeFiles(folder)
-        restorePrevious()
+        folder.removeOwnFiles()
+        folder.restorePrevious()
         unlink(folder.path + "/" + RunFolder.lockName)
         if let made { Self.removeEmpty(folder.path, upTo: made) }
     }
@@ -76,55 +74,16 @@ final class RunClaim {
     }
 
     private func setAside() throws(RunError) {
-        let previous = folder.previous
-        if isFolder(previous.path) {
-            if !isFile(folder.markerFile) || !isFile(previous.markerFile) {
-                restorePrevious()
-            } else if folder.checkpoints.steps().isEmpty {
-                // The last start never came to a checkpoint: what it was to replace stays aside.
-                removeFiles(folder)
-                return
-            } else {
-                remove(previous)
-            }
+        folder.finishReplacing()
+        guard !isFolder(folder.previous.path) else {
+            // The last start never came to a checkpoint: what it was to replace stays aside.
+            folder.removeOwnFiles()
+            return
         }
         guard try folder.content() == .run else { return }
         // A run of a version without markers gets one, so that it can be told when it comes last.
         if !isFile(folder.markerFile) { try folder.writeMarker() }
-        try move(from: folder, to: previous)
-    }
-
-    private func restorePrevious() {
-        guard isFolder(folder.previous.path) else { return }
-        try? move(from: folder.previous, to: folder)
-        rmdir(folder.previous.path)
-    }
-
-    private func move(from: RunFolder, to: RunFolder) throws(RunError) {
-        for name in from.ownFiles {
-            let (old, new) = ("\(from.path)/\(name)", "\(to.path)/\(name)")
-            try orRunError { () throws(CheckpointError) in try createFolder(split(new).folder) }
-            guard rename(old, new) == 0 else {
-                throw RunError(.cannotCreate, "\(old) cannot be moved to \(new): \(systemReason())")
-            }
-        }
-        removeEmptyFolders(of: from)
-    }
-
-    private func remove(_ run: RunFolder) {
-        removeFiles(run)
-        rmdir(run.path)
-    }
-
-    private func removeFiles(_ run: RunFolder) {
-        for name in run.ownFiles { unlink("\(run.path)/\(name)") }
-        removeEmptyFolders(of: run)
-    }
-
-    /// A folder that still holds something of somebody else stays.
-    private func removeEmptyFolders(of run: RunFolder) {
-        for step in run.checkpoints.steps() { rmdir(run.checkpoints.folder(of: step)) }
-        for name in ["checkpoints", "pictures"] { rmdir("\(run.path)/\(name)") }
+        try folder.move(to: folder.previous)
     }
 
     /// What processes that died left half written; nobody else writes while the lock is held.

@@ -82,9 +82,10 @@ public struct RunFolder: Sendable, Equatable {
         } catch {
             throw RunError(.cannotCreate, "the run folder \(path) cannot be listed: \(error.localizedDescription)")
         }
-        if isFile(markerFile) || isFile(previous.markerFile) { return .run }
         let others = names.filter { $0 != Self.lockName && !Self.isPartial($0) }.sorted()
-        if others.isEmpty { return .nothing }
+        // A marker alone is what a start leaves that was killed before it wrote its recipe.
+        if others.allSatisfy({ $0 == Self.markerName }) { return .nothing }
+        if isFile(markerFile) || isFile(previous.markerFile) { return .run }
         let known = Set(Self.plainNames.map { $0.split(separator: "/").first.map(String.init) ?? $0 } + ["checkpoints"])
         if isResolved && others.allSatisfy(known.contains) { return .run }
         return .foreign(others)

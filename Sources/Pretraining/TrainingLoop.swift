@@ -115,7 +115,11 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
         let metrics = try MetricsFile(path: job.folder.metricsFile, keepingThrough: state.step)
         open = (claim, metrics)
         try job.folder.keepSkipped(of: Array(state.unreadable.values))
-        guard lastCheckpoint != nil, state.encoder != job.folder.encoderDigest else { return }
+        guard let lastCheckpoint else { return }
+        for warning in job.folder.checkpoints.removeOld(through: lastCheckpoint, keep: job.recipe.log.keep) {
+            log.warning("\(warning)")
+        }
+        guard state.encoder != job.folder.encoderDigest else { return }
         do throws(CheckpointError) {
             try preparedEncoder().commit()
         } catch {

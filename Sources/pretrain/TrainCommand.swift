@@ -55,6 +55,7 @@ struct TrainCommand: ParsableCommand {
         var recipe = try RecipeLibrary.read(RecipeLibrary.find(recipe), set: changes)
         if let data { recipe.data.source = try SourceArgument.parse(data, keeping: recipe.data.source) }
         let folder = RunFolder(runFolder ?? "runs/\(recipe.name)")
+        if resume { try folder.recoverInterrupted() }
         let resumes = resume && folder.exists
         if resumes {
             // What was measured of the data then holds on: whether they are the same is compared by itself.
@@ -99,6 +100,7 @@ struct ResumeCommand: ParsableCommand {
 
     mutating func run() throws {
         let folder = RunFolder(runFolder)
+        try folder.recoverInterrupted()
         var recipe = try folder.recipe(set: changes)
         if let data { recipe.data.source = try SourceArgument.parse(data, keeping: recipe.data.source) }
         try output.train(recipe, in: folder, start: .resumed, untilEpoch: untilEpoch)

@@ -56,7 +56,12 @@ struct CommandTests {
             let result = try pretrain(verb, "/nowhere")
             #expect(result.code == 69, "\(verb): \(result.output) \(result.errors)")
         }
-        #expect(try pretrain("--recipe", "mae.json", "--data", "images:/nowhere", "--run", "/nowhere/run").code != 0)
+        let data = try pretrain("--recipe", "mae.json", "--data", "images:/nowhere", "--run", "run")
+        #expect(data.code == 69 && data.errors.contains("/nowhere"), "\(data.code): \(data.errors)")
+        // Below a file nothing can be made, whoever asks.
+        let file = SharedFiles.packageRoot.appendingPathComponent("Package.swift").path
+        let place = try pretrain("--recipe", "mae.json", "--run", "\(file)/run")
+        #expect(place.code == 73 && place.errors.contains("Package.swift/run cannot be used"), "\(place.errors)")
     }
 
     /// A class folder a name, with one picture, or none where the name ends with a slash.

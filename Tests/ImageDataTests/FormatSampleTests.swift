@@ -19,10 +19,12 @@ struct FormatSample: Decodable, Sendable, CustomTestStringConvertible {
 
     var testDescription: String { name ?? "" }
 
-    static let all: [FormatSample] = {
+    /// All of them where the shared folder is; else the few that are shipped.
+    static let all = read(SharedFiles.collection("format-samples"))
+
+    static func read(_ folder: URL) -> [FormatSample] {
         struct File: Decodable { var files: [String: FormatSample] }
-        guard SharedFiles.isPresent,
-            let text = try? Data(contentsOf: SharedFiles.url("datasets/format-samples/expected.json")),
+        guard let text = try? Data(contentsOf: folder.appendingPathComponent("expected.json")),
             let file = try? JSONDecoder().decode(File.self, from: text)
         else { return [] }
         return file.files.map { name, sample in
@@ -30,14 +32,18 @@ struct FormatSample: Decodable, Sendable, CustomTestStringConvertible {
             sample.name = name
             return sample
         }.sorted { ($0.name ?? "") < ($1.name ?? "") }
-    }()
+    }
 }
 
-@Suite(.enabled(if: SharedFiles.isPresent))
 struct FormatSampleTests {
-    private static func url(_ name: String) -> String { SharedFiles.url("datasets/format-samples/\(name)").path }
+    private static func url(_ name: String) -> String {
+        SharedFiles.collection("format-samples").appendingPathComponent(name).path
+    }
 
-    @Test func thereAreAllOfThem() { #expect(FormatSample.all.count == 51) }
+    @Test func thereAreAllOfThem() {
+        #expect(FormatSample.read(SharedFiles.shipped("format-samples")).count == 19)
+        #expect(FormatSample.all.count == (SharedFiles.isPresent ? 51 : 19))
+    }
 
     @Test(arguments: FormatSample.all)
     func sampleReadsAsItMustOrFailsAsItMust(_ sample: FormatSample) throws {
@@ -83,19 +89,22 @@ struct FormatSampleTests {
         #expect(red == sample.first_pixels_red)
     }
 
-    @Test func bracesCountThroughShards() throws {
+    @Test(.enabled(if: SharedFiles.isPresent))
+    func bracesCountThroughShards() throws {
         let source = try ShardSource(Self.url("range-{000..011}.tar"))
         #expect(source.count == 12)
         #expect((0..<12).map(source.label) == Array(0..<12))
         #expect(throws: ImageError.self) { try ShardSource(Self.url("range-{000..012}.tar")) }
     }
 
-    @Test func missingShardIsNamed() throws {
+    @Test(.enabled(if: SharedFiles.isPresent))
+    func missingShardIsNamed() throws {
         let error = try #require(throws: ImageError.self) { try ShardSource(Self.url("range-{010..012}.tar")) }
         #expect(error.reason == .io && error.path.hasSuffix("range-012.tar"))
     }
 
-    @Test func cifarBinarySampleIsTheKnownOne() throws {
+    @Test(.enabled(if: SharedFiles.isPresent))
+    func cifarBinarySampleIsTheKnownOne() throws {
         let folder = SharedFiles.url("datasets/cifar10-binary-sample").path
         let source = try CIFARSource(files: ["\(folder)/data_batch_1.bin"], variant: .cifar10)
         #expect(source.count == 1000)
@@ -108,7 +117,8 @@ struct FormatSampleTests {
         #expect(zip(first.channelMeans(), [141.205, 105.100, 64.037]).allSatisfy { abs($0 * 255 - $1) < 0.001 })
     }
 
-    @Test func mnistTestFilesReadThroughGzip() throws {
+    @Test(.enabled(if: SharedFiles.isPresent))
+    func mnistTestFilesReadThroughGzip() throws {
         let folder = SharedFiles.url("datasets/mnist").path
         let source = try IDXSource(
             images: "\(folder)/t10k-images-idx3-ubyte.gz", labels: "\(folder)/t10k-labels-idx1-ubyte.gz")

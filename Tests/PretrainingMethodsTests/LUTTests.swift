@@ -38,10 +38,10 @@ struct LUTTests {
     }
 
     private func value<Method: PretrainingMethod>(
-        _ method: inout Method, _ batch: Batch, engine: Engine
+        _ method: inout Method, _ batch: Batch, engine: Engine, trace: ForwardTrace? = nil
     ) throws -> Float {
         var tape = Tape(engine: engine)
-        let request = StepRequest(random: RandomStream(seed: 7))
+        let request = StepRequest(random: RandomStream(seed: 7), trace: trace)
         return try method.loss(batch, try plan(batch.samples.count), request, on: &tape).loss.value.item
     }
 
@@ -73,18 +73,56 @@ struct LUTTests {
         #expect(LUT.momentum(from: 0.9, at: 10, of: 10) == 1)
     }
 
+    /// Mean and variance (divided by rows − 1) of each output of the projector's first layer, from the traced tokens of a view.
+    private func moments(
+        _ tokens: Tensor?, of method: LUT
+    ) throws -> (means: [Double], variances: [Double]) {
+        let tokens = try #require(tokens)
+        let weight = try #require(method.parameters["head.0.weight"])
+        let (count, length, width) = (tokens.shape[0], tokens.shape[1], tokens.shape[2])
+        let first = method.encoder.prefix
+        let (numbers, weights) = (tokens.array.map(Double.init), weight.array.map(Double.init))
+        let pooled = (0..<count).map { image in
+            (0..<width).map { column in
+                (first..<length).reduce(0) { $0 + numbers[(image * length + $1) * width + column] }
+                    / Double(length - first)
+            }
+        }
+        var moments: (means: [Double], variances: [Double]) = ([], [])
+        for row in 0..<weight.shape[0] {
+            let values = pooled.map { image in
+                image.indices.reduce(0) { $0 + image[$1] * weights[row * width + $1] }
+            }
+            let mean = values.reduce(0, +) / Double(count)
+            moments.means.append(mean)
+            moments.variances.append(values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(count - 1))
+        }
+        return moments
+    }
+
     @Test func runningStatisticsMoveTwiceAStepAndAreState() throws {
         let engine = try Engine(threads: 1)
         var method = options().makeMethod(Self.context)
         #expect(method.state["head.1.running_mean"]?.array.allSatisfy { $0 == 0 } ?? false)
+        let trace = ForwardTrace()
         _ = try value(
-            &method, Batch(images: images(6), otherViews: [images(7)], samples: Array(0..<5)), engine: engine)
+            &method, Batch(images: images(6), otherViews: [images(7)], samples: Array(0..<5)), engine: engine,
+            trace: trace)
         let state = method.state
-        // 0.9 · 0.9 of the initial 1 remains, and variances are not negative.
-        #expect(state["head.1.running_var"]?.array.allSatisfy { $0 >= 0.81 - 1e-6 } ?? false)
+        let one = try moments(trace.points["act/student1/encoder"], of: method)
+        let two = try moments(trace.points["act/student2/encoder"], of: method)
+        let means = try #require(state["head.1.running_mean"]?.array)
+        let variances = try #require(state["head.1.running_var"]?.array)
+        #expect(means.count == 24 && one.means.contains { abs($0) > 1e-2 })
+        for index in means.indices {
+            // 0.9 · (0.9 · old + 0.1 · first view) + 0.1 · second view, from means of 0 and variances of 1.
+            #expect(abs(Double(means[index]) - 0.09 * one.means[index] - 0.1 * two.means[index]) < 1e-5)
+            let variance = 0.81 + 0.09 * one.variances[index] + 0.1 * two.variances[index]
+            #expect(abs(Double(variances[index]) - variance) < 1e-5)
+        }
         var other = options().makeMethod(Self.context)
         other.state = state
-        #expect(other.state["head.1.running_var"]?.array == state["head.1.running_var"]?.array)
+        #expect(other.state["head.1.running_var"]?.array == variances)
         #expect(state["teacher/head.1.running_var"]?.array.allSatisfy { $0 == 1 } ?? false)
     }
 

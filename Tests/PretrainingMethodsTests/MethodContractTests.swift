@@ -156,20 +156,25 @@ struct MethodContractTests {
         #expect(images[48 + 8] == 7)
         // With normalised targets the same prediction has the true patch's mean and deviation.
         options.normPixLoss = true
-        let normalised = options.makeMethod(Self.context)
-        let truth = batch().images.array
-        func mean(_ values: [Float]) -> Float { values.reduce(0, +) / Float(values.count) }
-        // Zero weights and equal biases predict each patch's mean: of the first patch, rows and columns 0 and 1.
-        var flat = normalised
-        let (flatWeight, flatBias) = (
-            try #require(flat.parameters.id(named: "decoder_pred.weight")),
-            try #require(flat.parameters.id(named: "decoder_pred.bias"))
-        )
-        flat.parameters.setValue(Tensor(zeros: flat.parameters[flatWeight].shape), for: flatWeight)
-        flat.parameters.setValue(Tensor(zeros: [12]), for: flatBias)
-        let width = batch().images.shape[3]
-        let plane = width * batch().images.shape[2]
-        let patch = (0..<3).flatMap { c in [0, 1, width, width + 1].map { truth[c * plane + $0] } }
-        #expect(abs(try predicted(flat)[0] - mean(patch)) < 1e-4)
+        var normalised = options.makeMethod(Self.context)
+        normalised.parameters.setValue(Tensor(zeros: method.parameters[weight].shape), for: weight)
+        normalised.parameters.setValue(Tensor((0..<12).map { Float($0) }, [12]), for: bias)
+        let (truth, pixels) = (batch().images.array, try predicted(normalised))
+        for image in 0..<5 {
+            for patch in 0..<Self.grid.count {
+                // The numbers of a patch in the decoder's order: row, column, channel; pictures are [3, 6, 8].
+                let places = (0..<12).map { number in
+                    let row = 2 * (patch / 4) + number / 6
+                    let column = 2 * (patch % 4) + number / 3 % 2
+                    return ((image * 3 + number % 3) * 6 + row) * 8 + column
+                }
+                let values = places.map { Double(truth[$0]) }
+                let mean = values.reduce(0, +) / 12
+                let deviation = (values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / 11 + 1e-6).squareRoot()
+                for (number, place) in places.enumerated() {
+                    #expect(abs(Double(pixels[place]) - (mean + deviation * Double(number))) < 1e-4)
+                }
+            }
+        }
     }
 }

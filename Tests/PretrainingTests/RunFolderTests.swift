@@ -121,6 +121,77 @@ struct RunFolderTests {
         #expect(!manager.fileExists(atPath: aside))
     }
 
+    /// A process killed after any of the moves that set a run aside, or give it back: the marker goes last either way.
+    @Test(arguments: [true, false])
+    func aRunThatIsHalfSetAsideIsPutTogetherAgain(whileGivingBack: Bool) throws {
+        let run = try TinyRun()
+        try run.train(try TinyRun.recipe("train.max_steps=1"))
+        let whole = try content(run.folder.path)
+        let manager = FileManager.default
+        let marker = "palimpsest-run.json"
+        let names = whole.keys.filter { $0 != marker }.sorted() + [marker]
+        for count in 1...names.count {
+            // What is aside when that many moves were made, or were still to be made.
+            for name in whileGivingBack ? names.suffix(count) : names.prefix(count) {
+                let (from, to) = ("\(run.folder.path)/\(name)", "\(run.folder.previous.path)/\(name)")
+                let folder = (to as NSString).deletingLastPathComponent
+                try manager.createDirectory(atPath: folder, withIntermediateDirectories: true)
+                try manager.moveItem(atPath: from, toPath: to)
+            }
+            if !run.folder.exists {
+                let error = try #require(throws: RunError.self) { try run.folder.recipe() }
+                #expect("\(error)".contains("pretrain resume \(run.folder.path) puts them back"))
+            }
+            try run.folder.recoverInterrupted()
+            #expect(try content(run.folder.path) == whole)
+            #expect(!manager.fileExists(atPath: run.folder.previous.path))
+        }
+    }
+
+    @Test func aReplacedRunGoesWhenTheNewOneHasACheckpointAndStaysWhenItNeverBegan() throws {
+        let run = try TinyRun()
+        try run.train(try TinyRun.recipe("train.max_steps=1"))
+        let whole = try content(run.folder.path)
+        func setAside(_ copies: Bool) throws {
+            let manager = FileManager.default
+            try manager.createDirectory(atPath: run.folder.previous.path, withIntermediateDirectories: true)
+            for name in try run.home.names("run") where name != "lock" && name != "previous-run" {
+                let (from, to) = ("\(run.folder.path)/\(name)", "\(run.folder.previous.path)/\(name)")
+                if copies {
+                    try manager.copyItem(atPath: from, toPath: to)
+                } else {
+                    try manager.moveItem(atPath: from, toPath: to)
+                }
+            }
+        }
+        // The new run has a marker and nothing else: it never began.
+        try setAside(false)
+        try write("{}", run.folder.markerFile)
+        try run.folder.recoverInterrupted()
+        #expect(try content(run.folder.path) == whole)
+        // The new run has a checkpoint: the old one was to go.
+        try setAside(true)
+        #expect(try run.train(try TinyRun.recipe("train.max_steps=1"), .resumed) == .nothingLeft(step: 1, of: 1))
+        #expect(!FileManager.default.fileExists(atPath: run.folder.previous.path))
+    }
+
+    @Test func aStartThatWasKilledBeforeItsRecipeIsNoRun() throws {
+        let run = try TinyRun()
+        try FileManager.default.createDirectory(atPath: run.folder.path, withIntermediateDirectories: true)
+        try write("{}", run.folder.markerFile)
+        try write("half", run.folder.path + "/.recipe.json.1234.partial")
+        try run.train(try TinyRun.recipe("train.max_steps=1"), overwrites: false)
+        #expect(run.folder.checkpoints.steps() == [1])
+    }
+
+    @Test func checkpointsThatAKillKeptFromBeingRemovedGoAtTheNextStart() throws {
+        let run = try TinyRun()
+        try run.train(try TinyRun.recipe("train.max_steps=3"))
+        #expect(run.folder.checkpoints.steps() == [1, 2, 3])
+        try run.train(try TinyRun.recipe("train.max_steps=3", "log.keep=2"), .resumed)
+        #expect(run.folder.checkpoints.steps() == [2, 3])
+    }
+
     @Test func resumeMayChangeWhatNoStepDependsOnAndWritesIt() throws {
         let run = try TinyRun()
         try run.train(try TinyRun.recipe("train.max_steps=2"))

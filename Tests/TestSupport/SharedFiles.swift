@@ -26,4 +26,14 @@ public enum SharedFiles {
     public static func url(_ path: String) -> URL {
         (shared ?? packageRoot).appendingPathComponent(path)
     }
+
+    /// The few files that are shipped with the tests: for `odd-images` or `format-samples`, the folder of small copies.
+    public static func shipped(_ collection: String) -> URL {
+        packageRoot.appendingPathComponent("Tests/Fixtures/\(collection)")
+    }
+
+    /// A collection of files with an `expected.json`: the whole one where the shared folder is, else what is shipped.
+    public static func collection(_ name: String) -> URL {
+        isPresent ? url("datasets/\(name)") : shipped(name)
+    }
 }

@@ -76,6 +76,7 @@ INLINE void finish_bias_gelu(size_t rows, const float *bias, float *derivative, 
 }
 
 /* A whole tile: an even number of rows of two vectors. */
+__attribute__((unused)) /* at the portable level, where BLAS computes whole products */
 static void finish_tile(const pal_epilogue *e, size_t rows, size_t offset, size_t column, float *c, size_t row) {
     if (e->bias && e->gelu && e->derivative && !e->residual && !e->factor)
         finish_bias_gelu(rows, e->bias + column, e->derivative + offset, c, row);
