@@ -32,8 +32,10 @@ struct Target: Sendable {
         "ustar", "pax_long_name", "gnu_long_name", "json_labels", "base256_size", "class_folders",
     ]
 
-    /// All of them.
-    static let all: [Target] = [
+    /// All of them; `work` is a folder for what they need, which exists where one of them is to read.
+    static func all(work: String) -> [Target] { plain + [checkpoint(in: work + "/checkpoints")] }
+
+    private static let plain: [Target] = [
         Target(
             name: "json", files: ["Fixtures/format-samples/expected.json", "Golden/mae/keep_counts/case.json"],
             texts: [recipe, #"{"a":[1,-2.5e3,"\u00e9\n",null,true,{"b":{}}]}"#]
@@ -69,12 +71,10 @@ struct Target: Sendable {
             guard let source = try? CIFARSource(files: [path], variant: .cifar100) else { return }
             for index in 0..<min(source.count, 4) { _ = try? source.image(index) }
         },
-        checkpoint,
     ]
 
     /// One of the files of a checkpoint is the input, the others are whole.
-    private static var checkpoint: Target {
-        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("palimpsest-fuzz-\(getpid())").path
+    private static func checkpoint(in folder: String) -> Target {
         let checkpoints = CheckpointFolder(folder)
         var model = SafetensorsFile()
         model["weight"] = StoredTensor([1, 2, 3, 4, 5, 6] as [Float], shape: [2, 3])

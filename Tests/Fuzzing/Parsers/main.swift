@@ -5,10 +5,10 @@ import RandomStreams
 
 let arguments = CommandLine.arguments.dropFirst().map { $0 }
 if arguments == ["list"] {
-    for target in Target.all { print(target.name) }
+    for target in Target.all(work: "/dev/null") { print(target.name) }
     exit(0)
 }
-guard arguments.count == 5, let target = Target.all.first(where: { $0.name == arguments[0] }),
+guard arguments.count == 5, let target = Target.all(work: arguments[4]).first(where: { $0.name == arguments[0] }),
     let most = Int(arguments[1]), let seconds = Double(arguments[2])
 else {
     print("usage: fuzz list | fuzz NAME INPUTS SECONDS TESTS WORK")
