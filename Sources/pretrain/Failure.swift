@@ -31,8 +31,10 @@ struct Failure {
         }
     }
 
+    func tell() { Console.say("error: \(text)") }
+
     func exit() -> Never {
-        Console.say("error: \(text)")
+        tell()
         Foundation.exit(code)
     }
 }

@@ -57,9 +57,10 @@ struct JointEmbeddingRunTests {
         let start = try matrix(2, rate: 1e-30)
         let (rising, even) = (try matrix(400, rate: 0.001), try matrix(2, rate: 0.001))
         let place = try #require(start.indices.max { abs(start[$0]) < abs(start[$1]) })
-        let used = 2 + (even[place] - rising[place]) / (0.001 * start[place])
-        // λ after the first of T steps of half a cosine: 9 steps, stretched by 1.25.
-        let expected = 400 + 0.5 * (2 - 400) * (1 + cos(.pi / 11))
+        // Rate and decay after the first of T steps of half a cosine: 9 steps, stretched by 1.25.
+        let rest = 0.5 * (1 + cos(.pi / 11))
+        let used = 2 + (even[place] - rising[place]) / (0.001 * rest * start[place])
+        let expected = 400 + (2 - 400) * rest
         #expect(abs(used - expected) < 0.05, "\(used), not \(expected)")
     }
 
