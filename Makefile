@@ -51,6 +51,7 @@ lint-c:
 # Packages of their own that use this one as anybody else would.
 examples: setup
 	swift build --package-path Examples/MasksOnly
+	swift build --package-path Examples/Programs
 
 format:
 	swift format --in-place --recursive --parallel Sources Tests Package.swift

@@ -47,8 +47,7 @@ let package = Package(
             targets: [
                 "ContentDigests", "RandomStreams", "RecipeSchema", "ImageMasking", "Autodiff", "Optimizers",
                 "TrainingStep", "Checkpoints", "VisionTransformers", "EncoderFiles", "ImageData", "PretrainingMethods",
-                "Evaluation", "Pretraining", "Verification",
-                "Reporting",
+                "Evaluation", "Pretraining", "Verification", "Reporting", "Palimpsest",
             ]),
         .executable(name: "pretrain", targets: ["pretrain"]),
         .executable(name: "bench", targets: ["bench"]),
@@ -112,6 +111,12 @@ let package = Package(
                 "PretrainingMethods", "RandomStreams", "RecipeSchema", "TrainingStep", "VisionTransformers",
             ]),
         module("Reporting", needs: ["ImageData", "ImageMasking"]),
+        module(
+            "Palimpsest",
+            needs: [
+                "Autodiff", "EncoderFiles", "Evaluation", "ImageData", "ImageMasking", "Optimizers", "Pretraining",
+                "PretrainingMethods", "RecipeSchema", "Reporting", "TrainingStep", "VisionTransformers",
+            ]),
 
         program(
             "pretrain",
@@ -163,6 +168,7 @@ let package = Package(
                 "Optimizers", "Pretraining", "PretrainingMethods", "RandomStreams", "RecipeSchema", "TrainingStep",
                 "VisionTransformers",
             ], packages: [logging]),
+        tests("PalimpsestTests", needs: ["Palimpsest"]),
         tests("ReportingTests", needs: ["ImageData", "Reporting"]),
         tests("VerificationTests", needs: ["Autodiff", "Checkpoints", "RecipeSchema", "Verification"]),
         tests("VisionTransformersTests", needs: ["Autodiff", "ImageMasking", "RandomStreams", "VisionTransformers"]),

@@ -73,9 +73,15 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
         self.state = state
         self.lastCheckpoint = lastCheckpoint
         self.trainer = trainer
-        health = HealthMonitor(job.recipe, source: source, engine: job.engine)
         stepsPerEpoch = steps
         lastStep = min(steps * train.epochs, train.maxSteps ?? Int.max)
+        // A resumed run looks at as many pictures as before: ranks of other numbers of them cannot be compared.
+        let looked =
+            state.health.pictures > 0
+            ? state.health.pictures
+            : HealthMonitor.count(job.recipe, steps: lastStep, pictures: source.count)
+        health = HealthMonitor(job.recipe, source: source, count: looked, engine: job.engine)
+        self.state.health.pictures = health?.pictureCount ?? 0
         explain(source)
     }
 
@@ -136,7 +142,12 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
             ?? lastStep
         defer { loader.stop() }
         guard state.step < limit else { return .nothingLeft(step: state.step, of: lastStep) }
-        if state.step == 0 { try checkHealth(onRow) }
+        if state.step == 0 {
+            if let health {
+                log.info("looking at the features of \(health.pictureCount) pictures before the first step")
+            }
+            try checkHealth(onRow)
+        }
         clock.restart(waited: loader.waitedSeconds)
         while state.step < limit {
             try takeStep(onRow)
@@ -176,6 +187,7 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
         let row = JSONValue.object(
             [("kind", JSONValue("health")), ("step", JSONValue(state.step))] + figures.members
                 + [
+                    ("pictures", JSONValue(state.health.pictures)),
                     ("seconds", JSONValue((ContinuousClock.now - start) / .seconds(1))),
                     ("verdict", verdict.map { JSONValue($0) } ?? .null),
                 ])

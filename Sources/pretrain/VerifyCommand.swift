@@ -1,6 +1,7 @@
 import ArgumentParser
 import Autodiff
 import Foundation
+import Pretraining
 import RecipeSchema
 import Verification
 

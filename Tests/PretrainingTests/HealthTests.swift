@@ -1,10 +1,21 @@
 import Evaluation
 import Pretraining
 import RandomStreams
+import RecipeSchema
 import Testing
 
 /// Alarms of collapse.
 struct HealthTests {
+    /// A short run is not spent on looking at itself, and a resumed one looks at as many pictures as before.
+    @Test func checksOfAShortRunAreSmallAndStayTheSame() throws {
+        let run = try TinyRun()
+        try run.train(try TinyRun.recipe("train.max_steps=2"))
+        try run.train(try TinyRun.recipe("train.max_steps=5"), .resumed)
+        let checks = try run.rows().map { try JSONParser.parse($0) }.filter { $0["kind"]?.string == "health" }
+        #expect(checks.map { $0["step"]?.int } == [0, 2, 5])
+        #expect(checks.map { $0["pictures"]?.int } == [16, 16, 16])
+    }
+
     private func figures(_ feature: (Int, Int, Double) -> Double) -> HealthFigures {
         var stream = RandomStream(seed: 9)
         let values = (0..<64 * 16).map { Float(feature($0 / 16, $0 % 16, Double(stream.normal()))) }

@@ -48,7 +48,7 @@ struct JointEmbeddingRunTests {
             let run = try TinyRun()
             let changes = [
                 "train.weight_decay=2", "train.schedule.final_weight_decay=\(final)", "train.learning_rate=\(rate)",
-                "train.schedule.warmup_epochs=0", "train.schedule.min_learning_rate=\(rate)", "train.max_steps=1",
+                "train.schedule.warmup_epochs=0", "train.schedule.min_learning_rate=0", "train.max_steps=1",
             ]
             try run.train(try Recipe.parse(Array(try Self.recipe(method).encoded.text().utf8), set: changes))
             let model = try run.folder.checkpoints.read(step: 1).model

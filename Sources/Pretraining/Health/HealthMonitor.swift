@@ -7,18 +7,31 @@ import VisionTransformers
 
 /// Looks at the features of a fixed set of training pictures from time to time: signs of collapse that no loss shows.
 ///
-/// The pictures are max(512, 2·width) of the source, in evaluation form, through the encoder that the run keeps. A check costs
-/// no more than training on as many pictures, so there is one before the first step, then one about every sixty times as many
-/// pictures: less than two percent of the time.
+/// The pictures are max(512, 2·width) of the source, in evaluation form, through the encoder that the run keeps; of a short run
+/// fewer, a share of what it trains on. A check costs no more than training on as many pictures, so there is one before the first
+/// step, one behind the last, and between them one about every sixty times as many pictures: about two percent of the time.
 struct HealthMonitor {
     private let pictures: ProbePictures
     private let transform: EvaluationTransform
     private let interval: Int
     private let engine: Engine
 
-    /// A monitor for a run; nil where the source has no two readable pictures.
-    init?(_ recipe: Recipe, source: any ImageSource, engine: Engine) {
-        let count = min(max(512, 2 * recipe.model.width), source.count)
+    /// The fewest pictures of a check, however short the run: fewer would tell nothing.
+    static let fewest = 16
+
+    /// How many pictures are looked at in a run of some steps.
+    static func count(_ recipe: Recipe, steps: Int, pictures: Int) -> Int {
+        let trained = steps.multipliedReportingOverflow(by: recipe.train.effectiveBatch)
+        let share = trained.overflow ? Int.max : trained.partialValue / 150
+        return min(max(512, 2 * recipe.model.width), max(fewest, share), pictures)
+    }
+
+    /// The pictures that each check looks at.
+    var pictureCount: Int { pictures.count }
+
+    /// A monitor of `count` pictures for a run; nil where the source has no two readable pictures.
+    init?(_ recipe: Recipe, source: any ImageSource, count: Int, engine: Engine) {
+        let count = min(count, source.count)
         let random = RandomStream(seed: UInt64(recipe.seed)).child("health")
         guard let pictures = ProbePictures(of: source, count: count, random: random) else { return nil }
         self.pictures = pictures

@@ -51,6 +51,8 @@ package struct HealthHistory: Sendable, Equatable {
     var constantChecks = 0
     /// The largest loss of the best constant so far.
     var largestConstant = 0.0
+    /// The pictures that every check of the run looks at; 0 before the first.
+    var pictures = 0
 
     /// Nothing seen yet.
     package init() {}
@@ -95,7 +97,7 @@ package struct HealthHistory: Sendable, Equatable {
         .object([
             ("initial_rank", initialRank.map { JSONValue($0) } ?? .null), ("largest_rank", JSONValue(largestRank)),
             ("constant_checks", JSONValue(constantChecks)),
-            ("largest_constant", JSONValue(largestConstant)),
+            ("largest_constant", JSONValue(largestConstant)), ("pictures", JSONValue(pictures)),
         ])
     }
 
@@ -108,5 +110,6 @@ package struct HealthHistory: Sendable, Equatable {
         largestRank = rank
         constantChecks = constant
         largestConstant = largest
+        pictures = json["pictures"]?.int.map { max(0, $0) } ?? 0
     }
 }
