@@ -8,8 +8,8 @@ import Foundation
 public struct OutputFile: Sendable {
     /// What stands in the file: how a file that we wrote before is recognised.
     public enum Content: Sendable {
-        /// Tensors, with `palimpsest` in their metadata.
-        case safetensors
+        /// Tensors with that `format` in their metadata: a file of features is none of encoders.
+        case safetensors(format: String)
         /// A picture whose text says `Software: Palimpsest`.
         case png
     }
@@ -114,7 +114,7 @@ extension OutputFile.Content {
     /// Whether a regular file holds what we write as this; only its beginning is read.
     fileprivate func isIn(_ path: String) -> Bool {
         switch self {
-        case .safetensors: return (try? Safetensors.metadata(path))?["palimpsest"] != nil
+        case .safetensors(let format): return (try? Safetensors.metadata(path))?["format"] == format
         case .png:
             guard let reader = try? FileReader(path), let start = try? reader.read(min(reader.size, 512)) else {
                 return false

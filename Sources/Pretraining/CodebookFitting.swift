@@ -45,11 +45,14 @@ public struct CodebookFitting {
         return fitted
     }
 
+    /// What tells the file of a codebook from others.
+    public static let format = "palimpsest-codebook"
+
     /// The file of a codebook, as the recipe key `method.tokens` reads it.
     public func bytes(of codebook: PatchCodebook) -> [UInt8] {
         var file = SafetensorsFile(
             metadata: [
-                "format": "palimpsest-codebook", "version": "1", "palimpsest": palimpsestVersion,
+                "format": Self.format, "version": "1", "palimpsest": palimpsestVersion,
                 "recipe": recipe.encoded.text(),
             ])
         file["codebook"] = StoredTensor(codebook.rows.array, shape: Array(codebook.rows.shape))

@@ -49,7 +49,7 @@ extension Engine {
 
 /// The machine that a process runs on.
 public enum Machine {
-    /// Bytes of memory that this process may use: the machine's, or the limit of its control group.
+    /// Bytes of memory that this process may use: the machine's, or the limit of its control group or of the process.
     public static var memory: Int {
         let physical = Int(clamping: ProcessInfo.processInfo.physicalMemory)
         let limits = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"].compactMap {
@@ -57,6 +57,8 @@ public enum Machine {
                 Int($0.trimmingCharacters(in: .whitespacesAndNewlines))
             }
         }
-        return limits.reduce(physical, min)
+        var own = rlimit()
+        let address = getrlimit(__rlimit_resource_t(RLIMIT_AS.rawValue), &own) == 0 ? Int(clamping: own.rlim_cur) : .max
+        return limits.reduce(min(physical, address), min)
     }
 }

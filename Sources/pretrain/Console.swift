@@ -11,6 +11,8 @@ enum Console {
     /// away is an error of the write, not a signal.
     static func prepare() {
         signal(SIGPIPE, SIG_IGN)
+        // A file that may grow no further is an error of the write, too.
+        signal(SIGXFSZ, SIG_IGN)
         for descriptor in [STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO] where fcntl(descriptor, F_GETFD) < 0 {
             // Opened for reading, so that writing to it still fails.
             _ = open("/dev/null", O_RDONLY)
@@ -101,4 +103,17 @@ func spoken(seconds: Double) -> String {
     if whole < 60 { return "\(whole) s" }
     if whole < 3600 { return "\(whole / 60) min \(whole % 60) s" }
     return "\(whole / 3600) h \(whole % 3600 / 60) min"
+}
+
+extension String {
+    /// The text as a shell takes it for one word, where it would take it for something else.
+    var quotedForShell: String {
+        let plain =
+            !isEmpty
+            && utf8.allSatisfy { byte in
+                byte >= 0x80 || "/._-+=:,@%".utf8.contains(byte) || (48...57).contains(byte) || (65...90).contains(byte)
+                    || (97...122).contains(byte)
+            }
+        return plain ? self : "'\(shown.replacing("'", with: "'\\''"))'"
+    }
 }

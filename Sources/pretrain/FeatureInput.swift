@@ -160,8 +160,12 @@ extension FeatureTable {
 
 /// Features as a file that says where they come from.
 enum FeatureFile {
+    /// What tells a file of features from others.
+    static let format = "palimpsest-features"
+
     static func bytes(_ table: FeatureTable, recipe: Recipe) -> [UInt8] {
         var table = table
+        table.provenance["format"] = format
         table.provenance["palimpsest"] = palimpsestVersion
         table.provenance["recipe"] = recipe.encoded.text()
         table.provenance["recipe_digest"] = recipe.digest

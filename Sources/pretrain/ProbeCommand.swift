@@ -129,7 +129,7 @@ struct FeaturesCommand: ParsableCommand {
         try requireSuffix(
             "safetensors", of: out,
             "features are written as safetensors (numpy reads them by safetensors.numpy.load_file)")
-        let output = try OutputFile(out, .safetensors, replacing: overwrite)
+        let output = try OutputFile(out, .safetensors(format: FeatureFile.format), replacing: overwrite)
         let subject = try input.subject(target)
         let log = PeopleLog.logger()
         for note in subject.notes { log.info("\(target): \(note)") }

@@ -168,15 +168,16 @@ struct TrainingOutput: ParsableArguments {
     private func sentence(
         _ outcome: TrainingJob.Outcome, _ folder: RunFolder, _ source: any ImageSource
     ) -> String {
-        let probe = "pretrain probe \(folder.path)"
+        let place = folder.path.quotedForShell
+        let probe = "pretrain probe \(place)"
         let next =
             source.label(0) != nil
             ? probe
-            : "pretrain features \(folder.path) --out features.safetensors (the pictures have no labels to probe with)"
+            : "pretrain features \(place) --out features.safetensors (the pictures have no labels to probe with)"
         switch outcome {
         case .finished: return "finished; next: \(next)"
-        case .reachedEpoch(let epoch): return "epoch \(epoch) reached; go on with: pretrain resume \(folder.path)"
-        case .stopped: return "stopped by a signal, everything is saved; go on with: pretrain resume \(folder.path)"
+        case .reachedEpoch(let epoch): return "epoch \(epoch) reached; go on with: pretrain resume \(place)"
+        case .stopped: return "stopped by a signal, everything is saved; go on with: pretrain resume \(place)"
         case .nothingLeft(let step, let last) where step >= last:
             return
                 "the run in \(folder.path) is at its end, step \(step) of \(last): nothing was left to do; next: \(next)"

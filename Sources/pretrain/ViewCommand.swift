@@ -82,8 +82,9 @@ struct ViewCommand: ParsableCommand {
         let (source, part) = try DataAccess.pictures(recipe.data)
         let loader = EvaluationLoader(
             source: source, transform: try DataAccess.evaluationTransform(recipe), batchSize: min(count, source.count),
-            threads: 0, requiresLabels: false)
+            threads: 0, requiresLabels: false, policy: .skip)
         guard let batch = try loader.next() else { throw RunError(.data, "the source has no picture to show") }
+        for picture in batch.skipped { Console.say("\(picture.key) is left out: \(picture.error.message)") }
         return (Tensor(batch.images, Shape(batch.shape)), part)
     }
 }

@@ -11,20 +11,24 @@ struct OutputFileTests {
     private func path(_ name: String) -> String { home.path + "/" + name }
 
     @Test func aFileOfOursIsReplacedAndAnotherIsNot() throws {
-        var file = SafetensorsFile(metadata: ["palimpsest": "0"])
+        let features = OutputFile.Content.safetensors(format: "features")
+        var file = SafetensorsFile(metadata: ["palimpsest": "0", "format": "features"])
         file["x"] = StoredTensor([1, 2] as [Float])
-        try OutputFile(path("a.st"), .safetensors).write(Safetensors.bytes(of: file))
-        try OutputFile(path("a.st"), .safetensors).write(Safetensors.bytes(of: file))
+        try OutputFile(path("a.st"), features).write(Safetensors.bytes(of: file))
+        try OutputFile(path("a.st"), features).write(Safetensors.bytes(of: file))
+        // An encoder is ours, too, and no file of features.
+        file.metadata["format"] = "pt"
+        let encoder = Safetensors.bytes(of: file)
         file.metadata = [:]
-        for bytes in [Safetensors.bytes(of: file), Array("notes".utf8), [0x89, 0x50, 0x4E, 0x47]] {
+        for bytes in [encoder, Safetensors.bytes(of: file), Array("notes".utf8), [0x89, 0x50, 0x4E, 0x47]] {
             try home.write(bytes, "b.st")
             #expect {
-                try OutputFile(path("b.st"), .safetensors)
+                try OutputFile(path("b.st"), features)
             } throws: { "\($0)".contains("--overwrite") && ($0 as? CheckpointError)?.kind == .unwritable }
             #expect(throws: CheckpointError.self) { try OutputFile(path("b.st"), .png) }
             #expect(try home.read("b.st") == bytes)
         }
-        try OutputFile(path("b.st"), .safetensors, replacing: true).write([1])
+        try OutputFile(path("b.st"), features, replacing: true).write([1])
         #expect(try home.read("b.st") == [1])
         try home.write([], "empty")
         try OutputFile(path("empty"), .png).write([2])
@@ -45,7 +49,7 @@ struct OutputFileTests {
         mkfifo(path("pipe"), 0o600)
         let reader = open(path("pipe"), O_RDONLY | O_NONBLOCK)
         defer { close(reader) }
-        try OutputFile(path("pipe"), .safetensors).write([1, 2, 3])
+        try OutputFile(path("pipe"), .safetensors(format: "features")).write([1, 2, 3])
         var bytes = [UInt8](repeating: 0, count: 8)
         #expect(read(reader, &bytes, 8) == 3)
         try OutputFile("/dev/null", .png).write([1])

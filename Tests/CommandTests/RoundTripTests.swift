@@ -98,3 +98,35 @@ struct RoundTripTests {
             "--recipe", "recipe.json", "--run", "again", "--init-from", "run/encoder.safetensors", saying: "taken")
     }
 }
+
+/// What one command wrote is not what another may replace.
+struct OutputTests {
+    @Test func featuresReplaceFeaturesAndNeverAnEncoder() throws {
+        let home = try TemporaryFolder()
+        let run = home.path + "/a run"
+        func pretrain(_ arguments: String...) throws -> (code: Int32, text: String) {
+            let process = Process()
+            process.executableURL = CommandTests.program
+            process.arguments = arguments
+            process.currentDirectoryURL = URL(fileURLWithPath: home.path)
+            let pipe = Pipe()
+            process.standardOutput = pipe
+            process.standardError = pipe
+            try process.run()
+            let text = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+            process.waitUntilExit()
+            return (process.terminationStatus, text)
+        }
+        let trained = try pretrain(
+            "--recipe", "mae.json", "--run", run, "--set", "data.source.count=40", "--set", "model.depth=1", "--set",
+            "train.batch_size=8", "--max-steps", "1")
+        #expect(trained.code == 0 && trained.text.contains("next: pretrain probe '\(run)'"), "\(trained.text)")
+        let encoder = try home.read("a run/encoder.safetensors")
+        for out in ["encoder.safetensors", "checkpoints/step-00000001/model.safetensors"] {
+            let result = try pretrain("features", run, "--out", "\(run)/\(out)")
+            #expect(result.code == 73 && result.text.contains("--overwrite"), "\(result.text)")
+        }
+        #expect(try home.read("a run/encoder.safetensors") == encoder)
+        for _ in 0..<2 { #expect(try pretrain("features", run, "--out", "f.safetensors").code == 0) }
+    }
+}

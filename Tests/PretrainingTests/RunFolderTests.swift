@@ -195,9 +195,10 @@ struct RunFolderTests {
     @Test func resumeMayChangeWhatNoStepDependsOnAndWritesIt() throws {
         let run = try TinyRun()
         try run.train(try TinyRun.recipe("train.max_steps=2"))
-        try run.train(try TinyRun.recipe("train.max_steps=4", "log.keep=7"), .resumed)
+        try run.train(try TinyRun.recipe("train.max_steps=4", "log.keep=7", "data.corrupt_limit=0.5"), .resumed)
         let recipe = try run.folder.recipe()
         #expect(recipe.train.maxSteps == 4 && recipe.log.keep == 7)
+        #expect(recipe.data.corruptLimit == 0.5)
         #expect(try run.train(try TinyRun.recipe("train.max_steps=4"), .resumed) == .nothingLeft(step: 4, of: 4))
         #expect(try run.train(try TinyRun.recipe(), .resumed, untilEpoch: 1) == .nothingLeft(step: 4, of: 9))
         // A cosine over other epochs would have given other rates to the steps already taken.
