@@ -50,7 +50,7 @@ extension Trainer {
             throw RunError(
                 .data,
                 "the data are not those that \(place) was trained on (files were added, removed or changed); put them "
-                    + "back, or start a new run")
+                    + "back, give their place with --data, or start a new run")
         }
         if let reason = saved.contradiction(pictures: source.count, stepsPerEpoch: stepsPerEpoch) {
             throw RunError(.data, "\(place)/state.json \(reason); \(TrainingState.remedy)")
