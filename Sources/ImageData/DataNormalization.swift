@@ -72,6 +72,11 @@ extension DataOptions {
         return made
     }
 
+    /// The constants of options that were resolved; without any, numbers stay as they are.
+    public var writtenNormalization: Normalization {
+        Normalization(mean: mean ?? [0], deviation: deviation ?? [1])
+    }
+
     /// The constants for a model of some channels: given, or the card's, or ImageNet's; a card of the other number of
     /// channels lends the mean over its channels. With other channels than 1 and 3 they must be given or measured.
     public func normalization(channels: Int, cards: DatasetCards) throws(ImageError) -> Normalization {

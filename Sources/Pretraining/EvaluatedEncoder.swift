@@ -94,15 +94,17 @@ extension Recipe {
 
     /// The file of an encoder that this recipe made.
     func file(of encoder: Encoder, _ parameters: ParameterStore) -> SafetensorsFile {
-        encoder.file(
-            parameters, mean: data.mean ?? [0], deviation: data.deviation ?? [1],
+        let constants = data.writtenNormalization
+        return encoder.file(
+            parameters, mean: constants.mean, deviation: constants.deviation,
             metadata: ["palimpsest": palimpsestVersion, "recipe": encoded.text()])
     }
 
     /// What a checkpoint of this recipe says of the encoder that is kept of it.
     func description(of encoder: Encoder) -> EncoderDescription {
-        EncoderDescription(
-            encoder, mean: data.mean ?? [0], deviation: data.deviation ?? [1],
+        let constants = data.writtenNormalization
+        return EncoderDescription(
+            encoder, mean: constants.mean, deviation: constants.deviation,
             prefix: type(of: method).keptEncoderPrefix + encoder.traits.owner)
     }
 

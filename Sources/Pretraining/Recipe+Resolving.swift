@@ -6,12 +6,15 @@ extension Recipe {
     /// Every fault of a recipe that was made or changed in code, as reading it from a file would tell them; empty for a good one.
     public var faults: [Problem] {
         do {
-            _ = try Recipe.parse(Array(encoded.text().utf8))
+            _ = try checked()
             return []
         } catch {
             return (error as? Problems)?.list ?? [Problem(line: 0, path: "$", message: "\(error)")]
         }
     }
+
+    /// The recipe, if it is without faults; all of them otherwise (`Problems`).
+    func checked() throws -> Recipe { try Recipe.parse(Array(encoded.text().utf8)) }
 
     /// The recipe with every value that the data and defaults decide written out, and what is to be said of it: notes and warnings,
     /// a sentence each. `source` is the training part.

@@ -55,8 +55,9 @@ public struct Recipe: RecipeSection {
 
     /// What the method is built for.
     var methodContext: MethodContext {
-        MethodContext(
-            encoder: model, grid: grid, mean: data.mean ?? [0], deviation: data.deviation ?? [1], random: initialValues)
+        let constants = data.writtenNormalization
+        return MethodContext(
+            encoder: model, grid: grid, mean: constants.mean, deviation: constants.deviation, random: initialValues)
     }
 
     /// What makes pictures into what its method trains on: crops, or two views.

@@ -53,11 +53,6 @@ public enum RecipeLibrary {
 
     private static func exists(_ path: String) -> Bool { FileManager.default.fileExists(atPath: path) }
 
-    private static func isFolder(_ path: String) -> Bool {
-        var isFolder: ObjCBool = false
-        return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) && isFolder.boolValue
-    }
-
     /// The recipes shipped, by their path below the folder.
     public static func shipped() -> [(name: String, path: String)] {
         guard let folder = folders("recipes").last, let walk = FileManager.default.enumerator(atPath: folder) else {

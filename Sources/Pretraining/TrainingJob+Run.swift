@@ -31,11 +31,6 @@ extension TrainingJob {
     }
 }
 
-extension Recipe {
-    /// The recipe, if it is without faults; all of them otherwise (`Problems`).
-    fileprivate func checked() throws -> Recipe { try Recipe.parse(Array(encoded.text().utf8)) }
-}
-
 extension Engine {
     /// An engine on all processors that takes no more memory than there is.
     public static func ofThisMachine(

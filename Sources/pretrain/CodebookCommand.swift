@@ -63,7 +63,7 @@ struct CodebookCommand: ParsableCommand {
             source: DataAccess.source(recipe.data, .train),
             transform: recipe.data.trainingTransform(
                 channels: recipe.model.channels,
-                normalization: Normalization(mean: recipe.data.mean ?? [0], deviation: recipe.data.deviation ?? [1])),
+                normalization: recipe.data.writtenNormalization),
             engine: try Machine.engine(threads: threads))
         try output.write(fitting.bytes(of: codebook))
         try Console.show(output.path)

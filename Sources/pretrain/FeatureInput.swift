@@ -47,8 +47,12 @@ struct FeatureInput: ParsableArguments {
     func subject(_ target: String) throws -> EvaluatedEncoder {
         let folder = RunFolder(target)
         var isFolder: ObjCBool = false
-        guard FileManager.default.fileExists(atPath: target, isDirectory: &isFolder) else { throw folder.absence }
-        if !isFolder.boolValue && RunFolder(target).absence.kind == .usage { throw Self.noEncoder(target) }
+        let isThere = FileManager.default.fileExists(atPath: target, isDirectory: &isFolder)
+        if !isFolder.boolValue {
+            // A file that is a recipe says so; any other may be an encoder.
+            let absence = folder.absence
+            if !isThere || absence.kind == .usage { throw absence }
+        }
         if folder.exists && !FileManager.default.fileExists(atPath: folder.encoderFile) {
             throw RunError(
                 .missing,
@@ -64,14 +68,6 @@ struct FeatureInput: ParsableArguments {
             subject.recipe.data.source = try SourceArgument.parse(data, keeping: subject.recipe.data.source)
         }
         return subject
-    }
-
-    /// The error of a file that is neither a run nor an encoder.
-    private static func noEncoder(_ target: String) -> RunError {
-        let absence = RunFolder(target).absence
-        if absence.kind == .usage { return absence }
-        return RunError(
-            .data, "\(target) is no encoder: give a run's folder, or a file whose name ends in .safetensors")
     }
 
     /// The pictures that a probe is fitted on, and those that it is scored on.

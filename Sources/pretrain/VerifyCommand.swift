@@ -43,7 +43,7 @@ struct VerifyCommand: ParsableCommand {
         let counts = "\(passed) passed, \(failed) failed, \(unknown) cannot be run here"
         if json { Console.say(counts) } else { try Console.show(counts) }
         // Cases none of which could be run verify nothing.
-        if failed > 0 || passed == 0 { throw ExitCode(1) }
+        if failed > 0 || passed == 0 { throw ExitCode(RunError.Kind.checkFailed.rawValue) }
     }
 
     private func line(_ result: GoldenResult) -> String {

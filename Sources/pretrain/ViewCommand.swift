@@ -50,9 +50,10 @@ struct ViewCommand: ParsableCommand {
         let engine = try Machine.engine(threads: nil)
         let shown = try trained.shown(images, engine: engine)
         let (batch, channels, height, width) = (images.shape[0], images.shape[1], images.shape[2], images.shape[3])
+        let constants = recipe.data.writtenNormalization
         let sheet = ContactSheet(
             columns: [images.array] + shown.map(\.images.array), images: batch, channels: channels, height: height,
-            width: width, mean: recipe.data.mean ?? [0], deviation: recipe.data.deviation ?? [1])
+            width: width, mean: constants.mean, deviation: constants.deviation)
         try output.write(sheet.png())
         let columns = (["original"] + shown.map(\.name)).joined(separator: ", ")
         try Console.show(

@@ -58,15 +58,6 @@ public enum AttentionMaps {
         return total / Double(pictures * patches)
     }
 
-    /// The distance that uniform attention has on the grid.
-    public static func uniformDistance(_ geometry: Geometry) -> Double {
-        let patches = geometry.rows * geometry.columns
-        let sum = (0..<patches).reduce(0.0) { sum, i in
-            (0..<patches).reduce(sum) { $0 + geometry.distance(i, $1) }
-        }
-        return sum / Double(patches * patches)
-    }
-
     /// The mean entropy of the rows, in nats; ln T for uniform attention over T tokens.
     public static func entropy(_ attention: [Double], tokens: Int) -> Double {
         let sum = attention.reduce(0) { $1 > 0 ? $0 - $1 * log($1) : $0 }

@@ -37,7 +37,7 @@ struct HealthMonitor {
         self.pictures = pictures
         transform = recipe.data.evaluationTransform(
             channels: recipe.model.channels,
-            normalization: Normalization(mean: recipe.data.mean ?? [0], deviation: recipe.data.deviation ?? [1]))
+            normalization: recipe.data.writtenNormalization)
         let images = 60 * pictures.count
         interval = max(1, (images + recipe.train.effectiveBatch - 1) / recipe.train.effectiveBatch)
         self.engine = engine
