@@ -60,7 +60,8 @@ let package = Package(
         module("ContentDigests"),
         module("RandomStreams", linker: mathsLibrary),
         module("RecipeSchema", linker: mathsLibrary),
-        module("ImageMasking", needs: ["RandomStreams", "RecipeSchema"], linker: mathsLibrary),
+        module(
+            "ImageMasking", needs: ["RandomStreams", "RecipeSchema"], exclude: ["README.md"], linker: mathsLibrary),
 
         .systemLibrary(
             name: "CPalimpsestOpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
@@ -74,7 +75,7 @@ let package = Package(
         module("Autodiff", needs: ["CPalimpsestKernels", "RandomStreams"], exclude: ["README.md"]),
         module("Optimizers", needs: ["Autodiff", "CPalimpsestKernels", "RecipeSchema"]),
         module("TrainingStep", needs: ["Autodiff", "Optimizers"]),
-        module("Checkpoints", needs: ["ContentDigests", "RecipeSchema"]),
+        module("Checkpoints", needs: ["ContentDigests", "RecipeSchema"], exclude: ["README.md"]),
         module("VisionTransformers", needs: ["Autodiff", "ImageMasking", "RandomStreams", "RecipeSchema"]),
         module(
             "EncoderFiles",
@@ -89,7 +90,7 @@ let package = Package(
             needs: [
                 "Autodiff", "Checkpoints", "ContentDigests", "EncoderFiles", "ImageData", "ImageMasking", "Optimizers",
                 "RandomStreams", "RecipeSchema", "TrainingStep", "VisionTransformers",
-            ], linker: mathsLibrary),
+            ], exclude: ["README.md"], linker: mathsLibrary),
         module(
             "Evaluation",
             needs: [

@@ -32,7 +32,7 @@ struct MemoryAccount {
     /// Batches in work and ahead of their use, and the order of the pictures.
     mutating func add(_ recipe: Recipe, pictures: Int, loaderThreads: Int) {
         let (size, train) = (recipe.data.imageSize, recipe.train)
-        let views = recipe.method.twoViews == nil ? 1.0 : 2
+        let views = recipe.method.needs.views == nil ? 1.0 : 2
         let picture = Double(recipe.model.channels) * Double(size.height) * Double(size.width)
         let batches = Double(2 * loaderThreads + 2)
         add(

@@ -62,7 +62,7 @@ public struct Recipe: RecipeSection {
 
     /// What makes pictures into what its method trains on: crops, or two views.
     public func trainingTransform(_ normalization: Normalization) -> any ImageTransform {
-        guard let views = method.twoViews else {
+        guard let views = method.needs.views else {
             return data.trainingTransform(channels: model.channels, normalization: normalization)
         }
         return TwoViewTransform(

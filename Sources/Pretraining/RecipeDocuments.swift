@@ -29,7 +29,7 @@ extension Recipe {
     /// What a method says of `mask`: the strategies that it takes, and the options of the one that it brings along.
     private static func pairing(_ method: any PretrainingOptions.Type) -> JSONValue {
         let fitting = maskingStrategies.filter {
-            method.masks.contains($0.kind) && (method.providesImportance || !$0.needsImportance)
+            method.masks.contains($0.kind) && (method.init().needs.providesImportance || !$0.needsImportance)
         }
         let strategy = JSONValue.object([("enum", JSONValue(fitting.map { JSONValue($0.name) }))])
         var mask: [(String, JSONValue)] = [("properties", .object([("strategy", strategy)]))]

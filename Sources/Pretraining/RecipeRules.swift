@@ -103,11 +103,12 @@ private struct Rules {
     /// What methods ask of pictures.
     mutating func checkPicture() {
         let (data, method) = (recipe.data, recipe.method)
+        let needs = method.needs
         if isRead("method") {
-            if isRead("data.crop_scale"), data.cropScale != nil, let reason = method.wholePictures {
+            if isRead("data.crop_scale"), data.cropScale != nil, let reason = needs.wholePictures {
                 fault("data.crop_scale", "\(reason); set data.crop_scale to null")
             }
-            if method.twoViews != nil {
+            if needs.views != nil {
                 let reason =
                     "says how crops are made, and method \"\(type(of: method).name)\" makes views; leave it out"
                 if data.interpolation != .bicubic { fault("data.interpolation", reason) }
@@ -125,7 +126,8 @@ private struct Rules {
 
     /// What methods ask of training.
     mutating func checkTraining() {
-        if isRead("method", "train.accumulate"), recipe.train.accumulate > 1, let reason = recipe.method.batchDependence
+        if isRead("method", "train.accumulate"), recipe.train.accumulate > 1,
+            let reason = recipe.method.needs.wholeBatches
         {
             fault("train.accumulate", "\(reason), so accumulating changes the result; set accumulate to 1")
         }
@@ -135,17 +137,18 @@ private struct Rules {
     mutating func checkPair() {
         guard isRead("mask.strategy", "method.name") else { return }
         let (method, strategy) = (type(of: recipe.method), type(of: recipe.mask))
-        let accepted = isRead("method") ? recipe.method.acceptedMasks : method.masks
+        let needs = recipe.method.needs
+        let accepted = isRead("method") ? needs.masks : method.masks
         if !accepted.contains(strategy.kind) {
             let right = maskingStrategies.filter { strategy in
-                accepted.contains(strategy.kind) && (method.providesImportance || !strategy.needsImportance)
+                accepted.contains(strategy.kind) && (needs.providesImportance || !strategy.needsImportance)
             }.map { "\"\($0.name)\"" }
             fault(
                 "mask.strategy",
                 "method \"\(method.name)\" cannot use \"\(strategy.name)\"; it takes \(right.joined(separator: ", "))")
         }
-        if strategy.needsImportance && !method.providesImportance {
-            let methods = pretrainingMethods.filter { $0.providesImportance }.map { "\"\($0.name)\"" }
+        if strategy.needsImportance && !needs.providesImportance {
+            let methods = pretrainingMethods.filter { $0.init().needs.providesImportance }.map { "\"\($0.name)\"" }
             fault(
                 "mask.strategy",
                 "\"\(strategy.name)\" needs the importance of each patch, which method \"\(method.name)\" does not "
@@ -164,7 +167,7 @@ private struct Rules {
     /// What the encoder's numbers come to together.
     mutating func checkModel() {
         let model = recipe.model
-        if isRead("method.name", "model.width", "model.heads"), type(of: recipe.method).sharesWidthEvenly,
+        if isRead("method.name", "model.width", "model.heads"), recipe.method.needs.sharesWidthEvenly,
             model.heads <= model.width, let reason = model.headsFault
         {
             fault("model", reason)

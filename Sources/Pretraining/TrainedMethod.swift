@@ -40,7 +40,7 @@ public struct TrainedMethod {
     public func shown(_ images: Tensor, engine: Engine) throws -> [ShownImages] {
         var method = method
         let samples = Array(0..<images.shape[0])
-        let isPaired = recipe.method.twoViews != nil
+        let isPaired = recipe.method.needs.views != nil
         let batch = Batch(images: images, otherViews: isPaired ? [images] : [], samples: samples)
         let random = RandomStream(seed: UInt64(recipe.seed)).child("view")
         var request = MaskRequest(grid: recipe.grid, samples: samples, epoch: recipe.train.epochs - 1)
@@ -49,7 +49,7 @@ public struct TrainedMethod {
         }
         let plan = try recipe.mask.plan(request, random: random)
         var tape = Tape(engine: engine, recording: false)
-        let result = try method.loss(batch, plan, StepRequest(random: random, wantsImages: true), on: &tape)
+        let result = try method.loss(batch, plan, StepRequest(wantsImages: true), random: random, on: &tape)
         return plan.seen(images) + result.shown
     }
 }

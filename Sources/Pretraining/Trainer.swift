@@ -97,8 +97,8 @@ struct Trainer<Method: PretrainingMethod>: ~Copyable {
             }
             let plan = try recipe.mask.plan(request, random: maskStream)
             if case .blocks(let mask) = plan { report.maskFallbacks += mask.fallbackCount }
-            let asked = StepRequest(random: modelStream, wantsConstantLoss: isLogged)
-            let result = try method.loss(batch, plan, asked, on: &tape)
+            let asked = StepRequest(wantsConstantLoss: isLogged)
+            let result = try method.loss(batch, plan, asked, random: modelStream, on: &tape)
             if let constant = result.constantLoss {
                 report.constantLoss = (report.constantLoss ?? 0) + constant * share
             }

@@ -75,10 +75,13 @@ public struct DMTJEPAOptions: JointEmbeddingOptions {
     /// The query in force.
     public var effectiveQuery: TargetQuery { targetQuery ?? (variant == .reference ? .tiled : .ownImage) }
 
-    /// A tiled query takes other images of the batch in.
-    public var batchDependence: String? {
-        effectiveQuery == .tiled
-            ? "with method.target_query \"tiled\" a target depends on the other images of its batch" : nil
+    /// As for I-JEPA; and a tiled query takes other images of the batch in.
+    public var needs: MethodNeeds {
+        var needs = sharedNeeds
+        if effectiveQuery == .tiled {
+            needs.wholeBatches = "with method.target_query \"tiled\" a target depends on the other images of its batch"
+        }
+        return needs
     }
 
     /// As for I-JEPA; and a cell needs a neighbour.
@@ -124,9 +127,8 @@ public struct DMTJEPA: JointEmbedding {
 
     /// The mean smooth L1 distance between predictions and targets.
     public func loss(
-        _ batch: Batch, _ plan: MaskPlan, _ request: StepRequest, on tape: inout Tape
-    ) throws -> StepResult {
-        guard case .blocks(let mask) = plan else { throw MethodError.wrongPlan(method: DMTJEPAOptions.name, plan.kind) }
+        _ batch: Batch, _ mask: BlockMask, _ drop: PathDraws, _ request: StepRequest, on tape: inout Tape
+    ) -> StepResult {
         let engine = tape.engine
         let whole = encoder.wholeImages(batch.images, target.parameters, engine: engine)
         let chosen = window.mostSimilar(options.neighbours, in: whole.normed, engine: engine)
@@ -135,17 +137,18 @@ public struct DMTJEPA: JointEmbedding {
             whole.normed, chosen, query: { options.effectiveQuery == .tiled ? $0 % images : $0 / cells },
             target.parameters, engine: engine)
         let wanted = targets(mask, of: aggregated, engine: engine)
-        let tokens = encoder.contexts(of: batch, mask, parameters, request, on: &tape)
+        let tokens = encoder.contexts(
+            of: batch.images, mask, parameters, drop: drop, on: &tape, trace: request.trace?.scope("encoder"))
         let refined = head.context(tokens, options.contextAttention, parameters, on: &tape)
-        let predicted = predictor(refined, mask, parameters, on: &tape, trace: request.trace)
+        let predicted = predictor(refined, mask, parameters, on: &tape, trace: request.trace?.scope("predictor"))
         if let trace = request.trace {
-            trace.record("act/target_encoder_out", whole.tokens)
-            trace.record("act/target_normed", whole.normed)
-            trace.record("act/neighbour_ids", chosen.ids)
-            trace.record("act/neighbour_cosine", chosen.cosines)
-            trace.record("act/target_head_out", aggregated)
-            trace.record("act/context_head_out", refined.value)
-            trace.record("act/targets", wanted)
+            trace.record("target_encoder_out", whole.tokens)
+            trace.record("target_normed", whole.normed)
+            trace.record("neighbour_ids", chosen.ids)
+            trace.record("neighbour_cosine", chosen.cosines)
+            trace.record("target_head_out", aggregated)
+            trace.record("context_head_out", refined.value)
+            trace.record("targets", wanted)
         }
         var result = StepResult(loss: tape.smoothL1(predicted, target: wanted))
         if request.wantsConstantLoss {

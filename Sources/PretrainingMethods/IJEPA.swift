@@ -60,16 +60,16 @@ public struct IJEPA: JointEmbedding {
 
     /// The mean smooth L1 distance between predictions and targets.
     public func loss(
-        _ batch: Batch, _ plan: MaskPlan, _ request: StepRequest, on tape: inout Tape
-    ) throws -> StepResult {
-        guard case .blocks(let mask) = plan else { throw MethodError.wrongPlan(method: IJEPAOptions.name, plan.kind) }
+        _ batch: Batch, _ mask: BlockMask, _ drop: PathDraws, _ request: StepRequest, on tape: inout Tape
+    ) -> StepResult {
         let whole = encoder.wholeImages(batch.images, target.parameters, engine: tape.engine)
         let wanted = targets(mask, of: whole.normed, engine: tape.engine)
-        let tokens = encoder.contexts(of: batch, mask, parameters, request, on: &tape)
-        let predicted = predictor(tokens, mask, parameters, on: &tape, trace: request.trace)
+        let tokens = encoder.contexts(
+            of: batch.images, mask, parameters, drop: drop, on: &tape, trace: request.trace?.scope("encoder"))
+        let predicted = predictor(tokens, mask, parameters, on: &tape, trace: request.trace?.scope("predictor"))
         if let trace = request.trace {
-            trace.record("act/target_encoder_out", whole.tokens)
-            trace.record("act/targets", wanted)
+            trace.record("target_encoder_out", whole.tokens)
+            trace.record("targets", wanted)
         }
         var result = StepResult(loss: tape.smoothL1(predicted, target: wanted))
         if request.wantsConstantLoss {

@@ -64,9 +64,9 @@ struct IJEPAPredictor: Sendable {
         let answers = norm(tape.sliceRows(run.tokens, seen..<seen + asked), store, &tape)
         let predicted = projection(answers, store, &tape)
         if let trace {
-            trace.record("act/predictor_in", sequence.value)
-            for (index, layer) in run.layers.enumerated() { trace.record("act/predictor_block_\(index)", layer.value) }
-            trace.record("act/predictions", predicted.value)
+            trace.record("input", sequence.value)
+            for (index, layer) in run.layers.enumerated() { trace.record("block_\(index)", layer.value) }
+            trace.record("output", predicted.value)
         }
         return predicted
     }

@@ -3,7 +3,7 @@ import Foundation
 public import ImageData
 public import ImageMasking
 import Optimizers
-import RandomStreams
+public import RandomStreams
 public import RecipeSchema
 public import TrainingStep
 public import VisionTransformers
@@ -16,8 +16,6 @@ public struct LUTOptions: PretrainingOptions {
     public static let otherNames = [
         "learningwithunmaskedtokens": #""lut""#, "learningwithunmaskedtokensdrivesstrongervisionlearners": #""lut""#,
     ]
-    /// It hides patches.
-    public static let masks: Set<MaskPlan.Kind> = [.patches]
 
     /// Token width of the decoder.
     public var decoderWidth = 512
@@ -83,15 +81,12 @@ public struct LUTOptions: PretrainingOptions {
     /// No crop: the views are made of whole pictures.
     public static let recipeDefaults: [(path: String, value: JSONValue)] = [("data.crop_scale", .null)]
 
-    /// Two.
-    public var twoViews: TwoViewOptions? { views }
-
-    /// The teacher's momentum rises to 1 over the run.
-    public var isScheduledOverRun: Bool { emaMomentum < 1 }
-
-    /// Why there is no random resized crop.
-    public var wholePictures: String? {
-        "method \"lut\" makes its views of whole pictures, shifted by method.views.pad"
+    /// Two views, made of whole pictures; the teacher's momentum rises to 1 over the run.
+    public var needs: MethodNeeds {
+        MethodNeeds(
+            masks: Self.masks, views: views,
+            wholePictures: "method \"lut\" makes its views of whole pictures, shifted by method.views.pad",
+            isScheduledOverRun: emaMomentum < 1)
     }
 
     /// Student and teacher with the same initial values.
@@ -160,11 +155,34 @@ public struct LUT: PretrainingMethod {
         }
     }
 
+    /// Stochastic depth of the encoder on each view.
+    public struct Draws: Sendable {
+        /// On the first.
+        public var first: PathDraws
+        /// On the second.
+        public var second: PathDraws
+
+        /// Draws; nothing is dropped unless told otherwise.
+        public init(first: PathDraws = nil, second: PathDraws = nil) {
+            self.first = first
+            self.second = second
+        }
+    }
+
+    /// Draws of each view for itself.
+    public func draws(for batch: Batch, _ mask: PatchMask, random: RandomStream) -> Draws {
+        let streams = batch.streams(random.child("drop_path"))
+        func drawn(_ view: String) -> PathDraws {
+            DropPath.drawn(
+                rate: encoder.options.dropPath, depth: encoder.options.depth, streams: streams.map { $0.child(view) })
+        }
+        return Draws(first: drawn("view_1"), second: drawn("view_2"))
+    }
+
     /// Both losses of a batch of two views.
     public mutating func loss(
-        _ batch: Batch, _ plan: MaskPlan, _ request: StepRequest, on tape: inout Tape
+        _ batch: Batch, _ mask: PatchMask, _ draws: Draws, _ request: StepRequest, on tape: inout Tape
     ) throws -> StepResult {
-        guard case .patches(let mask) = plan else { throw MethodError.wrongPlan(method: LUTOptions.name, plan.kind) }
         guard let second = batch.otherViews.first else {
             throw MethodError.unusableBatch(method: LUTOptions.name, reason: "it needs two views of each image")
         }
@@ -174,33 +192,26 @@ public struct LUT: PretrainingMethod {
                 reason: "head_norm \"BN\" needs two images or more in a batch; raise train.batch_size or choose \"LN\"")
         }
         let trace = request.trace
-        let streams = batch.streams(request.random.child("drop_path"))
-        let one = ForwardTrace()
-        let first = encoded(batch.images, mask.visibleRows, streams, "view_1", &tape, trace == nil ? nil : one)
-        let pixels = reconstruction(
-            first, of: batch.images, mask, request, parameters, on: &tape)
-        trace?.record("loss/mae", pixels.loss.value)
-        if let trace {
-            for (name, point) in [
-                ("patch_embed", "patch_embed"), ("block_0", "block_0"), ("encoder_output", "encoder"),
-            ] {
-                if let value = one.points["act/\(name)"] { trace.record("act/student1/\(point)", value) }
-            }
-            if let value = trace.points["act/pred"] { trace.record("act/decoder_pred", value) }
-            trace.record("act/mask1", mask.hiddenFlags)
+        func encoded(
+            _ images: Tensor, _ visible: RowIndices, _ drop: PathDraws, _ name: String, _ tape: inout Tape
+        ) -> Variable {
+            encoder(images, seeing: .visible(visible), parameters, drop: drop, on: &tape, trace: trace?.scope(name))
+                .normed
         }
+        let first = encoded(batch.images, mask.visibleRows, draws.first, "student1", &tape)
+        let pixels = reconstruction(first, of: batch.images, mask, request, parameters, on: &tape)
         let visible = secondVisible(mask)
-        let other = encoded(second, visible, streams, "view_2", &tape, nil)
+        let other = encoded(second, visible, draws.second, "student2", &tape)
         let q1 = query(first, &tape)
         let q2 = query(other, &tape)
-        let t1 = target(batch.images, tape.engine, "1", trace)
-        let t2 = target(second, tape.engine, "2", trace)
+        let t1 = target(batch.images, tape.engine, trace?.scope("teacher1"))
+        let t2 = target(second, tape.engine, trace?.scope("teacher2"))
         let context = tape.add(tape.cosine(q2, target: t1), tape.cosine(q1, target: t2))
         if let trace {
-            trace.record("act/mask2", mask.hiddenFlags(keeping: visible))
-            trace.record("act/student2/encoder", other.value)
-            trace.record("act/q1", q1.value)
-            trace.record("act/q2", q2.value)
+            trace.record("mask2", mask.hiddenFlags(keeping: visible))
+            trace.record("q1", q1.value)
+            trace.record("q2", q2.value)
+            trace.record("loss/mae", pixels.loss.value)
             trace.record("loss/bc", context.value)
         }
         let total = tape.add(
@@ -228,15 +239,6 @@ public struct LUT: PretrainingMethod {
         return RowIndices(rows, batch: mask.imageCount, count: count)
     }
 
-    private func encoded(
-        _ images: Tensor, _ visible: RowIndices, _ streams: [RandomStream], _ view: String, _ tape: inout Tape,
-        _ trace: ForwardTrace?
-    ) -> Variable {
-        let drop = DropPath.drawn(
-            rate: encoder.options.dropPath, depth: encoder.options.depth, streams: streams.map { $0.child(view) })
-        return encoder(images, visible: visible, parameters, drop: drop, on: &tape, trace: trace).normed
-    }
-
     /// predictor(projector(mean visible patch token)); the running statistics of both take the batch in.
     private mutating func query(_ tokens: Variable, _ tape: inout Tape) -> Variable {
         let pooled = tape.meanRows(tokens, from: encoder.prefix)
@@ -245,13 +247,13 @@ public struct LUT: PretrainingMethod {
     }
 
     /// The teacher's projector on the mean patch token of whole images, `[B, D]`.
-    private func target(_ images: Tensor, _ engine: Engine, _ number: String, _ trace: ForwardTrace?) -> Tensor {
+    private func target(_ images: Tensor, _ engine: Engine, _ trace: ForwardTrace?) -> Tensor {
         var tape = Tape(engine: engine, recording: false)
         let tokens = encoder(images, teacher.parameters, on: &tape).normed
         let pooled = tape.meanRows(tokens, from: encoder.prefix)
         let projected = projector(pooled, teacher.parameters, using: teacherStatistics, on: &tape).value
-        trace?.record("act/teacher\(number)/encoder", tokens.value)
-        trace?.record("act/t\(number)", projected)
+        trace?.record("tokens", tokens.value)
+        trace?.record("projected", projected)
         return projected
     }
 

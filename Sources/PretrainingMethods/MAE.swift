@@ -1,6 +1,6 @@
 public import Autodiff
 public import ImageMasking
-import RandomStreams
+public import RandomStreams
 public import RecipeSchema
 import TrainingStep
 public import VisionTransformers
@@ -15,8 +15,6 @@ public struct MAEOptions: PretrainingOptions {
         "colourmae": #""mae" here and "color" as mask.strategy"#,
         "maskedautoencoder": #""mae""#, "maskedautoencoders": #""mae""#, "vitmae": #""mae""#,
     ]
-    /// It hides patches.
-    public static let masks: Set<MaskPlan.Kind> = [.patches]
 
     /// Whether each patch of the target is normalised by its own mean and deviation.
     public var normPixLoss = true
@@ -70,16 +68,20 @@ public struct MAE: PretrainingMethod {
         parameters = store
     }
 
+    /// Stochastic depth of the encoder.
+    public func draws(for batch: Batch, _ mask: PatchMask, random: RandomStream) -> PathDraws {
+        DropPath.drawn(
+            rate: encoder.options.dropPath, depth: encoder.options.depth,
+            streams: batch.streams(random.child("drop_path")))
+    }
+
     /// The reconstruction loss of a batch.
     public func loss(
-        _ batch: Batch, _ plan: MaskPlan, _ request: StepRequest, on tape: inout Tape
-    ) throws -> StepResult {
-        guard case .patches(let mask) = plan else { throw MethodError.wrongPlan(method: MAEOptions.name, plan.kind) }
-        let drop = DropPath.drawn(
-            rate: encoder.options.dropPath, depth: encoder.options.depth,
-            streams: batch.streams(request.random.child("drop_path")))
+        _ batch: Batch, _ mask: PatchMask, _ drop: PathDraws, _ request: StepRequest, on tape: inout Tape
+    ) -> StepResult {
         let encoded = encoder(
-            batch.images, visible: mask.visibleRows, parameters, drop: drop, on: &tape, trace: request.trace)
+            batch.images, seeing: .visible(mask.visibleRows), parameters, drop: drop, on: &tape,
+            trace: request.trace?.scope("encoder"))
         return reconstruction(encoded.normed, of: batch.images, mask, request, parameters, on: &tape)
     }
 }

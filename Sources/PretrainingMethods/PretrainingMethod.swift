@@ -1,5 +1,4 @@
 public import Autodiff
-public import ImageData
 public import ImageMasking
 public import Optimizers
 public import RandomStreams
@@ -109,10 +108,8 @@ public struct MethodContext: Sendable {
     }
 }
 
-/// How a method is asked to run a forward pass.
+/// What is wanted of a forward pass besides its loss.
 public struct StepRequest {
-    /// The run's stream for draws inside the model.
-    public var random: RandomStream
     /// Whether to compute the loss of the best constant and the indicators too; only for steps that are logged.
     public var wantsConstantLoss: Bool
     /// Whether to return images that can be looked at.
@@ -121,10 +118,7 @@ public struct StepRequest {
     public var trace: ForwardTrace?
 
     /// A plain training step, unless told otherwise.
-    public init(
-        random: RandomStream, wantsConstantLoss: Bool = false, wantsImages: Bool = false, trace: ForwardTrace? = nil
-    ) {
-        self.random = random
+    public init(wantsConstantLoss: Bool = false, wantsImages: Bool = false, trace: ForwardTrace? = nil) {
         self.wantsConstantLoss = wantsConstantLoss
         self.wantsImages = wantsImages
         self.trace = trace
@@ -135,12 +129,6 @@ public struct StepRequest {
 public protocol PretrainingOptions: NamedSection {
     /// The training side.
     associatedtype Method: PretrainingMethod
-    /// The kinds of mask plan that it can use.
-    static var masks: Set<MaskPlan.Kind> { get }
-    /// The kinds of mask plan that it can use with these options.
-    var acceptedMasks: Set<MaskPlan.Kind> { get }
-    /// Whether it can say how much each patch of an image matters, for strategies that need to know.
-    static var providesImportance: Bool { get }
     /// What stands in checkpoints in front of the names of the encoder that is kept, beside its owner: empty where it is the
     /// trained one.
     static var keptEncoderPrefix: String { get }
@@ -149,17 +137,8 @@ public protocol PretrainingOptions: NamedSection {
     static var recipeDefaults: [(path: String, value: JSONValue)] { get }
     /// Names, initial values and other traits of the encoder that it trains.
     var encoderTraits: EncoderTraits { get }
-    /// Whether the encoder's heads must share its width evenly.
-    static var sharesWidthEvenly: Bool { get }
-    /// Why the loss of an image depends on the others of its batch, so that accumulating smaller batches changes the result; nil
-    /// where it does not.
-    var batchDependence: String? { get }
-    /// Why pictures must be shown whole, so that `data.crop_scale` has to be null; nil where they may be cropped.
-    var wholePictures: String? { get }
-    /// Whether anything that it does in a step depends on how long the whole run is, such as a momentum that rises to its end.
-    var isScheduledOverRun: Bool { get }
-    /// How two views of each picture are to be made; nil for the usual single crop.
-    var twoViews: TwoViewOptions? { get }
+    /// What it asks of the rest of a recipe with these options, and what it can give.
+    var needs: MethodNeeds { get }
     /// Why the method cannot work with an encoder on a grid, a sentence each; checked before any image is read.
     func faults(encoder: EncoderOptions, grid: PatchGrid) -> [String]
     /// A method with initial weights; throws where a file that it needs cannot be used.
@@ -167,32 +146,26 @@ public protocol PretrainingOptions: NamedSection {
 }
 
 extension PretrainingOptions {
-    /// All of its kinds.
-    public var acceptedMasks: Set<MaskPlan.Kind> { Self.masks }
-    /// It cannot.
-    public static var providesImportance: Bool { false }
+    /// The kinds of mask plan that it can use under one option or another.
+    public static var masks: Set<MaskPlan.Kind> { Method.Plan.kinds }
+    /// What its plans say.
+    public var needs: MethodNeeds { MethodNeeds(masks: Self.masks) }
     /// The trained encoder.
     public static var keptEncoderPrefix: String { "" }
     /// The defaults of the sections themselves.
     public static var recipeDefaults: [(path: String, value: JSONValue)] { [] }
-    /// It does not.
-    public var batchDependence: String? { nil }
-    /// They may be cropped.
-    public var wholePictures: String? { nil }
-    /// Nothing does.
-    public var isScheduledOverRun: Bool { false }
-    /// One crop a picture.
-    public var twoViews: TwoViewOptions? { nil }
     /// No fault.
     public func faults(encoder: EncoderOptions, grid: PatchGrid) -> [String] { [] }
     /// The official MAE's.
     public var encoderTraits: EncoderTraits { EncoderTraits() }
-    /// They must.
-    public static var sharesWidthEvenly: Bool { true }
 }
 
 /// The training side of a method: owned by one trainer, never shared.
 public protocol PretrainingMethod: ParameterOwner, Sendable {
+    /// What is hidden, as this method takes it.
+    associatedtype Plan: MethodPlan
+    /// All that it draws in one pass: made from its stream (`draws`), or given, as golden cases do.
+    associatedtype Draws: Sendable
     /// The encoder that is kept after pretraining.
     var encoder: Encoder { get }
     /// What the kept encoder runs on: the trained parameters, or a moving average of them.
@@ -209,9 +182,11 @@ public protocol PretrainingMethod: ParameterOwner, Sendable {
     mutating func importance(of batch: Batch, engine: Engine) throws -> [Float]?
     /// What the optimiser does with a parameter.
     func treatment(of parameter: ParameterEntry) -> ParameterTreatment
+    /// The draws of a pass: those of an image from its own stream, so that they depend on seed, epoch and sample alone.
+    func draws(for batch: Batch, _ plan: Plan, random: RandomStream) throws -> Draws
     /// Records the forward pass of a batch; returns its loss. Running statistics may change, parameters do not.
     mutating func loss(
-        _ batch: Batch, _ plan: MaskPlan, _ request: StepRequest, on tape: inout Tape
+        _ batch: Batch, _ plan: Plan, _ draws: Draws, _ request: StepRequest, on tape: inout Tape
     ) throws -> StepResult
     /// After parameters were taken from a file before the first step: moving averages begin as copies of them.
     mutating func adoptParameters()
@@ -237,4 +212,17 @@ extension PretrainingMethod {
     }
     /// Nothing to begin anew.
     public mutating func adoptParameters() {}
+
+    /// A pass under a plan of any strategy, with the draws of the run's stream; a plan of another kind than the method's is an
+    /// error.
+    public mutating func loss(
+        _ batch: Batch, _ plan: MaskPlan, _ request: StepRequest = StepRequest(), random: RandomStream,
+        on tape: inout Tape
+    ) throws -> StepResult {
+        guard let own = Plan(plan) else { throw MethodError.wrongPlan(method: "\(Self.self)", plan.kind) }
+        return try loss(batch, own, draws(for: batch, own, random: random), request, on: &tape)
+    }
 }
+
+/// Draws that an encoder's stochastic depth alone makes: what multiplies its branches; nil where nothing is dropped.
+public typealias PathDraws = [BranchFactors]?

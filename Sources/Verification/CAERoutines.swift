@@ -22,26 +22,33 @@ private func contextAutoencoder(_ golden: GoldenCase, _ engine: Engine) throws -
     let options = try golden.section("recipe.method", as: CAEOptions.self, without: ["name"])
     let model = try golden.encoder(for: CAEOptions.self)
     let grid = model.grid(height: images.shape[2], width: images.shape[3])
-    var method = CAE(options, MethodContext(encoder: model, grid: grid, random: RandomStream(seed: 0)))
+    var method = CAE(
+        options, MethodContext(encoder: model, grid: grid, random: RandomStream(seed: 0)),
+        given: try givenTarget(golden, options))
     try load("w/", of: golden, into: &method.parameters)
     let mask = try givenMask(golden, grid, images: images.shape[0])
-    let target = try givenTarget(golden, options)
     let count = images.shape[0]
-    let draws = Dictionary(
+    let uniforms = Dictionary(
         uniqueKeysWithValues: golden.tensors(under: "draw/drop_path/").map { ($0.name, $0.tensor.floats()) })
-    for part in draws.keys where !["encoder", "alignment", "regressor", "decoder"].contains(part) {
+    for part in uniforms.keys where !["encoder", "alignment", "regressor", "decoder"].contains(part) {
         throw GoldenError("draws for \"\(part)\", which is no part of CAE")
     }
-    if model.dropPath > 0 && draws.isEmpty { throw GoldenError("drop_path \(model.dropPath) without draws") }
-    let drop = CAE.Drop(options, encoderDepth: model.depth) { part, depth in
-        draws[part].map { uniform in
+    if model.dropPath > 0 && uniforms.isEmpty { throw GoldenError("drop_path \(model.dropPath) without draws") }
+    let draws = CAE.Draws(options, encoderDepth: model.depth) { part, depth in
+        uniforms[part].map { uniform in
             DropPath.factors(rate: model.dropPath, depth: depth, images: count) { block, branch, image in
                 uniform[(2 * block + branch) * count + image]
             }
         }
     }
-    var outcome = try trainingTrace(golden, &method, engine) { method, _, trace, tape in
-        try method.loss(of: images, mask, target, drop: drop, on: &tape, trace: trace).loss
+    let batch = Batch(images: images, samples: Array(0..<count))
+    let names: TraceNames = [
+        "encoder/": "act/encoder_", "encoder/output": "act/encoder", "encoder/pos_embed": "act/pos_embed",
+        "encoder/patch_embed": "act/patch_embed", "regressor/": "act/regressor_", "regressor/output": "act/regressor",
+        "loss/": "loss/",
+    ]
+    var outcome = try trainingTrace(golden, &method, engine, names: names) { method, _, request, tape in
+        try method.loss(batch, mask, draws, request, on: &tape)
     }
     if let norm = outcome.values["trace/grad_norm"]?.numbers.first {
         outcome.values["grad_norm"] = GoldenValue([norm], [])
@@ -182,7 +189,8 @@ private func caeInitialValues(_ golden: GoldenCase) throws -> GoldenOutcome {
         options.regressorDepth = 2
         options.decoderDepth = 2
         let parameters = CAE(
-            options, MethodContext(encoder: model, grid: PatchGrid(rows: 4, columns: 4), random: RandomStream(seed: 9))
+            options, MethodContext(encoder: model, grid: PatchGrid(rows: 4, columns: 4), random: RandomStream(seed: 9)),
+            given: .pixels
         ).parameters
         for entry in parameters.entries where entry.shape.rank >= 2 {
             let values = (parameters[entry.name]?.array ?? []).map { Double($0) }

@@ -26,13 +26,13 @@ private func probeFeatures(_ golden: GoldenCase, _ engine: Engine) throws -> Gol
 
     let trace = ForwardTrace()
     var tape = Tape(engine: engine, recording: false)
-    let output = encoder(images, store, on: &tape, trace: trace)
+    let output = encoder(images, store, on: &tape, trace: trace.scope("encoder"))
     let token = tape.sliceRows(output.normed, 0..<1).reshaped([images.shape[0], options.width])
     let mean = poolNorm(tape.meanRows(output.beforeNorm, from: encoder.prefix), store, &tape)
     var outcome = GoldenOutcome([
         "act/features_cls": GoldenValue(token.value), "act/features_mean": GoldenValue(mean.value),
     ])
-    for (name, tensor) in trace.points { outcome.values[name] = GoldenValue(tensor) }
+    outcome.record(trace)
     return outcome
 }
 
@@ -61,7 +61,7 @@ private func timmEncoder(_ golden: GoldenCase, _ engine: Engine) throws -> Golde
     var tape = Tape(engine: engine, recording: false)
     let output = encoder(images, loaded.parameters, keeping: .layers, on: &tape, trace: trace)
     var outcome = GoldenOutcome(["act/features": GoldenValue(output.normed.value)])
-    outcome.values["act/patch_embed"] = trace.points["act/patch_embed"].map { GoldenValue($0) }
+    outcome.values["act/patch_embed"] = trace.points["patch_embed"].map { GoldenValue($0) }
     for (name, tokens) in [("first", output.layers.first), ("last", output.layers.last)] {
         guard let tokens else { continue }
         let patches = tape.sliceRows(tokens, encoder.prefix..<tokens.shape[1])

@@ -150,7 +150,7 @@ private func fineTuneStep(_ golden: GoldenCase, _ engine: Engine) throws -> Gold
         }
         losses += report.losses
         if let trace {
-            for (name, tensor) in trace.points { outcome.values[name] = GoldenValue(tensor) }
+            outcome.record(trace)
             outcome.values["loss"] = GoldenValue(report.losses, [])
         }
     }

@@ -134,6 +134,12 @@ public struct GoldenValue: Sendable {
         self.numbers = numbers
         self.shape = shape
     }
+    /// The first entries along the first axis.
+    func first(_ count: Int) -> GoldenValue {
+        let each = shape.dropFirst().reduce(1, *)
+        return GoldenValue([Double](numbers.prefix(count * each)), [count] + shape.dropFirst())
+    }
+
     /// A tensor of floats.
     public init(_ numbers: [Float], _ shape: [Int]) { self.init(numbers.map { Double($0) }, shape) }
     /// A tensor of integers.

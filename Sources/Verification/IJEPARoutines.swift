@@ -76,16 +76,23 @@ private func method<Options: JointEmbeddingOptions>(
 /// Forward values, loss, gradients and optimiser steps with the moving average.
 func jointEmbedding<Options: JointEmbeddingOptions>(
     _ golden: GoldenCase, _ engine: Engine, as _: Options.Type
-) throws -> GoldenOutcome {
+) throws -> GoldenOutcome where Options.Method: JointEmbedding {
     let images = try golden.engineTensor("in/images")
     let options = try golden.section("recipe.method", as: Options.self, without: ["name"])
     let side = try golden.encoder(for: Options.self)
     let grid = side.grid(height: images.shape[2], width: images.shape[3])
     var method = try method(golden, options, grid: grid)
     let batch = Batch(images: images, samples: Array(0..<images.shape[0]))
-    var outcome = try trainingTrace(golden, &method, engine) { method, iteration, trace, tape in
-        let request = StepRequest(random: RandomStream(seed: 0), trace: trace)
-        return try method.loss(batch, .blocks(golden.blockMask(iteration, grid: grid)), request, on: &tape).loss
+    let names: TraceNames = [
+        "encoder/": "act/encoder_", "encoder/output": "act/encoder_out", "predictor/input": "act/predictor_in",
+        "predictor/": "act/predictor_", "predictor/output": "act/predictions",
+    ]
+    var outcome = try trainingTrace(golden, &method, engine, names: names) { method, iteration, request, tape in
+        try method.loss(batch, golden.blockMask(iteration, grid: grid), nil, request, on: &tape)
+    }
+    // Every context is embedded; cases have the images once.
+    if let embedded = outcome.values["act/encoder_patch_embed"] {
+        outcome.values["act/encoder_patch_embed"] = embedded.first(images.shape[0])
     }
     // These cases keep numbers as lists of one.
     if let loss = outcome.values["loss"] { outcome.values["loss"] = GoldenValue(loss.numbers, [1]) }

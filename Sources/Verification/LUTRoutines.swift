@@ -16,6 +16,16 @@ let lutRoutines: [GoldenRoutine] = [
     GoldenRoutine(["lut"], "aux-schedules", lutSchedules),
 ]
 
+/// What the page calls traced values; each micro-batch of a step has its losses.
+private func lutNames(losses place: String) -> TraceNames {
+    [
+        "student1/": "act/student1/", "student1/output": "act/student1/encoder", "student2/": "act/student2/",
+        "student2/output": "act/student2/encoder", "teacher1/tokens": "act/teacher1/encoder",
+        "teacher1/projected": "act/t1", "teacher2/tokens": "act/teacher2/encoder", "teacher2/projected": "act/t2",
+        "decoder/predicted": "act/decoder_pred", "mask": "act/mask1", "loss/": "\(place)/",
+    ]
+}
+
 /// Forward values, losses, gradients, running statistics, and optimiser steps with the teacher behind them.
 ///
 /// Unlike MAE's cases, loss and gradients are means over the micro-batches of a step.
@@ -65,13 +75,10 @@ private func unmaskedTokens(_ golden: GoldenCase, _ engine: Engine) throws -> Go
             let batch = Batch(
                 images: views[part].0, otherViews: [views[part].1], samples: Array(0..<views[part].0.shape[0]))
             let result = try method.loss(
-                batch, .patches(plans[part]), StepRequest(random: RandomStream(seed: 0), trace: trace), on: &tape)
+                batch, plans[part], LUT.Draws(), StepRequest(trace: trace), on: &tape)
             if let trace {
                 let place = rules.accumulate == 1 ? "loss" : "loss/\(part)"
-                for (name, tensor) in trace.points {
-                    let name = name.hasPrefix("loss/") ? "\(place)/\(name.dropFirst(5))" : name
-                    outcome.values[name] = GoldenValue(tensor)
-                }
+                outcome.record(trace, lutNames(losses: place))
                 outcome.values[place] = GoldenValue([result.loss.value.item], [])
             }
             return result.loss

@@ -30,14 +30,18 @@ private func frequencyModel(_ golden: GoldenCase, _ engine: Engine) throws -> Go
     let options = try golden.section("recipe.method", as: MFMOptions.self, without: ["name"])
     var method = options.makeMethod(try context(golden, encoder, pictures.shape))
     try load("w/", of: golden, into: &method.parameters)
-    let corruption = try givenCorruption(golden, options, pictures)
-    var outcome = try trainingTrace(golden, &method, engine) { method, _, trace, tape in
-        method.loss(pictures: pictures, corruption, on: &tape, trace: trace)
+    let draws = MFM.Draws(try givenCorruption(golden, options, pictures))
+    let plan: FrequencyPlan
+    if case .frequencies(let mask) = draws.corruption { plan = .frequencies(mask) } else { plan = .nothing }
+    let batch = Batch(images: try normalized(pictures, golden), samples: Array(0..<pictures.shape[0]))
+    let names: TraceNames = [
+        "encoder/": "act/", "encoder/input": "act/encoder_input", "encoder/output": "act/encoder",
+    ]
+    var outcome = try trainingTrace(golden, &method, engine, names: names) { method, _, request, tape in
+        method.loss(batch, plan, draws, request, on: &tape)
     }
-    for (name, point) in [
-        ("block_first", "block_0"), ("block_last", "block_\(encoder.depth - 1)"), ("encoder", "encoder_output"),
-    ] {
-        outcome.values["act/\(name)"] = outcome.values["act/\(point)"]
+    for (name, block) in [("first", 0), ("last", encoder.depth - 1)] {
+        outcome.values["act/block_\(name)"] = outcome.values["act/block_\(block)"]
     }
     return outcome
 }
@@ -47,6 +51,20 @@ private func context(_ golden: GoldenCase, _ encoder: EncoderOptions, _ images: 
         encoder: encoder, grid: encoder.grid(height: images[2], width: images[3]),
         mean: try numbers(golden, "recipe.data.mean"), deviation: try numbers(golden, "recipe.data.std"),
         random: RandomStream(seed: 0))
+}
+
+/// Pictures as a loader hands them out.
+private func normalized(_ pictures: Tensor, _ golden: GoldenCase) throws -> Tensor {
+    let (mean, deviation) = (try numbers(golden, "recipe.data.mean"), try numbers(golden, "recipe.data.std"))
+    let (plane, channels) = (pictures.shape[2] * pictures.shape[3], pictures.shape[1])
+    guard mean.count == deviation.count, [1, channels].contains(mean.count) else {
+        throw GoldenError("recipe.data.mean and std are not one number or one a channel")
+    }
+    let values = pictures.array.enumerated().map { place, value in
+        let channel = place / plane % mean.count
+        return (value - Float(mean[channel])) / Float(deviation[channel])
+    }
+    return Tensor(values, pictures.shape)
 }
 
 private func numbers(_ golden: GoldenCase, _ path: String) throws -> [Double] {
@@ -147,22 +165,14 @@ private func frequencyMasks(_ golden: GoldenCase) throws -> GoldenOutcome {
 
 private func corruption(_ golden: GoldenCase, _ engine: Engine) throws -> GoldenOutcome {
     let pictures = try golden.engineTensor("in/images")
-    let (mean, deviation) = (try numbers(golden, "recipe.data.mean"), try numbers(golden, "recipe.data.std"))
     let trace = ForwardTrace()
     let corrupted = Corruption.frequencies(try frequencyMask(golden)).applied(
         to: pictures, engine: engine, trace: trace)
-    let plane = pictures.shape[2] * pictures.shape[3]
-    func normalized(_ tensor: Tensor) -> GoldenValue {
-        let values = tensor.array.enumerated().map { place, value in
-            let channel = place / plane % pictures.shape[1]
-            return (value - Float(mean[channel])) / Float(deviation[channel])
-        }
-        return GoldenValue(values, Array(tensor.shape))
-    }
     var outcome = GoldenOutcome([
-        "act/corrupted": GoldenValue(corrupted), "act/input": normalized(corrupted), "act/target": normalized(pictures),
+        "act/corrupted": GoldenValue(corrupted), "act/input": GoldenValue(try normalized(corrupted, golden)),
+        "act/target": GoldenValue(try normalized(pictures, golden)),
     ])
-    for (name, tensor) in trace.points { outcome.values[name] = GoldenValue(tensor) }
+    outcome.record(trace)
     return outcome
 }
 
@@ -246,7 +256,7 @@ private func blurs(_ golden: GoldenCase, _ engine: Engine) throws -> GoldenOutco
     let blurred = Corruption.blur(try blurKernels(golden)).applied(
         to: try golden.engineTensor("in/images"), engine: engine, trace: trace)
     var outcome = GoldenOutcome(["act/blurred": GoldenValue(blurred)])
-    for (name, tensor) in trace.points { outcome.values[name] = GoldenValue(tensor) }
+    outcome.record(trace)
     return outcome
 }
 
@@ -297,7 +307,7 @@ private func resizing(_ golden: GoldenCase, _ engine: Engine) throws -> GoldenOu
         let up = Corruption.superResolution(options).applied(
             to: try golden.engineTensor("in/x\(index)"), engine: engine, trace: trace)
         outcome.values["act/up\(index)"] = GoldenValue(up)
-        outcome.values["act/small\(index)"] = trace.points["act/small"].map { GoldenValue($0) }
+        outcome.values["act/small\(index)"] = trace.points["small"].map { GoldenValue($0) }
     }
     return outcome
 }

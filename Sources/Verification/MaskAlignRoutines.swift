@@ -35,19 +35,32 @@ private func maskAlign(_ golden: GoldenCase, _ engine: Engine) throws -> GoldenO
     let batch = Batch(images: images, samples: Array(0..<images.shape[0]))
     let mask = try drawnMask(golden, grid, importance: try method.importance(of: batch, engine: engine) ?? [])
     let drop = try keptPaths(golden, rate: options.dropPath, depth: encoder.depth)
-    var outcome = try trainingTrace(golden, &method, engine) { method, _, trace, tape in
-        let request = StepRequest(random: RandomStream(seed: 0), trace: trace)
-        return try method.loss(batch, .patches(mask), request, drop: drop, on: &tape).loss
+    let last = teacher.encoder.options.depth - 1
+    let names: TraceNames = [
+        "encoder/": "act/", "encoder/input": "act/encoder_input", "teacher/": "act/teacher_",
+        "teacher/importance": "act/importance",
+        "layer_\(last)/fused": "act/fused_last", "layer_\(last)/prediction": "act/prediction_last",
+        "layer_\(last)/target": "act/target_last",
+    ]
+    var outcome = try trainingTrace(golden, &method, engine, names: names) { method, _, request, tape in
+        method.loss(batch, mask, drop, request, on: &tape)
     }
+    for (name, block) in [("block_first", "block_0"), ("block_last", "block_\(encoder.depth - 1)")] {
+        outcome.values["act/\(name)"] = outcome.values["act/\(block)"]
+    }
+    for (name, block) in [("first", 0), ("last", last)] {
+        outcome.values["act/teacher_block_\(name)"] = outcome.values["act/teacher_block_\(block)"]
+    }
+    for block in 0...last { outcome.values["loss/layer_\(block)"] = outcome.values["act/layer_\(block)/loss"] }
     if !teacher.encoder.options.classToken, let positions = outcome.values["act/teacher_positions"] {
         // A case has the row of the class token in any case; nothing reads it.
         let (rows, width) = (positions.shape[1], positions.shape[2])
         let unused = try golden.tensor("teacher/pos_embed").doubles().prefix(width)
         outcome.values["act/teacher_positions"] = GoldenValue(unused + positions.numbers, [1, 1 + rows, width])
     }
-    let names = ["ids_shuffle": "order", "ids_keep": "ids_keep", "mask": "mask"]
+    let points = ["ids_shuffle": "order", "ids_keep": "ids_keep", "mask": "mask"]
     for (name, value) in values(of: mask) {
-        if let point = names[name] { outcome.values["act/\(point)"] = value }
+        if let point = points[name] { outcome.values["act/\(point)"] = value }
     }
     if let listed = golden.json["no_gradient"]?.array?.compactMap(\.string) {
         let idle = method.parameters.entries.filter { method.treatment(of: $0) == .idle }.map(\.name)

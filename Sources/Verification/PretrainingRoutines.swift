@@ -27,9 +27,8 @@ private func maskedAutoencoder(_ golden: GoldenCase, _ engine: Engine) throws ->
         return PatchMask(grid: grid, scores: noise.floats(), keepingHighest: isColor, visibleCount: visible)
     }
     let batch = Batch(images: images, samples: Array(0..<images.shape[0]))
-    var outcome = try trainingTrace(golden, &method, engine) { method, microBatch, trace, tape in
-        let request = StepRequest(random: RandomStream(seed: 0), trace: trace)
-        return try method.loss(batch, .patches(plan(microBatch)), request, on: &tape).loss
+    var outcome = try trainingTrace(golden, &method, engine) { method, microBatch, request, tape in
+        try method.loss(batch, plan(microBatch), nil, request, on: &tape)
     }
     outcome.values.merge(values(of: try plan(0), prefix: "act/")) { traced, _ in traced }
     if isColor { outcome.values["act/field"] = try colorField(golden, grid) }

@@ -90,16 +90,17 @@ extension GoldenCase {
 ///
 /// The first micro-batch gives the traced points, the loss and the gradients of its own loss, neither divided nor clipped.
 func trainingTrace<Method: PretrainingMethod>(
-    _ golden: GoldenCase, _ method: inout Method, _ engine: Engine,
-    loss: (inout Method, Int, ForwardTrace?, inout Tape) throws -> Variable
+    _ golden: GoldenCase, _ method: inout Method, _ engine: Engine, names: TraceNames = .mae,
+    loss: (inout Method, Int, StepRequest, inout Tape) throws -> StepResult
 ) throws -> GoldenOutcome {
     var outcome = GoldenOutcome()
     var looking = method
     let trace = ForwardTrace()
     var tape = Tape(engine: engine)
-    let first = try loss(&looking, 0, trace, &tape)
+    let first = try loss(&looking, 0, StepRequest(trace: trace), &tape).loss
     let value = first.value.item
-    record(trace, value, tape.gradients(of: first, for: method.parameters), method.parameters, golden, &outcome)
+    outcome.record(trace, names)
+    record(value, tape.gradients(of: first, for: method.parameters), method.parameters, golden, &outcome)
 
     let rules = try golden.stepRules()
     let steps = Int(golden.number("recipe.train.trace_steps", default: 5))
@@ -108,7 +109,7 @@ func trainingTrace<Method: PretrainingMethod>(
         golden.makeOptimizer(for: method.parameters, treatment: treat), for: method.parameters, rules)
     let reports = try (0..<steps).map { step in
         try taker.take(&method, on: engine) { method, part, tape in
-            try loss(&method, step * rules.accumulate + part, nil, &tape)
+            try loss(&method, step * rules.accumulate + part, StepRequest(), &tape).loss
         }
     }
     let losses = reports.flatMap(\.losses)
@@ -154,10 +155,9 @@ func progress(_ golden: GoldenCase, _ step: Int, _ accumulate: Int) -> TrainingP
 }
 
 private func record(
-    _ trace: ForwardTrace, _ loss: Float, _ gradients: Gradients, _ parameters: ParameterStore, _ golden: GoldenCase,
+    _ loss: Float, _ gradients: Gradients, _ parameters: ParameterStore, _ golden: GoldenCase,
     _ outcome: inout GoldenOutcome
 ) {
-    for (name, tensor) in trace.points { outcome.values[name] = GoldenValue(tensor) }
     outcome.values["loss"] = GoldenValue([loss], [])
     for entry in parameters.entries {
         guard let gradient = gradients[entry.name] else { continue }

@@ -71,12 +71,12 @@ public struct Decoder: Sendable {
         let fill = tape.parameter(maskToken, of: store).reshaped([width])
         let table = tape.constant(positions)
         let y = tape.restoreRows(embedded, fill: fill, restore: restore, prefix: prefix, position: table)
-        trace?.record("act/decoder_pos_embed", positions)
-        trace?.record("act/decoder_input", y.value)
+        trace?.record("pos_embed", positions)
+        trace?.record("input", y.value)
         let decoded = blocks(y, store, on: &tape).tokens
         let patches = tape.sliceRows(norm(decoded, store, &tape), prefix..<prefix + restore.count)
         let predicted = prediction(patches, store, &tape)
-        trace?.record("act/pred", predicted.value)
+        trace?.record("predicted", predicted.value)
         return predicted
     }
 }

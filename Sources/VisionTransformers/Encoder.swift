@@ -106,26 +106,28 @@ public struct Encoder: Sendable {
         }
     }
 
-    /// Encodes images `[B, C, H, W]`: all patches in raster order, or those of `visible` in its order.
+    /// Encodes images `[B, C, H, W]`: the tokens that `sequence` names, behind class token and registers.
     ///
-    /// `layer` stops after that many blocks; the final norm follows all the same. A relative position bias wants all patches.
+    /// `layer` stops after that many blocks; the final norm follows all the same. A relative position bias wants a token for
+    /// every patch.
     public func callAsFunction(
-        _ images: Tensor, visible: RowIndices? = nil, _ store: ParameterStore, drop: [BranchFactors]? = nil,
+        _ images: Tensor, seeing sequence: EncoderSequence = .all, _ store: ParameterStore,
+        drop: [BranchFactors]? = nil,
         layer: Int? = nil, keeping: TransformerStack.Kept = [], on tape: inout Tape, trace: ForwardTrace? = nil
     ) -> Output {
         precondition(
-            options.relativePositionBias == .none || visible == nil,
+            options.relativePositionBias == .none || sequence.hasEveryPatch,
             "a relative position bias of all patches on some of them")
-        let x = embedded(images, visible, store, &tape)
+        let x = embedded(images, sequence, store, &tape)
         let run = blocks(
             x, store, drop: drop, layers: layer, keeping: trace == nil ? keeping : keeping.union(.layers), on: &tape)
         let normed = normalized(run.tokens, store, on: &tape)
         if let trace {
-            trace.record("act/pos_embed", positionTable(store))
-            trace.record("act/patch_embed", patchEmbedding(of: images, store, engine: tape.engine))
-            trace.record("act/encoder_input", x.value)
-            for (index, tokens) in run.layers.enumerated() { trace.record("act/block_\(index)", tokens.value) }
-            trace.record("act/encoder_output", normed.value)
+            trace.record("pos_embed", positionTable(store))
+            trace.record("patch_embed", patchEmbedding(of: images, store, engine: tape.engine))
+            trace.record("input", x.value)
+            for (index, tokens) in run.layers.enumerated() { trace.record("block_\(index)", tokens.value) }
+            trace.record("output", normed.value)
         }
         return Output(
             beforeNorm: run.tokens, normed: normed, layers: run.layers, lastAttention: run.lastAttention)
@@ -138,7 +140,7 @@ public struct Encoder: Sendable {
 
     /// Patch embeddings with their positions, behind class token and registers.
     private func embedded(
-        _ images: Tensor, _ visible: RowIndices?, _ store: ParameterStore, _ tape: inout Tape
+        _ images: Tensor, _ sequence: EncoderSequence, _ store: ParameterStore, _ tape: inout Tape
     ) -> Variable {
         let width = options.width
         let table: Variable
@@ -147,14 +149,22 @@ public struct Encoder: Sendable {
         case .learned(let id): table = tape.parameter(id, of: store)
         }
         let patchPositions = tape.sliceRows(table, classRows..<classRows + grid.count).reshaped([grid.count, width])
-        // Only the patches that are seen are embedded; their positions are added as the product's residual.
+        // Only the patches that are seen are embedded.
         let patches = tape.patchify(
-            tape.constant(images), patch: PatchSize(options.patchSize), order: .channelsFirst, of: visible)
-        let seen = visible ?? allPatches(images.shape[0])
-        let located = tape.gatherRows(patchPositions, seen)
+            tape.constant(images), patch: PatchSize(options.patchSize), order: .channelsFirst, of: sequence.seen)
         let weight = tape.parameter(patchWeight, of: store)
         let bias = patchBias.map { tape.parameter($0, of: store) }
-        var x = tape.linear(patches, weight: weight, bias: bias, then: .residual(located))
+        var x: Variable
+        switch sequence {
+        case .all, .visible:
+            // Their positions are added as the product's residual.
+            let located = tape.gatherRows(patchPositions, sequence.seen ?? allPatches(images.shape[0]))
+            x = tape.linear(patches, weight: weight, bias: bias, then: .residual(located))
+        case .filled(_, let restore, let token):
+            let seen = tape.linear(patches, weight: weight, bias: bias)
+            x = tape.restoreRows(
+                seen, fill: token.reshaped([width]), restore: restore, prefix: 0, position: patchPositions)
+        }
         if let registers {
             x = tape.prependRows(x, rows: tape.parameter(registers, of: store).reshaped([traits.registers, width]))
         }

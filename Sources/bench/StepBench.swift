@@ -87,7 +87,7 @@ struct StepBench {
         let batch = Batch(images: images, samples: samples)
         guard let plan = try? RandomMasking().plan(request, random: random) else { return }
         _ = try? steps.take(&method, on: engine) { method, _, tape in
-            try method.loss(batch, plan, StepRequest(random: random), on: &tape).loss
+            try method.loss(batch, plan, random: random, on: &tape).loss
         }
     }
 }

@@ -168,7 +168,8 @@ struct CommandTests {
     /// Every strategy that some method takes as it is, with the first such method.
     static let pairs: [(strategy: String, method: String)] = maskingStrategies.compactMap { strategy in
         let method = pretrainingMethods.first {
-            $0.init().acceptedMasks.contains(strategy.kind) && ($0.providesImportance || !strategy.needsImportance)
+            $0.init().needs.masks.contains(strategy.kind)
+                && ($0.init().needs.providesImportance || !strategy.needsImportance)
         }
         return method.map { (strategy.name, $0.name) }
     }

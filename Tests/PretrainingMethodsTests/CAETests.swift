@@ -52,84 +52,89 @@ struct CAETests {
         method.parameters.setValue(Tensor(filled: value, method.parameters[id].shape), for: id)
     }
 
-    private func nothingDropped(_ options: CAEOptions) -> CAE.Drop {
-        CAE.Drop(options, encoderDepth: Self.encoder.depth) { _, _ in nil }
+    private func nothingDropped(_ options: CAEOptions) -> CAE.Draws {
+        CAE.Draws(options, encoderDepth: Self.encoder.depth) { _, _ in nil }
     }
 
     private func step(
-        _ method: CAE, _ options: CAEOptions, _ target: CAETarget, images: Tensor? = nil, drop: CAE.Drop? = nil
+        _ method: CAE, _ options: CAEOptions, images: Tensor? = nil, draws: CAE.Draws? = nil
     ) throws -> (loss: Float, points: [String: Tensor], gradients: Gradients) {
         let trace = ForwardTrace()
         var tape = Tape(engine: try Engine(threads: 2))
         let result = try method.loss(
-            of: images ?? self.images(), Self.mask, target, drop: drop ?? nothingDropped(options), on: &tape,
-            trace: trace)
+            Batch(images: images ?? self.images(), samples: [0, 1]), Self.mask, draws ?? nothingDropped(options),
+            StepRequest(trace: trace), on: &tape)
         let value = result.loss.value.item
         return (value, trace.points, tape.gradients(of: result.loss, for: method.parameters))
     }
 
     private let tokens = CAETarget.tokens((0..<24).map { $0 % 5 })
 
+    /// The network with initial weights, and the same targets for every batch.
+    private func cae(_ options: CAEOptions, _ target: CAETarget? = nil) -> CAE {
+        CAE(options, context(), given: target ?? tokens)
+    }
+
     @Test func theMiddleNormReplacesTheRegressorsStream() throws {
         let options = options()
-        var method = CAE(options, context())
+        var method = cae(options)
         let block = "regresser.regressor_blocks.0."
         try set(block + "norm2_cross.weight", to: 0, in: &method)
         try set(block + "norm2_cross.bias", to: 0.25, in: &method)
         try set(block + "mlp_cross.fc2.weight", to: 0, in: &method)
         try set("mask_token", to: 3, in: &method)
-        let points = try step(method, options, tokens).points
-        let stream = try #require(points["act/regressor_block_0"])
+        let points = try step(method, options).points
+        let stream = try #require(points["regressor/block_0"])
         // A residual around the norm would add the mask token.
         #expect(stream.array.allSatisfy { $0 == 0.25 } && stream.shape == [2, 6, 16])
     }
 
     @Test func visiblePatchesReachThePredictionAndHiddenOnesDoNot() throws {
         let options = options()
-        let method = CAE(options, context())
-        let before = try step(method, options, tokens).points
+        let method = cae(options)
+        let before = try step(method, options).points
         var changed = images()
         // Patch 0, hidden in both pictures; then patch 7 of the first picture, visible.
         changed.withUnsafeMutableBuffer { $0[0] += 2 }
-        let hidden = try step(method, options, tokens, images: changed).points
-        #expect(hidden["act/prediction"]?.array == before["act/prediction"]?.array)
-        #expect(hidden["act/alignment_target"]?.array != before["act/alignment_target"]?.array)
+        let hidden = try step(method, options, images: changed).points
+        #expect(hidden["prediction"]?.array == before["prediction"]?.array)
+        #expect(hidden["alignment_target"]?.array != before["alignment_target"]?.array)
         changed = images()
         changed.withUnsafeMutableBuffer { $0[2 * 8 + 6] += 2 }
-        let visible = try step(method, options, tokens, images: changed).points
-        #expect(visible["act/prediction"]?.array != before["act/prediction"]?.array)
-        #expect(visible["act/alignment_target"]?.array == before["act/alignment_target"]?.array)
+        let visible = try step(method, options, images: changed).points
+        #expect(visible["prediction"]?.array != before["prediction"]?.array)
+        #expect(visible["alignment_target"]?.array == before["alignment_target"]?.array)
     }
 
     @Test func theAlignmentTargetHasNoGradient() throws {
         let options = options()
-        var method = CAE(options, context())
+        var method = cae(options)
         // What the regressor says is a constant, so the encoder is in the loss through the alignment target alone.
         try set("regresser.norm.weight", to: 0, in: &method)
         try set("regresser.norm.bias", to: 0.5, in: &method)
-        let (loss, points, gradients) = try step(method, options, tokens)
+        let (loss, points, gradients) = try step(method, options)
         #expect(try #require(points["loss/align"]).item > 0.1)
         for entry in gradients.entries where entry.name.hasPrefix("encoder.") {
             #expect(gradients[entry.name]?.array.allSatisfy { $0 == 0 } == true, "\(entry.name)")
         }
         try set("encoder.norm.bias", to: 0.3, in: &method)
-        #expect(try step(method, options, tokens).loss != loss)
+        #expect(try step(method, options).loss != loss)
     }
 
     @Test func theAlignmentPassIsDroppedForItself() throws {
         let options = options()
-        let method = CAE(options, context())
+        let method = cae(options)
         var parts: [String] = []
-        var drop = CAE.Drop(options, encoderDepth: 2) { part, depth in
+        var draws = CAE.Draws(options, encoderDepth: 2) { part, depth in
             parts.append("\(part) \(depth)")
             return nil
         }
         #expect(parts == ["encoder 2", "alignment 2", "regressor 1", "decoder 1"])
-        let before = try step(method, options, tokens, drop: drop).points
-        drop.alignment = DropPath.factors(rate: 0.5, depth: 2, images: 2) { _, _, image in Float(image) * 0.9 }
-        let after = try step(method, options, tokens, drop: drop).points
-        #expect(after["act/encoder"]?.array == before["act/encoder"]?.array)
-        let targets = try (#require(before["act/alignment_target"]), #require(after["act/alignment_target"]))
+        let before = try step(method, options, draws: draws).points
+        draws.alignment = DropPath.factors(rate: 0.5, depth: 2, images: 2) { _, _, image in Float(image) * 0.9 }
+        let after = try step(method, options, draws: draws).points
+        #expect(after["encoder/output"]?.array == before["encoder/output"]?.array)
+        let targets = try (#require(before["alignment_target"]), #require(after["alignment_target"]))
         #expect(targets.0.entries(0..<1).array != targets.1.entries(0..<1).array)
     }
 
@@ -163,15 +168,15 @@ struct CAETests {
         var source = TeacherSource()
         source.path = path
         options.teacher = source
-        let method = try options.makeMethod(context)
+        var method = try options.makeMethod(context)
         let trace = ForwardTrace()
         let engine = try Engine(threads: 1)
         var tape = Tape(engine: engine)
         let loss = try method.loss(
-            Batch(images: images(), samples: [0, 1]), .patches(Self.mask),
-            StepRequest(random: RandomStream(seed: 1), trace: trace), on: &tape
+            Batch(images: images(), samples: [0, 1]), .patches(Self.mask), StepRequest(trace: trace),
+            random: RandomStream(seed: 1), on: &tape
         ).loss.value.item
-        let target = try #require(trace.points["act/teacher_target"])
+        let target = try #require(trace.points["teacher_target"])
         #expect(target.shape == [2, 13, 8] && loss > 0)
         var quiet = Tape(engine: engine, recording: false)
         let theirs = Tensor(images().array.map { ($0 * 0.5 + 0.2 - 0.6) / 0.25 }, [2, 1, 6, 8])
@@ -210,14 +215,14 @@ struct CAETests {
         var source = TeacherSource()
         source.path = home.path
         options.teacher = source
-        let method = try options.makeMethod(context())
+        var method = try options.makeMethod(context())
         let trace = ForwardTrace()
         let engine = try Engine(threads: 1)
         var tape = Tape(engine: engine)
         _ = try method.loss(
-            Batch(images: images(), samples: [0, 1]), .patches(Self.mask),
-            StepRequest(random: RandomStream(seed: 1), trace: trace), on: &tape)
-        let target = try #require(trace.points["act/teacher_target"])
+            Batch(images: images(), samples: [0, 1]), .patches(Self.mask), StepRequest(trace: trace),
+            random: RandomStream(seed: 1), on: &tape)
+        let target = try #require(trace.points["teacher_target"])
         let plain = Normalization(mean: [0], deviation: [1])
         let input = TeacherInput(height: 12, width: 16, from: plain, to: nil)(images(), engine: engine)
         var quiet = Tape(engine: engine, recording: false)
@@ -233,10 +238,10 @@ struct CAETests {
     @Test func aTeacherWithoutAClassTokenCannotSuperviseIt() throws {
         var options = options(.teacher)
         let features = CAETarget.features(Tensor(filled: 1, [2, 12, 8]))
-        let plain = try step(CAE(options, context()), options, features).points
-        #expect(plain["act/teacher_target"]?.shape == [2, 12, 8])
+        let plain = try step(cae(options, features), options).points
+        #expect(plain["teacher_target"]?.shape == [2, 12, 8])
         options.supervise = [.masked, .classToken]
-        #expect { try step(CAE(options, context()), options, features) } throws: { "\($0)".contains("no class token") }
+        #expect { try step(cae(options, features), options) } throws: { "\($0)".contains("no class token") }
     }
 
     /// Every supervised token counts alike, whatever parts were named.
@@ -250,7 +255,7 @@ struct CAETests {
             options.supervise = parts
             options.teacherWeight = weight
             options.teacherLoss = distance
-            return Double(try step(CAE(options, context()), options, features).loss)
+            return Double(try step(cae(options, features), options).loss)
         }
         let (cls, visible, masked) = try (loss([.classToken]), loss([.visible]), loss([.masked]))
         #expect(abs(try loss([.masked, .visible]) - (visible + masked) / 2) < 1e-6)
@@ -263,7 +268,7 @@ struct CAETests {
         for weight in [0, 0.5, 2] {
             var options = options()
             options.alignWeight = weight
-            let (loss, points, _) = try step(CAE(options, context()), options, tokens)
+            let (loss, points, _) = try step(cae(options), options)
             let (main, align) = try (#require(points["loss/main"]).item, #require(points["loss/align"]).item)
             #expect(align > 0 && abs(loss - (main + Float(weight) * align)) < 1e-5)
         }
@@ -288,11 +293,12 @@ struct CAETests {
 
     @Test func reconstructionsShowTrueVisiblePatches() throws {
         let options = options(.pixels)
-        let method = try options.makeMethod(context())
+        var method = try options.makeMethod(context())
         let batch = Batch(images: images(), samples: [0, 1])
         var tape = Tape(engine: try Engine(threads: 1), recording: false)
-        let request = StepRequest(random: RandomStream(seed: 0), wantsImages: true)
-        let all = try method.loss(batch, .patches(Self.mask), request, on: &tape).shown
+        let all = try method.loss(
+            batch, .patches(Self.mask), StepRequest(wantsImages: true), random: RandomStream(seed: 0), on: &tape
+        ).shown
         let shown = try #require(all.first).images.array
         let truth = images().array
         // Patch 7 of the first picture is visible, patch 0 hidden.

@@ -63,12 +63,12 @@ struct DegradationTests {
         encoder.patchSize = 32
         let trace = ForwardTrace()
         var tape = Tape(engine: try Engine(threads: 1), recording: false)
-        _ = try options.makeMethod(
-            MethodContext(encoder: encoder, grid: PatchGrid(rows: 2, columns: 2), random: RandomStream(seed: 1))
-        ).loss(
+        var method = options.makeMethod(
+            MethodContext(encoder: encoder, grid: PatchGrid(rows: 2, columns: 2), random: RandomStream(seed: 1)))
+        _ = try method.loss(
             Batch(images: Tensor(picture, [1, 1, side, side]), samples: [3]), .nothing,
-            StepRequest(random: RandomStream(seed: 2), trace: trace), on: &tape)
-        let noisy = try #require(trace.points["act/corrupted"]).array
+            StepRequest(trace: trace), random: RandomStream(seed: 2), on: &tape)
+        let noisy = try #require(trace.points["corrupted"]).array
         let each = Double(side * side / 4)
         for (start, byte) in bytes.enumerated() {
             let mean = Double(byte) / 255 * 4

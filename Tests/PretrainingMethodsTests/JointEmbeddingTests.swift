@@ -52,8 +52,8 @@ struct JointEmbeddingTests {
         let trace = ForwardTrace()
         var tape = Tape(engine: try Engine(threads: 2))
         let batch = Batch(images: images, samples: Array(0..<images.shape[0]))
-        let request = StepRequest(random: RandomStream(seed: 7), wantsConstantLoss: true, trace: trace)
-        let result = try method.loss(batch, .blocks(mask), request, on: &tape)
+        let request = StepRequest(wantsConstantLoss: true, trace: trace)
+        let result = try method.loss(batch, .blocks(mask), request, random: RandomStream(seed: 7), on: &tape)
         // One image alone has no spread.
         #expect(result.indicators.allSatisfy { $0.value.isFinite && ($0.value > 0 || images.shape[0] == 1) })
         return trace.points
@@ -63,11 +63,11 @@ struct JointEmbeddingTests {
         let plain = try points(options(type), images())
         // Cells 7, 13 and 19 of image 0 are in none of its contexts.
         let hidden = try points(options(type), images(changing: [7, 13, 19]))
-        #expect(plain["act/predictions"]?.array == hidden["act/predictions"]?.array)
-        #expect(plain["act/targets"]?.array != hidden["act/targets"]?.array)
+        #expect(plain["predictor/output"]?.array == hidden["predictor/output"]?.array)
+        #expect(plain["targets"]?.array != hidden["targets"]?.array)
         // Cell 0 is in its first context.
         let seen = try points(options(type), images(changing: [0]))
-        #expect(plain["act/predictions"]?.array != seen["act/predictions"]?.array)
+        #expect(plain["predictor/output"]?.array != seen["predictor/output"]?.array)
     }
 
     @Test func predictionsSeeOnlyTheContext() throws {
@@ -80,14 +80,14 @@ struct JointEmbeddingTests {
         let second = BlockMask(grid: Self.grid, contexts: Self.mask.contexts, targets: [Self.mask.targets[1]])
         let alone = try points(options(IJEPAOptions.self), images(), second)
         // Rows go target by target: those of the second are the last four of eight.
-        #expect(both["act/predictions"]?.shape == [8, 2, 16])
-        #expect(both["act/predictions"]?.entries(4..<8).array == alone["act/predictions"]?.array)
-        #expect(both["act/targets"]?.entries(4..<8).array == alone["act/targets"]?.array)
+        #expect(both["predictor/output"]?.shape == [8, 2, 16])
+        #expect(both["predictor/output"]?.entries(4..<8).array == alone["predictor/output"]?.array)
+        #expect(both["targets"]?.entries(4..<8).array == alone["targets"]?.array)
     }
 
     @Test func eachContextHasTheTargetOfItsImage() throws {
         let all = try points(options(IJEPAOptions.self), images())
-        let targets = try #require(all["act/targets"])
+        let targets = try #require(all["targets"])
         // Rows (t, e, b): for each target, the two contexts meet the same features.
         #expect(targets.entries(0..<2).array == targets.entries(2..<4).array)
         #expect(targets.entries(0..<2).array != targets.entries(4..<6).array)
@@ -136,11 +136,11 @@ struct JointEmbeddingTests {
         var options = options(DMTJEPAOptions.self)
         for (variant, depends) in [(DMTJEPAOptions.Variant.corrected, false), (.reference, true)] {
             options.variant = variant
-            let alone = try points(options, images(1), one)["act/target_head_out"]?.array ?? []
-            let batch = try points(options, images())["act/target_head_out"]?.entries(0..<1).array ?? [1]
+            let alone = try points(options, images(1), one)["target_head_out"]?.array ?? []
+            let batch = try points(options, images())["target_head_out"]?.entries(0..<1).array ?? [1]
             let same = zip(alone, batch).allSatisfy { abs($0 - $1) < 1e-5 }
             #expect(alone.count == batch.count && same != depends)
-            #expect((options.batchDependence != nil) == depends)
+            #expect((options.needs.wholeBatches != nil) == depends)
         }
     }
 

@@ -41,8 +41,9 @@ struct LUTTests {
         _ method: inout Method, _ batch: Batch, engine: Engine, trace: ForwardTrace? = nil
     ) throws -> Float {
         var tape = Tape(engine: engine)
-        let request = StepRequest(random: RandomStream(seed: 7), trace: trace)
-        return try method.loss(batch, try plan(batch.samples.count), request, on: &tape).loss.value.item
+        return try method.loss(
+            batch, try plan(batch.samples.count), StepRequest(trace: trace), random: RandomStream(seed: 7), on: &tape
+        ).loss.value.item
     }
 
     @Test func withoutContextItIsMAEOnTheFirstView() throws {
@@ -109,8 +110,8 @@ struct LUTTests {
             &method, Batch(images: images(6), otherViews: [images(7)], samples: Array(0..<5)), engine: engine,
             trace: trace)
         let state = method.state
-        let one = try moments(trace.points["act/student1/encoder"], of: method)
-        let two = try moments(trace.points["act/student2/encoder"], of: method)
+        let one = try moments(trace.points["student1/output"], of: method)
+        let two = try moments(trace.points["student2/output"], of: method)
         let means = try #require(state["head.1.running_mean"]?.array)
         let variances = try #require(state["head.1.running_var"]?.array)
         #expect(means.count == 24 && one.means.contains { abs($0) > 1e-2 })

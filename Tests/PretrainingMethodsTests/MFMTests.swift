@@ -58,18 +58,19 @@ struct MFMTests {
             MaskRequest(grid: Self.grid, samples: samples, epoch: 3), random: RandomStream(seed: 9))
         let trace = ForwardTrace()
         var tape = Tape(engine: try Engine(threads: 2), recording: false)
-        let request = StepRequest(random: RandomStream(seed: 7), trace: trace)
-        _ = try options.makeMethod(Self.context).loss(pictures(samples).batch, plan, request, on: &tape)
+        var method = options.makeMethod(Self.context)
+        _ = try method.loss(
+            pictures(samples).batch, plan, StepRequest(trace: trace), random: RandomStream(seed: 7), on: &tape)
         return trace.points
     }
 
     @Test(arguments: RestorationPretext.allCases)
     func aPictureIsCorruptedTheSameAloneAndInABatch(pretext: RestorationPretext) throws {
         let samples = [5, 2, 11, 7]
-        let together = try #require(try points(options(pretext), samples)["act/corrupted"])
+        let together = try #require(try points(options(pretext), samples)["corrupted"])
         #expect(together.array != pictures(samples).plain.array)
         for (place, sample) in samples.enumerated() {
-            let alone = try #require(try points(options(pretext), [sample])["act/corrupted"])
+            let alone = try #require(try points(options(pretext), [sample])["corrupted"])
             #expect(alone.array == together.entries(place..<place + 1).array)
         }
     }
@@ -78,20 +79,20 @@ struct MFMTests {
         var unchanged = options(.superResolution)
         unchanged.sr.factor = 1
         let found = try points(unchanged, [1, 2])
-        for (a, b) in zip(found["act/corrupted"]?.array ?? [], pictures([1, 2]).plain.array) {
+        for (a, b) in zip(found["corrupted"]?.array ?? [], pictures([1, 2]).plain.array) {
             #expect(abs(a - b) < 1e-6)
         }
-        for (a, b) in zip(found["act/input"]?.array ?? [], found["act/target"]?.array ?? []) {
+        for (a, b) in zip(found["input"]?.array ?? [], found["target"]?.array ?? []) {
             #expect(abs(a - b) < 1e-5)
         }
     }
 
     @Test func aPlanOfAnotherKindIsAnError() throws {
         var tape = Tape(engine: try Engine(threads: 1))
-        let method = options(.deblur).makeMethod(Self.context)
+        var method = options(.deblur).makeMethod(Self.context)
         let plan = MaskPlan.frequencies(FrequencyMask(radius: 1, outerRadius: 9, lowPass: [true]))
         #expect(throws: MethodError.self) {
-            try method.loss(pictures([1]).batch, plan, StepRequest(random: RandomStream(seed: 1)), on: &tape)
+            try method.loss(pictures([1]).batch, plan, random: RandomStream(seed: 1), on: &tape)
         }
     }
 
@@ -171,7 +172,7 @@ struct MFMTests {
             faults {
                 $0.decoderDepth = 1; $0.decoderHeads = 7
             }.count == 1)
-        #expect(MFMOptions().acceptedMasks == [.frequencies] && options(.denoise).acceptedMasks == [.nothing])
+        #expect(MFMOptions().needs.masks == [.frequencies] && options(.denoise).needs.masks == [.nothing])
     }
 
     @Test func everyOptionOfItsSectionsHasARow() {

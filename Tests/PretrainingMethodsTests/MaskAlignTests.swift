@@ -49,8 +49,7 @@ struct MaskAlignTests {
         }
         let before = method.parameters
         var tape = Tape(engine: engine)
-        let request = StepRequest(random: RandomStream(seed: 7))
-        let result = try method.loss(batch(), try plan(importance), request, on: &tape)
+        let result = try method.loss(batch(), try plan(importance), random: RandomStream(seed: 7), on: &tape)
         let gradients = tape.gradients(of: result.loss, for: method.parameters)
         let groups = ParameterGroup.each(of: method.parameters, treatment: method.treatment(of:))
         var optimizer = AdamW(for: method.parameters, groups)
@@ -81,9 +80,8 @@ struct MaskAlignTests {
             }
             if asking { _ = try method.importance(of: batch(), engine: engine) }
             var tape = Tape(engine: engine)
-            let request = StepRequest(random: RandomStream(seed: 7))
             let plan = try plan([Float](repeating: 1, count: 36))
-            return try method.loss(batch(), plan, request, on: &tape).loss.value.item
+            return try method.loss(batch(), plan, random: RandomStream(seed: 7), on: &tape).loss.value.item
         }
         let plain = try loss(asking: false, other: false)
         #expect(try loss(asking: true, other: false) == plain && loss(asking: false, other: true) == plain)

@@ -72,8 +72,9 @@ struct MethodContractTests {
         #expect(options.faults(encoder: context.encoder, grid: context.grid).isEmpty)
         var method = try options.makeMethod(context)
         var tape = Tape(engine: try Engine(threads: threads))
-        let request = StepRequest(random: RandomStream(seed: 7), wantsConstantLoss: true)
-        let result = try method.loss(batch(), try plan(Options.masks), request, on: &tape)
+        let request = StepRequest(wantsConstantLoss: true)
+        let plan = try plan(options.needs.masks)
+        let result = try method.loss(batch(), plan, request, random: RandomStream(seed: 7), on: &tape)
         let value = result.loss.value.item
         let idle = method.parameters.entries.filter { method.treatment(of: $0) == .idle }.map(\.name)
         return (value, result.constantLoss, tape.gradients(of: result.loss, for: method.parameters), Set(idle))
@@ -145,9 +146,11 @@ struct MethodContractTests {
         method.parameters.setValue(Tensor(zeros: method.parameters[weight].shape), for: weight)
         method.parameters.setValue(Tensor((0..<12).map { Float($0) }, [12]), for: bias)
         func predicted(_ method: MAE) throws -> [Float] {
+            var method = method
             var tape = Tape(engine: try Engine(threads: 1), recording: false)
-            let request = StepRequest(random: RandomStream(seed: 0), wantsImages: true)
-            let shown = try method.loss(batch(), try plan([.patches]), request, on: &tape).shown
+            let request = StepRequest(wantsImages: true)
+            let plan = try plan([.patches])
+            let shown = try method.loss(batch(), plan, request, random: RandomStream(seed: 0), on: &tape).shown
             #expect(shown.map(\.name) == ["predicted", "predicted with the visible patches"])
             return try #require(shown.first).images.array
         }

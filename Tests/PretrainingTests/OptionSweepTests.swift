@@ -55,7 +55,7 @@ struct OptionSweepTests {
         let type = try #require(maskingStrategies.named(name))
         let method = try #require(
             pretrainingMethods.first {
-                $0.masks.contains(type.kind) && ($0.providesImportance || !type.needsImportance)
+                $0.masks.contains(type.kind) && ($0.init().needs.providesImportance || !type.needsImportance)
             })
         let paths = Self.keyPaths(strategy: name, method: method.name, source: "procedural")
         sweep(

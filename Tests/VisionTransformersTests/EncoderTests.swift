@@ -45,7 +45,7 @@ struct EncoderTests {
         let images = images(1, 6, 4)
         func tokens(_ patches: [Int32]) -> Tensor {
             var tape = Tape(engine: engine, recording: false)
-            return encoder(images, visible: RowIndices([patches]), store, on: &tape).normed.value
+            return encoder(images, seeing: .visible(RowIndices([patches])), store, on: &tape).normed.value
         }
         let a = tokens([4, 1, 5]).array
         let b = tokens([1, 5, 4]).array
@@ -66,7 +66,7 @@ struct EncoderTests {
         #expect(early.normed.value.array != output.normed.value.array)
         let trace = ForwardTrace()
         _ = plain(images, store, layer: 1, on: &tape, trace: trace)
-        #expect(trace.points["act/block_0"] != nil && trace.points["act/block_1"] == nil)
+        #expect(trace.points["block_0"] != nil && trace.points["block_1"] == nil)
     }
 
     @Test func learnedPositionsAndTokensGetGradients() throws {

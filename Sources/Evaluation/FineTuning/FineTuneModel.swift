@@ -37,13 +37,13 @@ public struct FineTuneModel: ParameterOwner, Sendable {
     public func logits(
         _ images: Tensor, drop: [BranchFactors]? = nil, on tape: inout Tape, trace: ForwardTrace? = nil
     ) -> Variable {
-        let tokens = encoder(images, parameters, drop: drop, on: &tape, trace: trace).beforeNorm
+        let tokens = encoder(images, parameters, drop: drop, on: &tape, trace: trace?.scope("encoder")).beforeNorm
         let pooled = norm(tape.meanRows(tokens, from: encoder.prefix), parameters, &tape)
-        trace?.record("act/pooled", pooled.value)
+        trace?.record("pooled", pooled.value)
         let weight = tape.parameter(headWeight, of: parameters)
         let bias = tape.parameter(headBias, of: parameters)
         let logits = tape.linear(pooled, weight: weight, bias: bias)
-        trace?.record("act/logits", logits.value)
+        trace?.record("logits", logits.value)
         return logits
     }
 }

@@ -1,6 +1,6 @@
 public import Autodiff
 public import ImageMasking
-import RandomStreams
+public import RandomStreams
 import TrainingStep
 public import VisionTransformers
 
@@ -30,21 +30,21 @@ public struct CAE: PretrainingMethod {
     /// Positions of patches for regressor and decoder, `[N, E]`.
     private let positions: Tensor
     let pixels: PixelTarget
-    private let source: CAETargetSource?
+    private let source: CAETargetSource
 
-    /// What multiplies the branches of each part in one step; nil where nothing is dropped.
-    public struct Drop {
+    /// Stochastic depth of each part in one step.
+    public struct Draws: Sendable {
         /// Of the encoder on visible patches.
-        public var encoder: [BranchFactors]?
+        public var encoder: PathDraws
         /// Of the encoder on hidden patches, drawn for itself.
-        public var alignment: [BranchFactors]?
+        public var alignment: PathDraws
         /// Of the regressor.
-        public var regressor: [BranchFactors]?
+        public var regressor: PathDraws
         /// Of the decoder.
-        public var decoder: [BranchFactors]?
+        public var decoder: PathDraws
 
         /// Factors of each part, as `factors` gives them for its name and number of blocks.
-        public init(_ options: CAEOptions, encoderDepth: Int, factors: (String, Int) -> [BranchFactors]?) {
+        public init(_ options: CAEOptions, encoderDepth: Int, factors: (String, Int) -> PathDraws) {
             encoder = factors("encoder", encoderDepth)
             alignment = factors("alignment", encoderDepth)
             regressor = factors("regressor", options.regressorDepth)
@@ -54,10 +54,12 @@ public struct CAE: PretrainingMethod {
 
     /// The network with initial weights; `vocabulary` or `teacherWidth` must be given where targets need them.
     ///
-    /// Without a source of targets it computes losses against given ones alone.
-    public init(_ options: CAEOptions, _ context: MethodContext) { self.init(options, context, targets: nil) }
+    /// Every batch has the same targets: for golden cases and tests. `CAEOptions.makeMethod` opens those of a recipe.
+    package init(_ options: CAEOptions, _ context: MethodContext, given target: CAETarget) {
+        self.init(options, context, targets: .given(target))
+    }
 
-    init(_ options: CAEOptions, _ context: MethodContext, targets source: CAETargetSource?) {
+    init(_ options: CAEOptions, _ context: MethodContext, targets source: CAETargetSource) {
         var store = ParameterStore(limit: context.parameterLimit)
         let random = context.random
         let traits = options.encoderTraits
@@ -108,33 +110,25 @@ public struct CAE: PretrainingMethod {
         if case .encoder(let teacher) = source { [teacher.note] } else { [] }
     }
 
-    /// The loss of a batch against the targets that the options name.
-    public func loss(
-        _ batch: Batch, _ plan: MaskPlan, _ request: StepRequest, on tape: inout Tape
-    ) throws -> StepResult {
-        guard case .patches(let mask) = plan else { throw MethodError.wrongPlan(method: CAEOptions.name, plan.kind) }
-        guard let source else { preconditionFailure("a loss without a source of targets") }
-        let streams = batch.streams(request.random.child("drop_path"))
-        let drop = Drop(options, encoderDepth: encoder.options.depth) { part, depth in
+    /// Draws of each part for itself.
+    public func draws(for batch: Batch, _ mask: PatchMask, random: RandomStream) -> Draws {
+        let streams = batch.streams(random.child("drop_path"))
+        return Draws(options, encoderDepth: encoder.options.depth) { part, depth in
             DropPath.drawn(
                 rate: encoder.options.dropPath, depth: depth, streams: streams.map { $0.child(part) })
         }
-        let target = try source.target(of: batch, grid: encoder.grid, engine: tape.engine)
-        return try loss(
-            of: batch.images, mask, target, drop: drop, on: &tape, trace: request.trace,
-            wantsIndicators: request.wantsConstantLoss, wantsImages: request.wantsImages)
     }
 
-    /// The loss of images `[B, C, H, W]` against given targets.
+    /// The loss of a batch against the targets that the options name.
     public func loss(
-        of images: Tensor, _ mask: PatchMask, _ target: CAETarget, drop: Drop, on tape: inout Tape,
-        trace: ForwardTrace? = nil, wantsIndicators: Bool = false, wantsImages: Bool = false
+        _ batch: Batch, _ mask: PatchMask, _ draws: Draws, _ request: StepRequest, on tape: inout Tape
     ) throws -> StepResult {
-        let mask = mask.inRasterOrder
+        let target = try source.target(of: batch, grid: encoder.grid, engine: tape.engine)
+        let (images, mask, trace) = (batch.images, mask.inRasterOrder, request.trace)
         var shown: [ShownImages] = []
-        let inner = trace.map { _ in ForwardTrace() }
         let encoded = encoder(
-            images, visible: mask.visibleRows, parameters, drop: drop.encoder, on: &tape, trace: inner)
+            images, seeing: .visible(mask.visibleRows), parameters, drop: draws.encoder, on: &tape,
+            trace: trace?.scope("encoder"))
         let z = adapted(encoded.normed, &tape)
         let table = tape.constant(positions)
         let places = (
@@ -142,40 +136,38 @@ public struct CAE: PretrainingMethod {
         )
         let visible = tape.sliceRows(z, encoder.prefix..<encoder.prefix + mask.visibleCount)
         let predicted = regressor(
-            queries(mask, &tape), visible: visible, positions: places, parameters, drop: drop.regressor, on: &tape,
-            trace: trace)
-        if let trace {
-            record(inner, mask, in: trace)
-            if options.targets != .teacher { trace.record("act/regressor", predicted.value) }
-        }
+            queries(mask, &tape), visible: visible, positions: places, parameters, drop: draws.regressor, on: &tape,
+            trace: trace?.scope("regressor"))
+        trace?.record("regressor/pos_embed", positions)
+        trace?.record("mask", mask.hiddenFlags)
         if case .features(let features) = target {
             let all = prediction(tape.concatRows([z, predicted]), &tape)
-            trace?.record("act/prediction", all.value)
+            trace?.record("prediction", all.value)
             let (loss, constant) = try teacherLoss(
-                all, mask, features, on: &tape, trace: trace, wantsConstantLoss: wantsIndicators)
+                all, mask, features, on: &tape, trace: trace, wantsConstantLoss: request.wantsConstantLoss)
             return StepResult(
                 loss: tape.scale(loss, by: Float(options.teacherWeight)),
                 constantLoss: constant.map { $0 * options.teacherWeight })
         }
-        let decoded = decoder(tape.add(predicted, places.hidden), parameters, drop: drop.decoder, on: &tape).tokens
+        let decoded = decoder(tape.add(predicted, places.hidden), parameters, drop: draws.decoder, on: &tape).tokens
         let output = prediction(decoded, &tape)
-        trace?.record("act/prediction", output.value)
+        trace?.record("prediction", output.value)
         var indicators: [(name: String, value: Double)] = []
         var constant: Double?
         let main: Variable
         if case .tokens(let tokens) = target {
             let labels = hiddenTokens(tokens, mask)
             main = tape.crossEntropy(output, labels: labels)
-            if wantsIndicators {
+            if request.wantsConstantLoss {
                 constant = constantLoss(ofLabels: labels)
                 indicators.append(("token_accuracy", accuracy(of: output.value, labels)))
             }
         } else {
             let wanted = pixels(of: images, rows: mask.hiddenRows, engine: tape.engine)
-            trace?.record("act/target", wanted)
+            trace?.record("target", wanted)
             main = tape.meanSquared(output, target: wanted)
-            if wantsIndicators { constant = bestConstantError(of: wanted) }
-            if wantsImages { shown = self.shown(output.value, mask, of: images, engine: tape.engine) }
+            if request.wantsConstantLoss { constant = bestConstantError(of: wanted) }
+            if request.wantsImages { shown = self.shown(output.value, mask, of: images, engine: tape.engine) }
         }
         trace?.record("loss/main", main.value)
         guard options.alignWeight > 0 || trace != nil else {
@@ -184,13 +176,13 @@ public struct CAE: PretrainingMethod {
             result.shown = shown
             return result
         }
-        let aligned = alignmentTarget(images, mask, drop.alignment, tape.engine)
+        let aligned = alignmentTarget(images, mask, draws.alignment, tape.engine)
         let distance = tape.meanSquared(predicted, target: aligned)
         if let trace {
-            trace.record("act/alignment_target", aligned)
+            trace.record("alignment_target", aligned)
             trace.record("loss/align", distance.value)
         }
-        if wantsIndicators {
+        if request.wantsConstantLoss {
             let align = Double(distance.value.item)
             let constantAlign = bestConstantError(of: aligned)
             constant = constant.map { $0 + options.alignWeight * constantAlign }
@@ -217,11 +209,11 @@ public struct CAE: PretrainingMethod {
 
     /// What the encoder says of hidden patches when it is shown those, `[B, M, E]`: the same weights, no gradient.
     private func alignmentTarget(
-        _ images: Tensor, _ mask: PatchMask, _ drop: [BranchFactors]?, _ engine: Engine
+        _ images: Tensor, _ mask: PatchMask, _ drop: PathDraws, _ engine: Engine
     ) -> Tensor {
         var tape = Tape(engine: engine, recording: false)
         let rows = mask.hiddenRows
-        let tokens = encoder(images, visible: rows, parameters, drop: drop, on: &tape).normed
+        let tokens = encoder(images, seeing: .visible(rows), parameters, drop: drop, on: &tape).normed
         return tape.sliceRows(adapted(tokens, &tape), encoder.prefix..<encoder.prefix + rows.count).value
     }
 
@@ -282,7 +274,7 @@ public struct CAE: PretrainingMethod {
         let prediction = ours.count == 1 ? ours[0] : tape.concatRows(ours)
         var target = theirs.count == 1 ? theirs[0] : quiet.concatRows(theirs)
         if options.teacherLoss == .smoothL1 { target = quiet.layerNorm(target, epsilon: 1e-6) }
-        trace?.record("act/teacher_target", target.value)
+        trace?.record("teacher_target", target.value)
         let isCosine = options.teacherLoss == .cosine
         func distance(_ predicted: Variable, _ target: Tensor, _ tape: inout Tape) -> Variable {
             isCosine
@@ -293,17 +285,5 @@ public struct CAE: PretrainingMethod {
             wantsConstantLoss
             ? constantLoss(of: target.value, normalizing: isCosine, engine: tape.engine, distance) : nil
         return (distance(prediction, target.value, &tape), constant)
-    }
-
-    private func record(_ inner: ForwardTrace?, _ mask: PatchMask, in trace: ForwardTrace) {
-        for (name, value) in inner?.points ?? [:] {
-            switch name {
-            case "act/encoder_output": trace.record("act/encoder", value)
-            case _ where name.hasPrefix("act/block_"): trace.record("act/encoder_" + name.dropFirst(4), value)
-            default: trace.record(name, value)
-            }
-        }
-        trace.record("act/regressor_pos_embed", positions)
-        trace.record("act/mask", mask.hiddenFlags)
     }
 }

@@ -11,9 +11,6 @@ public struct CAEOptions: PretrainingOptions {
     public static let otherNames = [
         "contextautoencoder": #""cae""#, "caev2": #""cae" with the key "targets": "teacher""#,
     ]
-    /// It hides patches.
-    public static let masks: Set<MaskPlan.Kind> = [.patches]
-
     /// What is predicted of hidden patches.
     public enum Targets: String, RecipeEnum {
         /// Numbers that a tokenizer gave them.
@@ -148,8 +145,17 @@ public struct CAEOptions: PretrainingOptions {
         EncoderTraits(owner: "encoder.", initialization: initialization == .xavier ? .cae : .beit)
     }
 
-    /// A head takes ⌊width/heads⌋ numbers of each token.
-    public static var sharesWidthEvenly: Bool { false }
+    /// A head takes ⌊width/heads⌋ numbers of each token; tokens and representations in files were made of whole pictures.
+    public var needs: MethodNeeds {
+        var needs = MethodNeeds(masks: Self.masks, sharesWidthEvenly: false)
+        if targets == .tokens && tokens?.source == .file {
+            needs.wholePictures = "the tokens of a file belong to whole pictures"
+        }
+        if targets == .teacher && teacher?.source == .file {
+            needs.wholePictures = "the representations of a file belong to whole pictures"
+        }
+        return needs
+    }
 
     /// Blocks of the decoder in force.
     public var effectiveDecoderDepth: Int { decoderDepth ?? (targets == .teacher ? 0 : 4) }
@@ -193,15 +199,6 @@ public struct CAEOptions: PretrainingOptions {
             faults.append("cae encodes parts of images; set model.relative_position_bias to \"none\"")
         }
         return faults
-    }
-
-    /// Tokens and representations in files were made of whole pictures.
-    public var wholePictures: String? {
-        if targets == .tokens && tokens?.source == .file { return "the tokens of a file belong to whole pictures" }
-        if targets == .teacher && teacher?.source == .file {
-            return "the representations of a file belong to whole pictures"
-        }
-        return nil
     }
 
     /// The network with initial weights, and the opened source of its targets.

@@ -38,9 +38,11 @@ struct CAERegressor: Sendable {
         for (index, block) in blocks.enumerated() {
             x = block(
                 x, visible: visible, positions: (all, positions.hidden), store, drop: drop?[index], on: &tape)
-            trace?.record("act/regressor_block_\(index)", x.value)
+            trace?.record("block_\(index)", x.value)
         }
-        return norm?(x, store, &tape) ?? x
+        let output = norm?(x, store, &tape) ?? x
+        trace?.record("output", output.value)
+        return output
     }
 
     private struct Block: Sendable {

@@ -16,6 +16,8 @@ public enum CAETarget: Sendable {
 /// Where the targets of a run come from.
 enum CAETargetSource: Sendable {
     case pixels
+    /// The same for every batch: golden cases and tests.
+    case given(CAETarget)
     case codebook(PatchCodebook, PixelTarget)
     case tokens(TokenFile)
     case encoder(Teacher)
@@ -25,6 +27,7 @@ enum CAETargetSource: Sendable {
     func target(of batch: Batch, grid: PatchGrid, engine: Engine) throws -> CAETarget {
         switch self {
         case .pixels: return .pixels
+        case .given(let target): return target
         case .codebook(let codebook, let pixels):
             return .tokens(codebook.tokens(of: pixels(of: batch.images, engine: engine), engine: engine))
         case .encoder(let teacher):

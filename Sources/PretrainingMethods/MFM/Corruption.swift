@@ -51,23 +51,23 @@ public enum Corruption: Sendable {
         case .frequencies(let mask):
             if let trace {
                 let keeps = mask.keeps(height: shape[2], width: shape[3])
-                trace.record("act/mask", Tensor(keeps.map { $0 ? 1 : 0 }, [shape[0], shape[2], shape[3]]))
+                trace.record("mask", Tensor(keeps.map { $0 ? 1 : 0 }, [shape[0], shape[2], shape[3]]))
             }
             let filtered = FrequencyFilter.filtered(pictures, mask, engine: engine)
-            trace?.record("act/unclamped", filtered)
+            trace?.record("unclamped", filtered)
             return clamped(filtered)
         case .superResolution(let options):
             let (height, width) = (shape[2] / options.factor, shape[3] / options.factor)
             let small = clamped(
                 resized(pictures, height: height, width: width, options.interpolation, engine: engine))
-            trace?.record("act/small", small)
+            trace?.record("small", small)
             return clamped(
                 resized(small, height: shape[2], width: shape[3], options.interpolation, engine: engine))
         case .blur(let kernels):
             if let trace {
                 for (image, kernel) in kernels.enumerated() {
                     trace.record(
-                        "act/kernel_\(image)", Tensor(kernel.values.map { Float($0) }, [kernel.size, kernel.size]))
+                        "kernel_\(image)", Tensor(kernel.values.map { Float($0) }, [kernel.size, kernel.size]))
                 }
             }
             return eachPicture(of: pictures) { image, picture in

@@ -1,7 +1,7 @@
 public import Autodiff
-public import ImageMasking
+import ImageMasking
 public import Optimizers
-import RandomStreams
+public import RandomStreams
 import TrainingStep
 public import VisionTransformers
 
@@ -38,57 +38,58 @@ public struct MFM: PretrainingMethod {
             ? .undecayed : DecayRule.matrices.treatment(of: parameter)
     }
 
-    /// The restoration loss of a batch.
-    public func loss(
-        _ batch: Batch, _ plan: MaskPlan, _ request: StepRequest, on tape: inout Tape
-    ) throws -> StepResult {
-        let pictures = perChannel(batch.images) { $0 * deviation[$1] + mean[$1] }
-        let corruption = try corruption(of: pictures, batch, plan, request)
-        let drop = DropPath.drawn(
-            rate: encoder.options.dropPath, depth: encoder.options.depth,
-            streams: batch.streams(request.random.child("drop_path")))
-        let (loss, seen, predicted) = restoration(
-            pictures: pictures, target: batch.images, corruption, drop: drop, on: &tape, trace: request.trace)
-        let constant =
-            request.wantsConstantLoss
-            ? constantLoss(of: batch.images, perImage: true, engine: tape.engine) {
-                distance($0, $1, corruption, on: &$2).loss
-            } : nil
-        var result = StepResult(loss: loss, constantLoss: constant)
-        if request.wantsImages { result.shown = [ShownImages("seen", seen), ShownImages("predicted", predicted)] }
-        return result
+    /// All that is drawn for a batch.
+    public struct Draws: Sendable {
+        /// What is done to each picture.
+        public var corruption: Corruption
+        /// Stochastic depth of the encoder.
+        public var drop: PathDraws
+
+        /// Draws; nothing is dropped unless told otherwise.
+        public init(_ corruption: Corruption, drop: PathDraws = nil) {
+            self.corruption = corruption
+            self.drop = drop
+        }
     }
 
-    /// The loss of pictures `[B, C, H, W]` in [0, 1] under a corruption whose draws are made.
-    public func loss(
-        pictures: Tensor, _ corruption: Corruption, on tape: inout Tape, trace: ForwardTrace? = nil
-    ) -> Variable {
-        restoration(
-            pictures: pictures, target: normalized(pictures), corruption, drop: nil, on: &tape, trace: trace
-        ).loss
+    /// The plan's filters, or what the pretext draws for each picture from its own stream; and stochastic depth.
+    public func draws(for batch: Batch, _ plan: FrequencyPlan, random: RandomStream) throws -> Draws {
+        Draws(
+            try corruption(of: batch, plan, random),
+            drop: DropPath.drawn(
+                rate: encoder.options.dropPath, depth: encoder.options.depth,
+                streams: batch.streams(random.child("drop_path"))))
     }
 
-    /// The loss, the corrupted pictures as the encoder saw them, and the predicted ones.
-    private func restoration(
-        pictures: Tensor, target: Tensor, _ corruption: Corruption, drop: [BranchFactors]?, on tape: inout Tape,
-        trace: ForwardTrace?
-    ) -> (loss: Variable, seen: Tensor, predicted: Tensor) {
-        let corrupted = corruption.applied(to: pictures, engine: tape.engine, trace: trace)
-        let input = normalized(corrupted)
-        let encoded = encoder(input, parameters, drop: drop, on: &tape, trace: trace)
-        let shape = pictures.shape
+    /// The restoration loss of a batch. The draws have the plan's filters in them.
+    public func loss(
+        _ batch: Batch, _ plan: FrequencyPlan, _ draws: Draws, _ request: StepRequest, on tape: inout Tape
+    ) -> StepResult {
+        let (engine, trace, shape) = (tape.engine, request.trace, batch.images.shape)
+        let corrupted = draws.corruption.applied(to: pictures(of: batch), engine: engine, trace: trace)
+        let input = perChannel(corrupted) { ($0 - mean[$1]) / deviation[$1] }
+        let encoded = encoder(input, parameters, drop: draws.drop, on: &tape, trace: trace?.scope("encoder"))
         let prediction = tape.unpatchify(
             head(encoded.normed, parameters, on: &tape), patch: PatchSize(encoder.options.patchSize),
             order: .channelsFirst, channels: shape[1], height: shape[2], width: shape[3])
-        let (loss, map) = distance(prediction, target, corruption, on: &tape)
+        let (loss, map) = distance(prediction, batch.images, draws.corruption, on: &tape)
         if let trace {
-            trace.record("act/corrupted", corrupted)
-            trace.record("act/input", input)
-            trace.record("act/target", target)
-            trace.record("act/prediction", prediction.value)
-            trace.record("act/loss_map", map)
+            trace.record("corrupted", corrupted)
+            trace.record("input", input)
+            trace.record("target", batch.images)
+            trace.record("prediction", prediction.value)
+            trace.record("loss_map", map)
         }
-        return (loss, input, prediction.value)
+        var result = StepResult(loss: loss)
+        if request.wantsConstantLoss {
+            result.constantLoss = constantLoss(of: batch.images, perImage: true, engine: engine) {
+                distance($0, $1, draws.corruption, on: &$2).loss
+            }
+        }
+        if request.wantsImages {
+            result.shown = [ShownImages("seen", input), ShownImages("predicted", prediction.value)]
+        }
+        return result
     }
 
     private func distance(
@@ -100,36 +101,35 @@ public struct MFM: PretrainingMethod {
     }
 
     /// What is done to a batch: the plan's filters, or what the pretext draws for each picture from its own stream.
-    private func corruption(
-        of pictures: Tensor, _ batch: Batch, _ plan: MaskPlan, _ request: StepRequest
-    ) throws -> Corruption {
+    private func corruption(of batch: Batch, _ plan: FrequencyPlan, _ random: RandomStream) throws -> Corruption {
         switch (options.pretext, plan) {
         case (.mfm, .frequencies(let mask)): return .frequencies(mask)
         case (.superResolution, .nothing): return .superResolution(options.sr)
         case (.deblur, .nothing):
             return .blur(
-                batch.streams(request.random.child("blur")).map { stream in
+                batch.streams(random.child("blur")).map { stream in
                     var stream = stream
                     return options.blur.drawn(&stream)
                 })
         case (.denoise, .nothing):
+            let pictures = pictures(of: batch)
             let channels = pictures.shape[1]
             let size = pictures.count / pictures.shape[0]
             return pictures.withUnsafeBuffer { all in
                 .noise(
-                    batch.streams(request.random.child("noise")).enumerated().map { image, stream in
+                    batch.streams(random.child("noise")).enumerated().map { image, stream in
                         var stream = stream
                         let picture = UnsafeBufferPointer(rebasing: all[image * size..<(image + 1) * size])
                         return options.noise.drawn(for: picture, channels: channels, &stream)
                     })
             }
-        default: throw MethodError.wrongPlan(method: MFMOptions.name, plan.kind)
+        case (_, .nothing): throw MethodError.wrongPlan(method: MFMOptions.name, .nothing)
+        case (_, .frequencies): throw MethodError.wrongPlan(method: MFMOptions.name, .frequencies)
         }
     }
 
-    private func normalized(_ pictures: Tensor) -> Tensor {
-        perChannel(pictures) { ($0 - mean[$1]) / deviation[$1] }
-    }
+    /// The pictures of a batch in [0, 1], their normalisation undone.
+    private func pictures(of batch: Batch) -> Tensor { perChannel(batch.images) { $0 * deviation[$1] + mean[$1] } }
 
     /// Every number of `[B, C, H, W]` changed; `change` gets it and the place of its channel's mean and deviation.
     private func perChannel(_ images: Tensor, _ change: (Float, Int) -> Float) -> Tensor {

@@ -12,8 +12,6 @@ public struct MFMOptions: PretrainingOptions {
         "sr": #""mfm" with the key "pretext": "sr""#, "deblur": #""mfm" with the key "pretext": "deblur""#,
         "denoise": #""mfm" with the key "pretext": "denoise""#,
     ]
-    /// It filters frequencies, or leaves the choice to the pretext.
-    public static let masks: Set<MaskPlan.Kind> = [.frequencies, .nothing]
 
     /// Which frequencies the loss compares.
     public enum Target: String, RecipeEnum {
@@ -73,7 +71,7 @@ public struct MFMOptions: PretrainingOptions {
     }
 
     /// Frequencies for `mfm`, no mask for the others.
-    public var acceptedMasks: Set<MaskPlan.Kind> { pretext == .mfm ? [.frequencies] : [.nothing] }
+    public var needs: MethodNeeds { MethodNeeds(masks: pretext == .mfm ? [.frequencies] : [.nothing]) }
 
     /// Below `encoder.`, with BEiT's initial values.
     public var encoderTraits: EncoderTraits { EncoderTraits(owner: "encoder.", initialization: .beit) }

@@ -1,6 +1,7 @@
 public import Autodiff
 public import ImageMasking
 public import Optimizers
+public import RandomStreams
 import TrainingStep
 public import VisionTransformers
 
@@ -99,27 +100,20 @@ public struct MaskAlign: PretrainingMethod {
         return view
     }
 
-    /// The distance of the student's mixed tokens from the teacher's.
-    public mutating func loss(
-        _ batch: Batch, _ plan: MaskPlan, _ request: StepRequest, on tape: inout Tape
-    ) throws -> StepResult {
-        let drop = DropPath.drawn(
-            rate: options.dropPath, depth: encoder.options.depth,
-            streams: batch.streams(request.random.child("drop_path")))
-        return try loss(batch, plan, request, drop: drop, on: &tape)
+    /// Stochastic depth of the student.
+    public func draws(for batch: Batch, _ mask: PatchMask, random: RandomStream) -> PathDraws {
+        DropPath.drawn(
+            rate: options.dropPath, depth: encoder.options.depth, streams: batch.streams(random.child("drop_path")))
     }
 
-    /// The same with given draws of drop path, or none.
+    /// The distance of the student's mixed tokens from the teacher's.
     public mutating func loss(
-        _ batch: Batch, _ plan: MaskPlan, _ request: StepRequest, drop: [BranchFactors]?, on tape: inout Tape
-    ) throws -> StepResult {
-        guard case .patches(let mask) = plan else {
-            throw MethodError.wrongPlan(method: MaskAlignOptions.name, plan.kind)
-        }
+        _ batch: Batch, _ mask: PatchMask, _ drop: PathDraws, _ request: StepRequest, on tape: inout Tape
+    ) -> StepResult {
         let view = view(of: batch.images, wantsImportance: request.trace != nil, tape.engine)
-        let inner = request.trace.map { _ in ForwardTrace() }
         let layers = encoder(
-            batch.images, visible: mask.visibleRows, parameters, drop: drop, keeping: .layers, on: &tape, trace: inner
+            batch.images, seeing: .visible(mask.visibleRows), parameters, drop: drop, keeping: .layers, on: &tape,
+            trace: request.trace?.scope("encoder")
         ).layers
         let hasClass = encoder.options.classToken && teacher.encoder.options.classToken
         let rows = teacherRows(mask, withClass: hasClass)
@@ -139,17 +133,15 @@ public struct MaskAlign: PretrainingMethod {
                     layerWeights[block]
                     * constantLoss(of: target, engine: tape.engine) { options.loss($0, target: $1, on: &$2) }
             }
-            guard let trace = request.trace else { continue }
-            trace.record("loss/layer_\(block)", distance.value)
-            if block == layerWeights.count - 1 {
-                trace.record("act/fused_last", mixed.value)
-                trace.record("act/prediction_last", predicted.value)
-                trace.record("act/target_last", target)
-            }
+            guard let trace = request.trace?.scope("layer_\(block)") else { continue }
+            trace.record("fused", mixed.value)
+            trace.record("prediction", predicted.value)
+            trace.record("target", target)
+            trace.record("loss", distance.value)
         }
         // Between two batches nothing of the old one is kept.
         seen = nil
-        if let inner, let trace = request.trace { record(inner, view, trace) }
+        if let trace = request.trace?.scope("teacher") { record(view, in: trace) }
         guard let total else { preconditionFailure("the weights of the teacher's blocks are all 0") }
         return StepResult(loss: total, constantLoss: request.wantsConstantLoss ? constant : nil)
     }
@@ -161,22 +153,13 @@ public struct MaskAlign: PretrainingMethod {
         return RowIndices((0..<mask.imageCount).map { image in first + mask.visible(image).map { $0 + offset } })
     }
 
-    private func record(_ inner: ForwardTrace, _ view: Teacher.View, _ trace: ForwardTrace) {
-        let last = encoder.options.depth - 1
-        for (ours, point) in [
-            ("block_0", "block_first"), ("block_\(last)", "block_last"), ("patch_embed", "patch_embed"),
-        ] {
-            if let value = inner.points["act/\(ours)"] { trace.record("act/\(point)", value) }
-        }
-        trace.record("act/teacher_input", view.input)
-        trace.record("act/teacher_positions", teacher.positions)
-        if let first = view.layers.first, let last = view.layers.last {
-            trace.record("act/teacher_block_first", first)
-            trace.record("act/teacher_block_last", last)
-        }
+    private func record(_ view: Teacher.View, in trace: ForwardTrace) {
+        trace.record("input", view.input)
+        trace.record("positions", teacher.positions)
+        for (block, tokens) in view.layers.enumerated() { trace.record("block_\(block)", tokens) }
         if let importance = view.importance {
             let images = view.input.shape[0]
-            trace.record("act/importance", Tensor(importance, [images, importance.count / images]))
+            trace.record("importance", Tensor(importance, [images, importance.count / images]))
         }
     }
 }

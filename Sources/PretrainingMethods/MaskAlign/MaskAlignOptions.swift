@@ -28,10 +28,6 @@ public enum AlignmentHead: String, RecipeEnum {
 public struct MaskAlignOptions: PretrainingOptions {
     /// The name in recipes.
     public static let name = "maskalign"
-    /// It hides patches.
-    public static let masks: Set<MaskPlan.Kind> = [.patches]
-    /// The teacher's attention.
-    public static let providesImportance = true
 
     /// How the student's blocks are mixed; nil: `linear` for as many blocks as the teacher's, else `sum`.
     public var fusion: AlignmentFusion?
@@ -66,6 +62,9 @@ public struct MaskAlignOptions: PretrainingOptions {
         Field("drop_path", \.dropPath, in: .range(0..<1), "Chance of dropping a residual branch, linear over depth."),
         Field("teacher", \.teacher, "The frozen encoder that is learnt from."),
     ]
+
+    /// The teacher's attention says what matters.
+    public var needs: MethodNeeds { MethodNeeds(masks: Self.masks, providesImportance: true) }
 
     /// Masks drawn from the teacher's attention, and the published schedule.
     public static var recipeDefaults: [(path: String, value: JSONValue)] {

@@ -1,6 +1,6 @@
 public import Autodiff
 public import ImageMasking
-import RandomStreams
+public import RandomStreams
 public import RecipeSchema
 public import TrainingStep
 public import VisionTransformers
@@ -20,9 +20,6 @@ public protocol JointEmbeddingOptions: PretrainingOptions {
 }
 
 extension JointEmbeddingOptions {
-    /// Contexts and targets.
-    public static var masks: Set<MaskPlan.Kind> { [.blocks] }
-
     /// The published settings: no class token, warm-up and cosine counted in steps, bilinear crops of 0.3 to 1.
     public static var recipeDefaults: [(path: String, value: JSONValue)] {
         [
@@ -60,7 +57,10 @@ extension JointEmbeddingOptions {
     public static var keptEncoderPrefix: String { "target_" }
 
     /// The momentum goes from its first value to its last over the run.
-    public var isScheduledOverRun: Bool { ema.first != ema.last }
+    public var needs: MethodNeeds { sharedNeeds }
+
+    /// What all methods of this kind need.
+    var sharedNeeds: MethodNeeds { MethodNeeds(masks: Self.masks, isScheduledOverRun: ema.first != ema.last) }
 
     /// Names below `encoder.`, and normal initial values.
     public var encoderTraits: EncoderTraits {
@@ -109,7 +109,7 @@ extension JointEmbeddingOptions {
 }
 
 /// A method whose targets come from a slow copy of its own encoder, which is also what is kept after pretraining.
-public protocol JointEmbedding: PretrainingMethod {
+public protocol JointEmbedding: PretrainingMethod where Plan == BlockMask, Draws == PathDraws {
     /// The slow copy.
     var target: MovingAverage { get set }
     /// Its momentum at the first step and at the end.
@@ -126,6 +126,14 @@ extension JointEmbedding {
         set { target.state = newValue }
     }
 
+    /// Stochastic depth of the encoder on every context, context by context.
+    public func draws(for batch: Batch, _ mask: BlockMask, random: RandomStream) -> PathDraws {
+        let streams = batch.streams(random.child("drop_path"))
+        return DropPath.drawn(
+            rate: encoder.options.dropPath, depth: encoder.options.depth,
+            streams: mask.contexts.indices.flatMap { context in streams.map { $0.child(context) } })
+    }
+
     /// The slow copy begins as a copy.
     public mutating func adoptParameters() { target.restart(from: parameters) }
 
@@ -138,25 +146,11 @@ extension JointEmbedding {
 extension Encoder {
     /// The tokens of every context after the final norm, `[nE·B, Kc, D]`; hidden cells never enter.
     func contexts(
-        of batch: Batch, _ mask: BlockMask, _ store: ParameterStore, _ request: StepRequest, on tape: inout Tape
+        of images: Tensor, _ mask: BlockMask, _ store: ParameterStore, drop: PathDraws, on tape: inout Tape,
+        trace: ForwardTrace?
     ) -> Variable {
-        let (images, count) = (batch.images, mask.contexts.count)
-        let repeated = repeated(images, count, &tape)
-        let streams = batch.streams(request.random.child("drop_path"))
-        let drop = DropPath.drawn(
-            rate: options.dropPath, depth: options.depth,
-            streams: (0..<count).flatMap { context in streams.map { $0.child(context) } })
-        let inner = request.trace.map { _ in ForwardTrace() }
-        let tokens = self(repeated, visible: mask.contextRows, store, drop: drop, on: &tape, trace: inner).normed
-        guard let inner, let trace = request.trace else { return tokens }
-        for (name, value) in inner.points {
-            switch name {
-            case "act/patch_embed": trace.record("act/encoder_patch_embed", value.entries(0..<images.shape[0]))
-            case "act/encoder_output": trace.record("act/encoder_out", value)
-            default: trace.record("act/encoder_" + name.dropFirst(4), value)
-            }
-        }
-        return tokens
+        let repeated = repeated(images, mask.contexts.count, &tape)
+        return self(repeated, seeing: .visible(mask.contextRows), store, drop: drop, on: &tape, trace: trace).normed
     }
 
     /// All images, `count` times one after another.

@@ -27,14 +27,14 @@ public struct PixelReconstruction: Sendable {
         on tape: inout Tape
     ) -> StepResult {
         let trace = request.trace
-        let predicted = decoder(tokens, restore: mask.restoreRows, store, on: &tape, trace: trace)
+        let predicted = decoder(tokens, restore: mask.restoreRows, store, on: &tape, trace: trace?.scope("decoder"))
         let target = target(of: images, engine: tape.engine)
         let hidden = mask.hiddenFlags
         let (loss, perPatch) = tape.maskedMeanSquared(predicted, target: target, mask: hidden)
         if let trace {
-            trace.record("act/target", target)
-            trace.record("act/mask", hidden)
-            trace.record("act/loss_per_patch", perPatch)
+            trace.record("target", target)
+            trace.record("mask", hidden)
+            trace.record("loss_per_patch", perPatch)
         }
         let constant = request.wantsConstantLoss ? bestConstantError(of: target, counting: hidden) : nil
         var result = StepResult(loss: loss, constantLoss: constant)

@@ -1,0 +1,36 @@
+public import ImageData
+public import ImageMasking
+
+/// What a method, with its options, asks of the rest of a recipe, and what it can give.
+public struct MethodNeeds: Sendable {
+    /// The kinds of mask plan that it can use.
+    public var masks: Set<MaskPlan.Kind>
+    /// Whether it can say how much each patch of an image matters, for strategies that need to know.
+    public var providesImportance: Bool
+    /// Whether the encoder's heads must share its width evenly.
+    public var sharesWidthEvenly: Bool
+    /// How two views of each picture are to be made; nil for the usual single crop.
+    public var views: TwoViewOptions?
+    /// Why pictures must be shown whole, so that `data.crop_scale` has to be null; nil where they may be cropped.
+    public var wholePictures: String?
+    /// Why the loss of an image depends on the others of its batch, so that accumulating smaller batches changes the result; nil
+    /// where it does not.
+    public var wholeBatches: String?
+    /// Whether anything that it does in a step depends on how long the whole run is, such as a momentum that rises to its end.
+    public var isScheduledOverRun: Bool
+
+    /// The needs of a plain method, unless told otherwise.
+    public init(
+        masks: Set<MaskPlan.Kind>, providesImportance: Bool = false, sharesWidthEvenly: Bool = true,
+        views: TwoViewOptions? = nil, wholePictures: String? = nil, wholeBatches: String? = nil,
+        isScheduledOverRun: Bool = false
+    ) {
+        self.masks = masks
+        self.providesImportance = providesImportance
+        self.sharesWidthEvenly = sharesWidthEvenly
+        self.views = views
+        self.wholePictures = wholePictures
+        self.wholeBatches = wholeBatches
+        self.isScheduledOverRun = isScheduledOverRun
+    }
+}
