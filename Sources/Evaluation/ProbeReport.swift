@@ -96,6 +96,7 @@ public struct ProbeReport: Sendable {
 
     private static func comparison(_ a: ProbeScore, _ b: ProbeScore, _ random: RandomStream) -> String {
         let difference = a.accuracy - b.accuracy
+        if percent(abs(difference)) == percent(0) { return "is as good, to a tenth of a point, as" }
         let words = difference < 0 ? "is worse by \(percent(-difference))" : "is better by \(percent(difference))"
         guard !a.outcomes.isEmpty, a.outcomes.count == b.outcomes.count else { return "\(words) points than" }
         let interval = Uncertainty.pairedDifference(b.outcomes, a.outcomes, random: random)

@@ -107,6 +107,12 @@ extension DataOptions {
 }
 
 extension SourceSample {
+    /// A sentence where the numbers of a source, all of `channels` channels, hardly use the range of their type; nil where they
+    /// do, or no picture can be read.
+    public static func narrowRange(of source: any ImageSource, channels: Int, threads: Int) -> String? {
+        (try? SourceSample(of: source, size: glance, channels: channels, threads: threads))?.narrowRange
+    }
+
     /// A sentence where the largest number is far below the range of its type, as of 12-bit values in 16-bit files.
     var narrowRange: String? {
         guard let limit = typeLimit, let range, range.upperBound < limit / 4, range.upperBound > range.lowerBound else {

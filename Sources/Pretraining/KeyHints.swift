@@ -11,6 +11,8 @@ struct KeyHints {
         let chosen = [
             "mask": type(of: recipe.mask).name, "method": type(of: recipe.method).name,
             "data.source": type(of: recipe.data.source).name,
+            "train.optimizer": type(of: recipe.train.optimizer).name,
+            "train.schedule": type(of: recipe.train.schedule).name,
         ]
         paths = Recipe.descriptions.flatMap { row in
             row.keyPaths(chosen: { path, choice in chosen[path] == choice })
@@ -88,13 +90,16 @@ struct KeyHints {
         "decodernumhiddenlayers": "method.decoder_depth", "preddepth": "method.predictor_depth",
         "predembdim": "method.predictor_width",
         "lr": "train.learning_rate", "blr": "train.base_learning_rate", "baselr": "train.base_learning_rate",
-        "minlr": "train.min_learning_rate", "warmuplr": "train.warmup_learning_rate", "warmup": "train.warmup_epochs",
+        "minlr": "train.schedule.min_learning_rate", "warmuplr": "train.schedule.warmup_learning_rate",
+        "warmup": "train.schedule.warmup_epochs", "opt": "train.optimizer", "momentum": "train.optimizer.momentum",
         "batch": "train.batch_size", "bs": "train.batch_size", "batchsizepergpu": "train.batch_size",
         "accumiter": "train.accumulate", "gradaccum": "train.accumulate", "updatefreq": "train.accumulate",
         "accumulategradbatches": "train.accumulate", "gradientaccumulationsteps": "train.accumulate",
-        "wd": "train.weight_decay", "weightdecayend": "train.final_weight_decay", "finalwd": "train.final_weight_decay",
+        "wd": "train.weight_decay", "weightdecayend": "train.schedule.final_weight_decay",
+        "finalwd": "train.schedule.final_weight_decay",
         "clipgrad": "train.clip_norm", "gradclip": "train.clip_norm", "maxgradnorm": "train.clip_norm",
-        "optbetas": "train.betas", "opteps": "train.eps", "numepochs": "train.epochs", "maxepochs": "train.epochs",
+        "optbetas": "train.optimizer.betas", "opteps": "train.optimizer.eps", "numepochs": "train.epochs",
+        "maxepochs": "train.epochs",
         "nepochs": "train.epochs", "numtrainepochs": "train.epochs", "lrscheduler": "train.schedule",
         "sched": "train.schedule", "randomseed": "seed", "manualseed": "seed", "experiment": "name", "runname": "name",
         "logfreq": "log.every_steps", "savefreq": "log.checkpoint_every_epochs",

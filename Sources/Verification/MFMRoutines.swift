@@ -62,7 +62,7 @@ private func normalized(_ pictures: Tensor, _ golden: GoldenCase) throws -> Tens
     }
     let values = pictures.array.enumerated().map { place, value in
         let channel = place / plane % mean.count
-        return (value - Float(mean[channel])) / Float(deviation[channel])
+        return Float((Double(value) - mean[channel]) / deviation[channel])
     }
     return Tensor(values, pictures.shape)
 }

@@ -117,7 +117,9 @@ struct DataCheckCommand: ParsableCommand {
         for (part, opened) in parts {
             let summary = SourceSummary(of: opened, threads: max(1, threads))
             failed = failed || !summary.unreadable.isEmpty
-            try Console.show(json ? row(part, opened, summary).text() : text(part, opened, summary))
+            let kinds = summary.channelCounts
+            let range = kinds.count == 1 ? kinds.keys.first.flatMap { narrowRange(opened, channels: $0) } : nil
+            try Console.show(json ? row(part, opened, summary, range).text() : text(part, opened, summary, range))
         }
         for (part, error) in absent {
             let text = error.reason == .noPart ? error.message : "\(error)"
@@ -126,8 +128,14 @@ struct DataCheckCommand: ParsableCommand {
         if failed { throw ExitCode(65) }
     }
 
-    private func row(_ part: DatasetPart, _ opened: any ImageSource, _ summary: SourceSummary) -> JSONValue {
-        func range(_ range: ClosedRange<Int>?) -> JSONValue {
+    private func narrowRange(_ source: any ImageSource, channels: Int) -> String? {
+        SourceSample.narrowRange(of: source, channels: channels, threads: max(1, threads))
+    }
+
+    private func row(
+        _ part: DatasetPart, _ opened: any ImageSource, _ summary: SourceSummary, _ range: String?
+    ) -> JSONValue {
+        func bounds(_ range: ClosedRange<Int>?) -> JSONValue {
             range.map { JSONValue([JSONValue($0.lowerBound), JSONValue($0.upperBound)]) } ?? .null
         }
         func list(_ values: [Double]?) -> JSONValue { values.map { JSONValue($0.map { JSONValue($0) }) } ?? .null }
@@ -146,12 +154,12 @@ struct DataCheckCommand: ParsableCommand {
         return .object([
             ("source", JSONValue(source)), ("part", JSONValue(part.rawValue)), ("count", JSONValue(summary.count)),
             ("classes", JSONValue(classes)), ("unlabelled", JSONValue(summary.unlabelled)),
-            ("unreadable", JSONValue(unreadable)), ("heights", range(summary.heights)),
-            ("widths", range(summary.widths)),
+            ("unreadable", JSONValue(unreadable)), ("heights", bounds(summary.heights)),
+            ("widths", bounds(summary.widths)),
             ("channels", .object(channels.map { (String($0.key), JSONValue($0.value)) })),
             ("mean", list(summary.normalization?.mean)), ("std", list(summary.normalization?.deviation)),
             ("skipped", skipped(opened.ledger)),
-            ("notes", JSONValue(opened.ledger.notes.map { JSONValue($0) })),
+            ("notes", JSONValue((opened.ledger.notes + [range].compactMap { $0 }).map { JSONValue($0) })),
             ("fingerprint", JSONValue(opened.fingerprint)),
         ])
     }
@@ -172,7 +180,9 @@ struct DataCheckCommand: ParsableCommand {
         return names[label]
     }
 
-    private func text(_ part: DatasetPart, _ opened: any ImageSource, _ summary: SourceSummary) -> String {
+    private func text(
+        _ part: DatasetPart, _ opened: any ImageSource, _ summary: SourceSummary, _ range: String?
+    ) -> String {
         var lines = ["\(part.rawValue): \(summary.count) pictures"]
         if let heights = summary.heights, let widths = summary.widths {
             let kinds = summary.channelCounts.sorted { $0.key < $1.key }.map { "\($0.value) of \($0.key)" }
@@ -194,7 +204,7 @@ struct DataCheckCommand: ParsableCommand {
         if summary.unreadable.count > 20 {
             lines.append("    … and \(summary.unreadable.count - 20) more; --json lists all")
         }
-        lines += opened.ledger.sentences.map { "  note: \($0)" }
+        lines += (opened.ledger.sentences + [range].compactMap { $0 }).map { "  note: \($0)" }
         return lines.joined(separator: "\n")
     }
 

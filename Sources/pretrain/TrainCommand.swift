@@ -43,6 +43,7 @@ struct TrainCommand: ParsableCommand {
     @OptionGroup var output: TrainingOutput
 
     func validate() throws {
+        if runFolder?.isEmpty == true { throw ValidationError("--run is empty; name the folder of the run") }
         if resume && (overwrite || initFrom != nil) {
             throw ValidationError("--resume goes on with an earlier run; it excludes --overwrite and --init-from")
         }
@@ -50,8 +51,13 @@ struct TrainCommand: ParsableCommand {
 
     mutating func run() throws {
         var changes = changes
-        if let seed { changes.append("seed=\(seed)") }
-        if let maxSteps { changes.append("train.max_steps=\(maxSteps)") }
+        for (key, flag, value) in [("seed", "--seed", seed), ("train.max_steps", "--max-steps", maxSteps)] {
+            guard let value else { continue }
+            if let other = changes.first(where: { $0.hasPrefix("\(key)=") }) {
+                throw ValidationError("\(key) is given twice: --set \(other) and \(flag) \(value); remove one")
+            }
+            changes.append("\(key)=\(value)")
+        }
         var recipe = try RecipeLibrary.read(RecipeLibrary.find(recipe), set: changes)
         if let data { recipe.data.source = try SourceArgument.parse(data, keeping: recipe.data.source) }
         let folder = RunFolder(runFolder ?? "runs/\(recipe.name)")

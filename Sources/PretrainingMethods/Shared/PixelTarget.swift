@@ -26,9 +26,10 @@ public struct PixelTarget: Sendable {
         return [
             ShownImages(
                 "predicted", pictures,
-                caution: isNormalized
-                    ? "predictions are shown with the true patch's mean and contrast, which the model does not know"
-                    : nil),
+                caution: "\"predicted\" at visible patches is noise, since no loss asks for them"
+                    + (isNormalized
+                        ? "; predictions are shown with the true patch's mean and contrast, which the model does not know"
+                        : "")),
             ShownImages("predicted with the visible patches", mask.joined(seen: images, hidden: pictures)),
         ]
     }
