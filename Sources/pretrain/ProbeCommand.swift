@@ -4,7 +4,6 @@ import Checkpoints
 public import Evaluation
 import Foundation
 public import ImageData
-import Logging
 import Pretraining
 import RandomStreams
 import RecipeSchema
@@ -41,7 +40,7 @@ struct ProbeCommand: ParsableCommand {
     func run() throws {
         let names = protocols.isEmpty ? ProbeCatalogue.usual : protocols
         let probes = try orUsage { try names.map { try ProbeCatalogue.named($0) } }
-        let log = PeopleLog.logger()
+        let log = PeopleLog.log()
         let subject = try input.subject(target)
         for note in subject.notes { log.info("\(target): \(note)") }
         let folder = RunFolder(target)
@@ -131,7 +130,7 @@ struct FeaturesCommand: ParsableCommand {
             "features are written as safetensors (numpy reads them by safetensors.numpy.load_file)")
         let output = try OutputFile(out, .safetensors(format: FeatureFile.format), replacing: overwrite)
         let subject = try input.subject(target)
-        let log = PeopleLog.logger()
+        let log = PeopleLog.log()
         for note in subject.notes { log.info("\(target): \(note)") }
         let source = try DataAccess.source(subject.recipe.data, part)
         let table = try input.table(of: .pretrained, subject, source, requiresLabels: false)
