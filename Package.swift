@@ -170,7 +170,9 @@ let package = Package(
         tests("ReportingTests", needs: ["ImageData", "Reporting"]),
         tests("VerificationTests", needs: ["Autodiff", "Checkpoints", "RecipeSchema", "Verification"]),
         tests("VisionTransformersTests", needs: ["Autodiff", "ImageMasking", "RandomStreams", "VisionTransformers"]),
-        tests("EvaluationTests", needs: ["Checkpoints", "Evaluation", "ImageData", "RandomStreams", "RecipeSchema"]),
+        tests(
+            "EvaluationTests",
+            needs: ["Autodiff", "Checkpoints", "Evaluation", "ImageData", "RandomStreams", "RecipeSchema"]),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .c11

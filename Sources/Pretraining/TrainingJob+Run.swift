@@ -33,7 +33,7 @@ extension TrainingJob {
 extension Engine {
     /// An engine on all processors that takes no more memory than there is.
     public static func ofThisMachine(
-        threads: Int? = nil, onShortage: @escaping @Sendable (MemoryShortage) -> Never = { fatalError($0.description) }
+        threads: Int? = nil, onShortage: @escaping @Sendable (MemoryShortage) -> Never = MemoryShortage.stop
     ) throws(EngineError) -> Engine {
         try Engine(
             threads: threads ?? ProcessInfo.processInfo.activeProcessorCount, memoryLimit: Machine.memory,
