@@ -101,7 +101,7 @@ extension Tape {
             var tape = Tape(engine: try engine(), recording: recording)
             let x = recording ? tape.constant(store[id]) : tape.parameter(id, of: store)
             var kept: Kept? = Kept()
-            weak var seen = kept
+            weak let seen = kept
             let y = tape.record("own", x.value, inputs: [x]) { [kept] gradient, _ in
                 withExtendedLifetime(kept) { [gradient] }
             }

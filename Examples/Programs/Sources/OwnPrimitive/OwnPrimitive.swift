@@ -5,7 +5,7 @@ extension Tape {
     /// a·exp(−b·t) at fixed times: one operation with a gradient of its own, where the tape's primitives would record three.
     mutating func decay(_ a: Variable, _ b: Variable, at times: [Float]) -> Variable {
         let (height, rate) = (a.value.item, b.value.item)
-        let falls = times.map { exp(-rate * $0) }
+        let falls = times.map { Foundation.exp(-rate * $0) }
         let y = engine.tensor([times.count]) { y in for i in y.indices { y[i] = height * falls[i] } }
         return record("decay", y, inputs: [a, b]) { gradient, _ in
             // ∂y/∂a = exp(−b·t), ∂y/∂b = −a·t·exp(−b·t); a constant input is not worked for.
@@ -36,12 +36,12 @@ enum OwnPrimitive {
         let a = parameters.add("a", [], [1])
         let b = parameters.add("b", [], [0.1])
         var loss = Float.infinity
-        for step in 0...600 {
+        for step in 0...200 {
             var tape = Tape(engine: engine)
             let curve = tape.decay(tape.parameter(a, of: parameters), tape.parameter(b, of: parameters), at: times)
             let error = tape.meanSquared(curve, target: points)
             loss = error.value.item
-            if step % 100 == 0 { print("step \(step): loss \(loss), through", tape.primitives.joined(separator: ", ")) }
+            if step % 25 == 0 { print("step \(step): loss \(loss), through", tape.primitives.joined(separator: ", ")) }
             let gradients = tape.gradients(of: error, for: parameters)
             for id in parameters.ids {
                 parameters.setValue(Tensor([parameters[id].item - 0.3 * gradients[id].item], []), for: id)
