@@ -48,10 +48,9 @@ lint-c:
 	    $$(pkg-config --cflags openblas libpng libjpeg zlib) Sources/$$target/*.c || exit 1; \
 	done
 
-# Packages of their own that use this one as anybody else would.
+# Packages of their own that use this one as anybody else would: built, run, and none fetches another package.
 examples: setup
-	swift build --package-path Examples/MasksOnly
-	swift build --package-path Examples/Programs
+	Examples/run.sh
 
 format:
 	swift format --in-place --recursive --parallel Sources Tests Package.swift
@@ -78,9 +77,10 @@ golden: setup
 	swift build $(FLAGS) --product pretrain
 	$(PRETRAIN) verify $(GOLDEN)
 
-# Each has a build of its own. What the test runner itself leaks is named in the list of suppressions.
+# Each has a build of its own. What the test runner itself leaks, and what the thread checker cannot see, is named in lists.
 SUITES := .
 export LSAN_OPTIONS := suppressions=$(CURDIR)/Tests/leaks.txt:print_suppressions=0
+export TSAN_OPTIONS := suppressions=$(CURDIR)/Tests/races.txt
 sanitize: setup
 	swift test $(FLAGS) --sanitize=address --scratch-path .build-address --filter '$(SUITES)'
 	swift test $(FLAGS) --sanitize=undefined --scratch-path .build-undefined --filter '$(SUITES)'

@@ -11,31 +11,31 @@ let settings: [SwiftSetting] = [
 /// A module without Foundation does not link the C maths library by itself.
 let mathsLibrary: [LinkerSetting] = [.linkedLibrary("m", .when(platforms: [.linux]))]
 
-/// A Swift target of ours; `needs` names other targets of this package, `packages` products of others.
+/// A Swift target of ours; `needs` names other targets of this package.
 func module(
-    _ name: String, needs: [String] = [], packages: [Target.Dependency] = [], exclude: [String] = [],
+    _ name: String, needs: [String] = [], exclude: [String] = [],
     linker: [LinkerSetting] = []
 ) -> Target {
     .target(
-        name: name, dependencies: needs.map { .byName(name: $0) } + packages, exclude: exclude,
+        name: name, dependencies: needs.map { .byName(name: $0) }, exclude: exclude,
         swiftSettings: settings, linkerSettings: linker)
 }
 
-func program(_ name: String, needs: [String], packages: [Target.Dependency]) -> Target {
+/// A command: it reads its arguments with swift-argument-parser.
+func program(_ name: String, needs: [String]) -> Target {
     .executableTarget(
-        name: name, dependencies: needs.map { .byName(name: $0) } + packages, swiftSettings: settings)
+        name: name, dependencies: needs.map { .byName(name: $0) } + [argumentParser], swiftSettings: settings)
 }
 
-func tests(
-    _ name: String, needs: [String], packages: [Target.Dependency] = [], exclude: [String] = []
-) -> Target {
+func tests(_ name: String, needs: [String], exclude: [String] = []) -> Target {
     .testTarget(
-        name: name, dependencies: (["TestSupport"] + needs).map { .byName(name: $0) } + packages, exclude: exclude,
+        name: name, dependencies: (["TestSupport"] + needs).map { .byName(name: $0) }, exclude: exclude,
         swiftSettings: settings)
 }
 
-let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
-let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+/// The one package that is not ours, for the two commands alone: whoever names this package with `traits: []` never fetches it.
+let argumentParser: Target.Dependency = .product(
+    name: "ArgumentParser", package: "swift-argument-parser", condition: .when(traits: ["Commands"]))
 
 let package = Package(
     name: "Palimpsest",
@@ -52,10 +52,11 @@ let package = Package(
         .executable(name: "pretrain", targets: ["pretrain"]),
         .executable(name: "bench", targets: ["bench"]),
     ],
-    dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
-        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+    traits: [
+        .trait(name: "Commands", description: "The commands pretrain and bench, which need swift-argument-parser."),
+        .default(enabledTraits: ["Commands"]),
     ],
+    dependencies: [.package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")],
     targets: [
         module("ContentDigests"),
         module("RandomStreams", linker: mathsLibrary),
@@ -103,8 +104,7 @@ let package = Package(
                 "Autodiff", "Checkpoints", "ContentDigests", "EncoderFiles", "Evaluation", "ImageData", "ImageMasking",
                 "Optimizers", "PretrainingMethods", "RandomStreams", "RecipeSchema", "TrainingStep",
                 "VisionTransformers",
-            ],
-            packages: [logging]),
+            ]),
         module(
             "Verification",
             needs: [
@@ -125,15 +125,13 @@ let package = Package(
                 "Autodiff", "Checkpoints", "Evaluation", "ImageData", "ImageMasking", "Pretraining",
                 "PretrainingMethods", "RandomStreams", "RecipeSchema", "Reporting", "Verification",
                 "VisionTransformers",
-            ],
-            packages: [argumentParser, logging]),
+            ]),
         program(
             "bench",
             needs: [
                 "Autodiff", "ImageData", "ImageMasking", "Optimizers", "Pretraining", "PretrainingMethods",
                 "RandomStreams", "RecipeSchema", "TrainingStep", "VisionTransformers",
-            ],
-            packages: [argumentParser]),
+            ]),
 
         .executableTarget(
             name: "fuzz",
@@ -168,12 +166,14 @@ let package = Package(
                 "Autodiff", "Checkpoints", "ContentDigests", "EncoderFiles", "Evaluation", "ImageData", "ImageMasking",
                 "Optimizers", "Pretraining", "PretrainingMethods", "RandomStreams", "RecipeSchema", "TrainingStep",
                 "VisionTransformers",
-            ], packages: [logging]),
+            ]),
         tests("PalimpsestTests", needs: ["Palimpsest"]),
         tests("ReportingTests", needs: ["ImageData", "Reporting"]),
         tests("VerificationTests", needs: ["Autodiff", "Checkpoints", "RecipeSchema", "Verification"]),
         tests("VisionTransformersTests", needs: ["Autodiff", "ImageMasking", "RandomStreams", "VisionTransformers"]),
-        tests("EvaluationTests", needs: ["Checkpoints", "Evaluation", "ImageData", "RandomStreams", "RecipeSchema"]),
+        tests(
+            "EvaluationTests",
+            needs: ["Autodiff", "Checkpoints", "Evaluation", "ImageData", "RandomStreams", "RecipeSchema"]),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .c11

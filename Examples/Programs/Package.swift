@@ -1,13 +1,16 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// Programs that use the whole library. Outside this repository, name the package by its address and a version.
+/// A program that imports the whole library.
+func program(_ name: String) -> Target {
+    .executableTarget(name: name, dependencies: [.product(name: "Palimpsest", package: "Palimpsest")])
+}
+
+// Without traits, the commands and the package that reads their arguments stay away. Outside this repository, name the package
+// by its address and a version.
 let package = Package(
     name: "Programs",
-    dependencies: [.package(name: "Palimpsest", path: "../..")],
-    targets: [
-        .executableTarget(name: "OwnStrategy", dependencies: [.product(name: "Palimpsest", package: "Palimpsest")]),
-        .executableTarget(name: "Features", dependencies: [.product(name: "Palimpsest", package: "Palimpsest")]),
-    ],
+    dependencies: [.package(name: "Palimpsest", path: "../..", traits: [])],
+    targets: [program("Features"), program("OwnPrimitive"), program("OwnStrategy")],
     swiftLanguageModes: [.v6]
 )

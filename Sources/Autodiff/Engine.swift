@@ -60,14 +60,18 @@ public struct MemoryShortage: Sendable, CustomStringConvertible {
         "The computation needs \(wanted >> 20) MiB more beside the \(held >> 20) MiB that it holds, and may take "
             + "\(limit >> 20) MiB in all; use a smaller batch, smaller pictures or a smaller model."
     }
+
+    /// Ends the program with this sentence.
+    public static func stop(_ shortage: MemoryShortage) -> Never { fatalError(shortage.description) }
 }
 
 /// Threads, memory and kernels: what a computation runs on.
 ///
-/// Made once and handed to every `Tape`. One thread may use an engine at a time; the parallel work inside a primitive
-/// is the engine's own. The results do not depend on the number of threads.
+/// Made once and handed to every `Tape`. Several threads may use one engine, each with tapes of its own: what they ask for
+/// is computed one primitive after the other, each on all threads of the engine. The results depend neither on that nor on
+/// the number of threads.
 public final class Engine: Sendable {
-    /// The C engine. Only `deinit` frees it, so every call through a live `Engine` is valid.
+    /// The C engine. Only `deinit` frees it, so every call through a live `Engine` is valid; it locks by itself.
     package nonisolated(unsafe) let handle: OpaquePointer
     let pool: BufferPool
 
@@ -80,7 +84,7 @@ public final class Engine: Sendable {
     ///   - onShortage: Ends the program when they would take more, or the system has no more.
     public init(
         threads: Int, level: KernelLevel = .best, poisonsBuffers: Bool = false, memoryLimit: Int = .max,
-        onShortage: @escaping @Sendable (MemoryShortage) -> Never = { fatalError($0.description) }
+        onShortage: @escaping @Sendable (MemoryShortage) -> Never = MemoryShortage.stop
     ) throws(EngineError) {
         guard (1...1024).contains(threads) else { throw .threads(threads) }
         guard let handle = pal_engine_create(threads, level.isa) else { throw .unavailable(threads: threads) }

@@ -1,4 +1,4 @@
-/// The operations a tape can record. Each has a row in the gradient-check table of the tests.
+/// The operations of this module that a tape can record. Each has a row in the gradient-check table of the tests.
 public enum Primitive: String, Sendable, CaseIterable {
     // Products.
     case linear, matmul, linearFilter, transpose

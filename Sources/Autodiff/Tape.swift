@@ -2,7 +2,7 @@
 ///
 /// A tape is made for a step, handed down as `inout`, and consumed by `gradients(of:…)`: using it afterwards does not
 /// compile, and nothing it held (activations, parameter values) outlives the call. Primitives are methods in the
-/// extensions under `Primitives/`.
+/// extensions under `Primitives/`; those of other modules are recorded by `record(_:_:inputs:pullback:)`.
 public struct Tape: ~Copyable {
     /// Threads, memory and kernels of this computation.
     public let engine: Engine
@@ -15,7 +15,7 @@ public struct Tape: ~Copyable {
     typealias Pullback = (_ gradient: Tensor, _ walk: inout BackwardWalk) -> Void
 
     struct Record {
-        let primitive: Primitive
+        let primitive: String
         /// If there, the gradient that the pullback gets is multiplied by it, element by element.
         let factor: Tensor?
         let pullback: Pullback
@@ -27,8 +27,8 @@ public struct Tape: ~Copyable {
         self.recording = recording
     }
 
-    /// Which primitives were recorded, in order.
-    public var primitives: [Primitive] { records.map(\.primitive) }
+    /// The names of what was recorded, in order: of a `Primitive`, or as `record(_:_:inputs:pullback:)` was told.
+    public var primitives: [String] { records.map(\.primitive) }
 
     /// A value without gradient.
     public func constant(_ value: Tensor) -> Variable {
@@ -52,6 +52,13 @@ public struct Tape: ~Copyable {
     /// Called only when one of the inputs needs a gradient; otherwise the result is a `constant`.
     mutating func record(
         _ primitive: Primitive, _ output: Tensor, factor: Tensor? = nil, pullback: @escaping Pullback
+    ) -> Variable {
+        record(named: primitive.rawValue, output, factor: factor, pullback: pullback)
+    }
+
+    /// The same for an operation that is no `Primitive`.
+    mutating func record(
+        named primitive: String, _ output: Tensor, factor: Tensor?, pullback: @escaping Pullback
     ) -> Variable {
         let slot = Variable.Slot.intermediate(records.count)
         records.append(Record(primitive: primitive, factor: factor, pullback: pullback))

@@ -107,10 +107,12 @@ static void sum_task(void *context, size_t task, size_t worker) {
 double pal_sum(pal_engine *engine, size_t count, const float *x) {
     size_t blocks = pal_blocks(count, block);
     if (blocks == 0) return 0;
+    pal_section before = pal_engine_enter(engine);
     flat_job it = {.count = count, .x = x, .sums = (double *)pal_engine_shared(engine, 2 * blocks)};
     pal_engine_run(engine, blocks, sum_task, &it);
     double sum = 0;
     for (size_t i = 0; i < blocks; i++) sum += it.sums[i];
+    pal_engine_leave(engine, before);
     return sum;
 }
 

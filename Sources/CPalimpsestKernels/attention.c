@@ -50,7 +50,9 @@ void pal_attention_backward(pal_engine *engine, pal_attention_shape shape, const
                            .d_out = d_out, .d_q = d_q, .d_k = d_k, .d_v = d_v}};
     size_t rows = shape.heads * shape.q_tokens;
     pal_engine_count(engine, 4 * product_operations(shape));
+    pal_section before = pal_engine_enter(engine);
     if (d_bias) it.job.d_scores = pal_engine_shared(engine, shape.batch * rows * shape.k_tokens);
     pal_engine_run(engine, shape.batch * shape.heads, head_task, &it);
     if (d_bias) pal_engine_run(engine, rows, bias_task, &it);
+    pal_engine_leave(engine, before);
 }

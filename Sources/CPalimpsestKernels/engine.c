@@ -38,13 +38,30 @@ struct pal_engine {
     const pal_kernels *kernels;
     pal_isa isa;
     size_t threads, started;
-    double operations;
+    _Atomic uint64_t operations;
+    pthread_mutex_t section; /* held by the thread whose kernel or loop the engine runs */
     bool stop; /* under `mutex` */
     pthread_mutex_t mutex;
     pthread_cond_t work;
-    slab *slabs; /* one a worker, and a last one shared by all */
+    slab *slabs; /* two a worker: of its tasks, and of a kernel that is called on its thread */
     worker *workers;
 };
+
+/* What the current thread does for which engine. */
+static _Thread_local pal_section here;
+
+pal_section pal_engine_enter(pal_engine *engine) {
+    pal_section before = here;
+    if (before.engine == engine) return before;
+    pthread_mutex_lock(&engine->section);
+    here = (pal_section){.engine = engine};
+    return before;
+}
+
+void pal_engine_leave(pal_engine *engine, pal_section before) {
+    if (before.engine != engine) pthread_mutex_unlock(&engine->section);
+    here = before;
+}
 
 static inline void pause_spinning(void) {
 #if defined(__x86_64__)
@@ -88,6 +105,7 @@ static bool sleep_until_work(pal_engine *engine) {
 static void *worker_main(void *argument) {
     worker *self = argument;
     pal_engine *engine = self->engine;
+    here = (pal_section){.engine = engine, .worker = self->index, .in_task = true};
     do {
         work(engine, self->index);
         for (int i = 0; i < spins_before_sleep; i++) {
@@ -107,11 +125,8 @@ static void wake(pal_engine *engine) {
     pthread_mutex_unlock(&engine->mutex);
 }
 
-void pal_engine_run(pal_engine *engine, size_t tasks, pal_task body, void *context) {
-    if (tasks <= 1 || engine->threads == 1) {
-        for (size_t task = 0; task < tasks; task++) body(context, task, 0);
-        return;
-    }
+/* Shares the tasks with the workers, in jobs as large as a ticket can tell. */
+static void share(pal_engine *engine, size_t tasks, pal_task body, void *context) {
     for (size_t first = 0; first < tasks; first += task_limit) {
         size_t count = pal_min(tasks - first, task_limit);
         engine->body = body;
@@ -130,6 +145,17 @@ void pal_engine_run(pal_engine *engine, size_t tasks, pal_task body, void *conte
     }
 }
 
+void pal_engine_run(pal_engine *engine, size_t tasks, pal_task body, void *context) {
+    if (tasks == 0) return;
+    pal_section before = pal_engine_enter(engine);
+    bool alone = here.in_task || tasks == 1 || engine->threads == 1;
+    here.in_task = true;
+    if (alone)
+        for (size_t task = 0; task < tasks; task++) body(context, task, here.worker);
+    else share(engine, tasks, body, context);
+    pal_engine_leave(engine, before);
+}
+
 pal_engine *pal_engine_create(size_t threads, pal_isa isa) {
     if (threads == 0) threads = 1;
     pal_engine *engine = aligned_alloc(64, (sizeof(pal_engine) + 63) / 64 * 64);
@@ -137,8 +163,9 @@ pal_engine *pal_engine_create(size_t threads, pal_isa isa) {
     pal_isa best = pal_isa_best();
     *engine = (pal_engine){.isa = isa < best ? isa : best, .threads = threads};
     engine->kernels = pal_kernels_for(engine->isa);
-    engine->slabs = calloc(threads + 1, sizeof(slab));
+    engine->slabs = calloc(2 * threads, sizeof(slab));
     engine->workers = calloc(threads, sizeof(worker));
+    pthread_mutex_init(&engine->section, NULL);
     pthread_mutex_init(&engine->mutex, NULL);
     pthread_cond_init(&engine->work, NULL);
     /* Threads of OpenBLAS's own would make the bits depend on their number, and spin beside ours. */
@@ -164,7 +191,8 @@ void pal_engine_destroy(pal_engine *engine) {
     for (size_t i = 1; i <= engine->started; i++) pthread_join(engine->workers[i].thread, NULL);
     pthread_cond_destroy(&engine->work);
     pthread_mutex_destroy(&engine->mutex);
-    for (size_t i = 0; engine->slabs && i <= engine->threads; i++) free(engine->slabs[i].floats);
+    pthread_mutex_destroy(&engine->section);
+    for (size_t i = 0; engine->slabs && i < 2 * engine->threads; i++) free(engine->slabs[i].floats);
     free(engine->slabs);
     free(engine->workers);
     free(engine);
@@ -172,8 +200,12 @@ void pal_engine_destroy(pal_engine *engine) {
 
 size_t pal_engine_threads(const pal_engine *engine) { return engine->threads; }
 pal_isa pal_engine_isa(const pal_engine *engine) { return engine->isa; }
-double pal_engine_operations(const pal_engine *engine) { return engine->operations; }
-void pal_engine_count(pal_engine *engine, double operations) { engine->operations += operations; }
+double pal_engine_operations(const pal_engine *engine) {
+    return (double)atomic_load_explicit(&engine->operations, memory_order_relaxed);
+}
+void pal_engine_count(pal_engine *engine, double operations) {
+    atomic_fetch_add_explicit(&engine->operations, (uint64_t)operations, memory_order_relaxed);
+}
 const pal_kernels *pal_engine_kernels(const pal_engine *engine) { return engine->kernels; }
 
 static float *grow(slab *it, size_t floats) {
@@ -198,4 +230,6 @@ float *pal_engine_scratch(pal_engine *engine, size_t worker, size_t floats) {
     return grow(&engine->slabs[worker], floats);
 }
 
-float *pal_engine_shared(pal_engine *engine, size_t floats) { return grow(&engine->slabs[engine->threads], floats); }
+float *pal_engine_shared(pal_engine *engine, size_t floats) {
+    return grow(&engine->slabs[engine->threads + here.worker], floats);
+}

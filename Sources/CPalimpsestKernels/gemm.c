@@ -134,8 +134,10 @@ void pal_gemm(pal_engine *engine, size_t m, size_t n, size_t k, const float *a, 
     it.depth = k_range(k);
     it.k_blocks = k ? pal_blocks(k, it.depth) : 1;
     set_rows(&it, pal_blocks(m, most_rows));
+    pal_section before = pal_engine_enter(engine);
     if (is_long(&it)) run_long(&it);
     else run_whole(&it);
+    pal_engine_leave(engine, before);
 }
 
 static void batch_task(void *context, size_t task, size_t worker) {

@@ -81,7 +81,18 @@ const pal_kernels *pal_kernels_for(pal_isa isa);
 
 const pal_kernels *pal_engine_kernels(const pal_engine *engine);
 void pal_engine_count(pal_engine *engine, double operations);
-/* Scratch that all workers may use; asked for on the calling thread, outside of regions. */
+
+/* What a thread does for an engine. */
+typedef struct {
+    pal_engine *_Nullable engine;
+    size_t worker;
+    bool in_task;
+} pal_section;
+/* A kernel that keeps something in the engine from one call of pal_engine_run to the next stands between these two;
+   pal_engine_run takes care of itself. Other threads wait; the thread that is inside may enter again. */
+pal_section pal_engine_enter(pal_engine *engine);
+void pal_engine_leave(pal_engine *engine, pal_section before);
+/* Scratch that all workers may use, valid until the section ends: asked for on the calling thread, inside a section. */
 float *pal_engine_shared(pal_engine *engine, size_t floats);
 
 /* Ranges of rows whose sums are added in order: at most 16 blocks, of 32 rows at least. */

@@ -59,10 +59,13 @@ static void distance_task(void *context, size_t task, size_t worker) {
 double pal_mean_distance(pal_engine *engine, pal_distance distance, float beta, size_t count, const float *x,
                          const float *target, float *gradient) {
     size_t blocks = pal_blocks(count, block);
+    pal_section before = pal_engine_enter(engine);
     loss_job it = {.rows = count, .distance = distance, .beta = beta, .x = x, .target = target, .gradient = gradient,
                    .factor = 1 / (float)count, .sums = block_sums(engine, blocks)};
     pal_engine_run(engine, blocks, distance_task, &it);
-    return total(it.sums, blocks) / (double)count;
+    double sum = total(it.sums, blocks);
+    pal_engine_leave(engine, before);
+    return sum / (double)count;
 }
 
 static void masked_task(void *context, size_t task, size_t worker) {
@@ -120,9 +123,12 @@ double pal_mean_cosine_distance(pal_engine *engine, size_t rows, size_t columns,
     loss_job it = {.rows = rows, .columns = columns, .block = pal_row_block(columns), .x = x, .target = target,
                    .beta = epsilon, .gradient = gradient, .factor = 1 / (float)rows};
     size_t blocks = pal_blocks(rows, it.block);
+    pal_section before = pal_engine_enter(engine);
     it.sums = block_sums(engine, blocks);
     pal_engine_run(engine, blocks, cosine_task, &it);
-    return total(it.sums, blocks) / (double)rows;
+    double sum = total(it.sums, blocks);
+    pal_engine_leave(engine, before);
+    return sum / (double)rows;
 }
 
 static void entropy_task(void *context, size_t task, size_t worker) {
@@ -169,9 +175,11 @@ double pal_cross_entropy(pal_engine *engine, size_t rows, size_t columns, const 
     loss_job it = {.rows = rows, .columns = columns, .block = pal_row_block(columns), .x = work,
                    .target = targets, .labels = labels, .gradient = work, .factor = 1 / (float)rows};
     size_t blocks = pal_blocks(rows, it.block);
+    pal_section before = pal_engine_enter(engine);
     it.sums = block_sums(engine, blocks);
     pal_engine_run(engine, blocks, entropy_task, &it);
     double sum = total(it.sums, blocks);
+    pal_engine_leave(engine, before);
     if (wants_gradient) {
         pal_apply(engine, PAL_EXP, rows * columns, work, work, NULL);
         pal_engine_run(engine, blocks, entropy_gradient_task, &it);

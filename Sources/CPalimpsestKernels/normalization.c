@@ -47,6 +47,7 @@ void pal_layer_norm_backward(pal_engine *engine, size_t rows, size_t columns, co
     job it = {.engine = engine, .rows = rows, .columns = columns, .block = pal_sum_block(rows), .x = x,
               .gamma = gamma, .dy = dy, .y = dx, .statistics = (float *)statistics, .flag = add_to_dx};
     size_t blocks = pal_blocks(rows, it.block);
+    pal_section before = pal_engine_enter(engine);
     it.partial = pal_engine_shared(engine, 2 * blocks * columns);
     pal_engine_run(engine, blocks, norm_backward_task, &it);
     for (size_t i = 0; i < blocks; i++) {
@@ -54,6 +55,7 @@ void pal_layer_norm_backward(pal_engine *engine, size_t rows, size_t columns, co
         if (d_gamma) pal_engine_kernels(engine)->add_rows(1, columns, partial, columns, d_gamma);
         if (d_beta) pal_engine_kernels(engine)->add_rows(1, columns, partial + columns, columns, d_beta);
     }
+    pal_engine_leave(engine, before);
 }
 
 static void softmax_forward_task(void *context, size_t task, size_t worker) {
@@ -97,7 +99,9 @@ static void row_sums_task(void *context, size_t task, size_t worker) {
 void pal_add_row_sums(pal_engine *engine, size_t rows, size_t columns, const float *x, float *sums) {
     job it = {.engine = engine, .rows = rows, .columns = columns, .block = pal_sum_block(rows), .x = x};
     size_t blocks = pal_blocks(rows, it.block);
+    pal_section before = pal_engine_enter(engine);
     it.partial = pal_engine_shared(engine, blocks * columns);
     pal_engine_run(engine, blocks, row_sums_task, &it);
     pal_engine_kernels(engine)->add_rows(blocks, columns, it.partial, columns, sums);
+    pal_engine_leave(engine, before);
 }

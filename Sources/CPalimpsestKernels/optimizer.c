@@ -36,9 +36,11 @@ static void squares_task(void *context, size_t task, size_t worker) {
 double pal_sum_of_squares(pal_engine *engine, size_t count, const float *x) {
     size_t blocks = pal_blocks(count, block);
     job it = {.engine = engine, .count = count, .g = x};
+    pal_section before = pal_engine_enter(engine);
     it.sums = (double *)pal_engine_shared(engine, 2 * blocks);
     pal_engine_run(engine, blocks, squares_task, &it);
     double sum = 0;
     for (size_t i = 0; i < blocks; i++) sum += it.sums[i];
+    pal_engine_leave(engine, before);
     return sum;
 }

@@ -1,3 +1,4 @@
+public import Autodiff
 public import RandomStreams
 public import RecipeSchema
 
@@ -8,17 +9,11 @@ public import RecipeSchema
 public protocol Probe: NamedSection {
     /// What it is, in a sentence, for lists.
     static var summary: String { get }
-    /// Scores on `test`; throws where the tables cannot be probed.
-    func scores(train: FeatureTable, test: FeatureTable, random: RandomStream) throws -> [ProbeScore]
-}
-
-extension Probe {
-    /// The same scores, computed by at most so many threads.
-    public func scores(
-        train: FeatureTable, test: FeatureTable, random: RandomStream, threads: Int?
-    ) throws -> [ProbeScore] {
-        try Parallel.$threads.withValue(threads) { try scores(train: train, test: test, random: random) }
-    }
+    /// Scores on `test`, computed by the threads of `engine`, on whose number nothing depends; throws where the tables cannot
+    /// be probed.
+    func scores(
+        train: FeatureTable, test: FeatureTable, random: RandomStream, on engine: Engine
+    ) throws -> [ProbeScore]
 }
 
 /// How well one probe did.

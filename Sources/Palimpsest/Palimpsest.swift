@@ -1,5 +1,4 @@
-// One import for a program that pretrains, or uses what was pretrained. Logging is swift-log's, which a program imports by
-// itself where it wants to listen.
+// One import for a program that pretrains, or uses what was pretrained.
 @_exported public import Autodiff
 @_exported public import EncoderFiles
 @_exported public import Evaluation

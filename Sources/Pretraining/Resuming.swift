@@ -3,7 +3,6 @@ import Checkpoints
 import ContentDigests
 import EncoderFiles
 import ImageData
-import Logging
 import Optimizers
 import PretrainingMethods
 import RecipeSchema
@@ -13,7 +12,7 @@ import VisionTransformers
 extension Trainer {
     /// Goes back to the last good checkpoint of a run; returns its step, nil where there is none and training starts anew.
     mutating func resume(
-        _ run: RunFolder, _ state: inout TrainingState, source: any ImageSource, stepsPerEpoch: Int, _ log: Logger
+        _ run: RunFolder, _ state: inout TrainingState, source: any ImageSource, stepsPerEpoch: Int, _ log: RunLog
     ) throws(RunError) -> Int? {
         let folder = run.checkpoints
         let found: Checkpoint?
@@ -25,7 +24,7 @@ extension Trainer {
                 .inputOutput,
                 "\(error); it may well be whole, so make it readable, or move it away to go on from the one before")
         }
-        for warning in warnings { log.warning("\(warning)") }
+        for warning in warnings { log.warning(warning) }
         guard let found else {
             guard warnings.isEmpty else {
                 throw RunError(.data, "\(folder.path) has no checkpoint that can be used; start again with --overwrite")
@@ -61,7 +60,7 @@ extension Trainer {
     }
 
     /// Takes the parameters that a file has; those it lacks keep their initial values.
-    mutating func initialize(from path: String, _ log: Logger) throws(RunError) {
+    mutating func initialize(from path: String, _ log: RunLog) throws(RunError) {
         var parameters = method.parameters
         let encoder = method.encoder
         let account = try orRunError { () throws(CheckpointError) in
@@ -70,7 +69,7 @@ extension Trainer {
         method.parameters = parameters
         method.adoptParameters()
         let isPartial = encoder.parameterNames(in: parameters).contains { account.missing.contains($0) }
-        log.log(level: isPartial ? .warning : .info, "\(path): \(account.sentence)")
+        log.say(isPartial ? .warning : .info, "\(path): \(account.sentence)")
     }
 }
 

@@ -1,70 +1,50 @@
-import Foundation
-import Logging
-import Synchronization
+/// Where a run says in sentences what it does: a closure, so that any logger takes them and none has to be brought along.
+///
+/// With swift-log: `RunLog { level, sentence in logger.log(level: level == .warning ? .warning : .info, "\(sentence)") }`.
+public struct RunLog: Sendable {
+    /// How much a sentence matters.
+    public enum Level: String, Sendable, Comparable {
+        /// What a run does.
+        case info
+        /// What a person should look at.
+        case warning
 
-/// The lines of `log.txt`, dated. Those from before the folder is the run's are kept until it is.
-final class RunLogFile: Sendable {
-    private struct State {
-        var waiting: [String] = []
-        var descriptor: Int32?
+        /// Warnings are more than what is only told.
+        public static func < (left: Level, right: Level) -> Bool { left == .info && right == .warning }
     }
 
-    private let state = Mutex(State())
+    private let write: @Sendable (Level, String) -> Void
 
-    deinit { state.withLock { if let descriptor = $0.descriptor { _ = close(descriptor) } } }
+    /// Hands every sentence to `write`, which several threads may call.
+    public init(_ write: @escaping @Sendable (_ level: Level, _ sentence: String) -> Void) { self.write = write }
 
-    /// Appends to the file from now on, what was said so far first.
-    func open(_ path: String) throws(RunError) {
-        let descriptor = Foundation.open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o666)
-        guard descriptor >= 0 else {
-            throw RunError(.cannotCreate, "cannot write \(path): \(String(cString: strerror(errno)))")
-        }
-        state.withLock { state in
-            state.descriptor = descriptor
-            for line in state.waiting { Self.append(line, to: descriptor) }
-            state.waiting = []
-        }
+    /// Nobody listens.
+    public static let silent = RunLog { _, _ in }
+
+    /// Says what is done.
+    public func info(_ sentence: String) { write(.info, sentence) }
+
+    /// Says what should be looked at.
+    public func warning(_ sentence: String) { write(.warning, sentence) }
+
+    /// Says a sentence of any level.
+    public func say(_ level: Level, _ sentence: String) { write(level, sentence) }
+
+    /// Only what is at least as important as `level`.
+    public func from(_ level: Level) -> RunLog {
+        RunLog { [write] own, sentence in if own >= level { write(own, sentence) } }
     }
 
-    func add(_ text: String) {
-        let line = "\(Date.now.formatted(.iso8601)) \(text)\n"
-        state.withLock { state in
-            guard let descriptor = state.descriptor else {
-                state.waiting.append(line)
-                return
-            }
-            Self.append(line, to: descriptor)
+    /// Hands on what is said, and writes all of it to a run's file.
+    func copied(to file: RunLogFile) -> RunLog {
+        RunLog { [write] level, sentence in
+            file.add(level.labelled(sentence))
+            write(level, sentence)
         }
-    }
-
-    /// A log that cannot be written stops nothing: rows and checkpoints tell when the disk is full.
-    private static func append(_ line: String, to descriptor: Int32) {
-        var line = line
-        line.withUTF8 { _ = write(descriptor, $0.baseAddress, $0.count) }
     }
 }
 
-/// Hands what a run logs to the caller's logger and to the run's file.
-struct RunLogHandler: LogHandler {
-    var metadata: Logger.Metadata = [:]
-    /// The file gets everything from here on, whatever the caller's logger shows.
-    var logLevel = Logger.Level.info
-    let outer: Logger
-    let file: RunLogFile
-
-    init(outer: Logger, file: RunLogFile) {
-        self.outer = outer
-        self.file = file
-    }
-
-    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
-        get { metadata[key] }
-        set { metadata[key] = newValue }
-    }
-
-    func log(event: LogEvent) {
-        let prefix = event.level >= .warning ? "\(event.level): " : ""
-        file.add("\(prefix)\(event.message)")
-        outer.log(level: event.level, event.message)
-    }
+extension RunLog.Level {
+    /// A sentence as people read it: warnings are named.
+    public func labelled(_ sentence: String) -> String { self == .warning ? "warning: \(sentence)" : sentence }
 }

@@ -1,7 +1,6 @@
 public import Autodiff
 import Foundation
 public import ImageData
-public import Logging
 import RecipeSchema
 import VisionTransformers
 
@@ -14,15 +13,15 @@ extension TrainingJob {
     public static func run(
         _ recipe: Recipe, in folder: String,
         cards: DatasetCards = DatasetCards(folders: RecipeLibrary.folders("datasets")),
-        engine: Engine? = nil, log: Logger = Logger(label: "palimpsest", factory: { _ in SwiftLogNoOpLogHandler() })
+        engine: Engine? = nil, log: RunLog = .silent
     ) throws -> Outcome {
         let recipe = try recipe.checked()
         let run = RunFolder(folder)
         try run.requireFree(overwriting: false)
         let source = try recipe.data.open(.train, cards: cards)
         let (resolved, notes, warnings) = try recipe.resolved(source: source, cards: cards)
-        for warning in warnings { log.warning("\(warning)") }
-        for note in notes { log.info("\(note)") }
+        for warning in warnings { log.warning(warning) }
+        for note in notes { log.info(note) }
         let job = TrainingJob(resolved, in: run, start: .fresh, engine: try engine ?? Engine.ofThisMachine())
         let normalization = try resolved.data.normalization(channels: resolved.model.channels, cards: cards)
         return try job.run(
@@ -34,7 +33,7 @@ extension TrainingJob {
 extension Engine {
     /// An engine on all processors that takes no more memory than there is.
     public static func ofThisMachine(
-        threads: Int? = nil, onShortage: @escaping @Sendable (MemoryShortage) -> Never = { fatalError($0.description) }
+        threads: Int? = nil, onShortage: @escaping @Sendable (MemoryShortage) -> Never = MemoryShortage.stop
     ) throws(EngineError) -> Engine {
         try Engine(
             threads: threads ?? ProcessInfo.processInfo.activeProcessorCount, memoryLimit: Machine.memory,

@@ -2,7 +2,6 @@ public import Autodiff
 import Checkpoints
 import Foundation
 public import ImageData
-public import Logging
 import PretrainingMethods
 public import RecipeSchema
 import TrainingStep
@@ -82,17 +81,16 @@ public struct TrainingJob {
     /// leaves it as it was. `onRow` gets each row of `metrics.jsonl`, `onProgress` every step; when one of them throws, the run
     /// is saved and the error handed on.
     public func run(
-        source: any ImageSource, transform: any ImageTransform, stop: StopSignal?, log: Logger,
+        source: any ImageSource, transform: any ImageTransform, stop: StopSignal?, log: RunLog,
         onRow: (JSONValue) throws -> Void, onProgress: (Progress) throws -> Void
     ) throws -> Outcome {
         let file = RunLogFile()
-        let both = Logger(label: log.label, factory: { _ in RunLogHandler(outer: log, file: file) })
-        return try run(recipe.method, source, transform, stop, both, file, onRow, onProgress)
+        return try run(recipe.method, source, transform, stop, log.copied(to: file), file, onRow, onProgress)
     }
 
     private func run<Options: PretrainingOptions>(
         _ options: Options, _ source: any ImageSource, _ transform: any ImageTransform, _ stop: StopSignal?,
-        _ log: Logger, _ file: RunLogFile, _ onRow: (JSONValue) throws -> Void, _ onProgress: (Progress) throws -> Void
+        _ log: RunLog, _ file: RunLogFile, _ onRow: (JSONValue) throws -> Void, _ onProgress: (Progress) throws -> Void
     ) throws -> Outcome {
         var held: RunClaim?
         if start == .resumed {

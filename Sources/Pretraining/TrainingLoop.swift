@@ -2,7 +2,6 @@ import Autodiff
 import Checkpoints
 import Foundation
 import ImageData
-import Logging
 import Optimizers
 import PretrainingMethods
 import RandomStreams
@@ -15,7 +14,7 @@ import VisionTransformers
 /// Made without touching the run's folder; `open` begins to write.
 struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
     private let job: TrainingJob
-    private let log: Logger
+    private let log: RunLog
     private let loader: Loader
     private let source: any ImageSource
     private var open: (claim: RunClaim, metrics: MetricsFile)?
@@ -32,7 +31,7 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
     private let health: HealthMonitor?
 
     init(
-        _ job: TrainingJob, _ method: Method, source: any ImageSource, transform: any ImageTransform, log: Logger
+        _ job: TrainingJob, _ method: Method, source: any ImageSource, transform: any ImageTransform, log: RunLog
     ) throws {
         let train = job.recipe.train
         // Pictures that the run knows as unreadable may be gone: the others keep their numbers.
@@ -89,8 +88,8 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
     private func explain(_ source: any ImageSource) {
         let train = job.recipe.train
         let ledger = source.ledger
-        if let summary = ledger.summary { log.log(level: ledger.isAlarming ? .warning : .info, "\(summary)") }
-        for note in ledger.notes + trainer.method.notes { log.info("\(note)") }
+        if let summary = ledger.summary { log.say(ledger.isAlarming ? .warning : .info, summary) }
+        for note in ledger.notes + trainer.method.notes { log.info(note) }
         log.info(
             "\(source.count) images of \(job.recipe.grid) patches; \(trainer.method.parameters.parameterCount) trained parameters"
         )
@@ -123,7 +122,7 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
         try job.folder.keepSkipped(of: Array(state.unreadable.values))
         guard let lastCheckpoint else { return }
         for warning in job.folder.checkpoints.removeOld(through: lastCheckpoint, keep: job.recipe.log.keep) {
-            log.warning("\(warning)")
+            log.warning(warning)
         }
         guard state.encoder != job.folder.encoderDigest else { return }
         do throws(CheckpointError) {
@@ -288,7 +287,7 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
         } catch {
             throw RunError(error)
         }
-        for warning in warnings where toldWarnings.insert(warning).inserted { log.warning("\(warning)") }
+        for warning in warnings where toldWarnings.insert(warning).inserted { log.warning(warning) }
         open?.claim.settle()
         lastCheckpoint = state.step
     }

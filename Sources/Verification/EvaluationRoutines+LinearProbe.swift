@@ -1,10 +1,11 @@
+import Autodiff
 import Checkpoints
 import Evaluation
 import Optimizers
 import RecipeSchema
 
 /// MAE's probe on one batch, several times.
-func batchNormProbe(_ golden: GoldenCase) throws -> GoldenOutcome {
+func batchNormProbe(_ golden: GoldenCase, _ engine: Engine) throws -> GoldenOutcome {
     let features = try golden.tensor("in/features")
     let labels = try golden.integers("in/labels")
     var constants = BatchNormHead.Constants()
@@ -14,7 +15,7 @@ func batchNormProbe(_ golden: GoldenCase) throws -> GoldenOutcome {
     constants.trust = golden.number("options.lars.trust_coefficient", default: constants.trust)
     constants.weightDecay = golden.number("options.lars.weight_decay", default: 0)
     let rates = try golden.tensor("in/lr").doubles()
-    var probe = try ProbeRun(golden, constants)
+    var probe = try ProbeRun(golden, constants, engine)
     for rate in rates { try probe.step(features.floats(), labels, rate) }
     var outcome = try probe.outcome(golden)
     if let evaluation = golden.tensors["in/eval_features"] {
@@ -24,7 +25,7 @@ func batchNormProbe(_ golden: GoldenCase) throws -> GoldenOutcome {
 }
 
 /// MAE's probe on a batch of its own at each step, with its schedule.
-func linearProbeSteps(_ golden: GoldenCase) throws -> GoldenOutcome {
+func linearProbeSteps(_ golden: GoldenCase, _ engine: Engine) throws -> GoldenOutcome {
     let features = try golden.tensor("in/features")
     let labels = try golden.integers("in/labels")
     let steps = try golden.integer("recipe.evaluator.steps")
@@ -41,7 +42,7 @@ func linearProbeSteps(_ golden: GoldenCase) throws -> GoldenOutcome {
     let rates = try learningRates(golden, steps: steps)
     let values = features.floats()
     let (size, batch) = (values.count / steps, labels.count / steps)
-    var probe = try ProbeRun(golden, constants)
+    var probe = try ProbeRun(golden, constants, engine)
     for (step, rate) in rates.enumerated() {
         try probe.step(
             [Float](values[(step * size)..<((step + 1) * size)]),
@@ -75,12 +76,12 @@ private struct ProbeRun {
     private var losses: [Double] = []
     private var batch = 0
 
-    init(_ golden: GoldenCase, _ constants: BatchNormHead.Constants) throws {
+    init(_ golden: GoldenCase, _ constants: BatchNormHead.Constants, _ engine: Engine) throws {
         let (weight, bias) = (try golden.tensor("w/head.weight"), try golden.tensor("w/head.bias"))
         guard weight.shape.count == 2, bias.shape == [weight.shape[0]], weight.count > 0 else {
             throw GoldenError("\"w/head.weight\" and \"w/head.bias\" do not fit together")
         }
-        head = BatchNormHead(weight: weight.doubles(), bias: bias.doubles(), constants: constants)
+        head = BatchNormHead(weight: weight.doubles(), bias: bias.doubles(), constants: constants, on: engine)
     }
 
     mutating func step(_ batch: [Float], _ labels: [Int], _ rate: Double) throws {

@@ -1,3 +1,4 @@
+import Autodiff
 import Checkpoints
 import Evaluation
 import RecipeSchema
@@ -57,7 +58,7 @@ private func numbers(_ golden: GoldenCase, _ path: String) throws -> [Double] {
     return list
 }
 
-private func fewShot(_ golden: GoldenCase) throws -> GoldenOutcome {
+private func fewShot(_ golden: GoldenCase, _ engine: Engine) throws -> GoldenOutcome {
     let data = try LabelledFeatures(golden)
     let selected = try golden.integers("in/selected")
     guard !selected.isEmpty, selected.allSatisfy({ data.trainLabels.indices.contains($0) }) else {
@@ -68,7 +69,7 @@ private func fewShot(_ golden: GoldenCase) throws -> GoldenOutcome {
     let classifier = LeastSquaresClassifier(
         few, features: data.dimension, labels: selected.map { data.trainLabels[$0] }, classes: data.classes,
         constant: golden.number("options.bias_constant", default: 100),
-        epsilon: golden.number("options.std_epsilon", default: 1e-5))
+        epsilon: golden.number("options.std_epsilon", default: 1e-5), on: engine)
     var weights: [Double] = []
     var scores: [Double] = []
     for penalty in penalties {
@@ -91,7 +92,7 @@ private func fewShot(_ golden: GoldenCase) throws -> GoldenOutcome {
     ])
 }
 
-private func nearestNeighbours(_ golden: GoldenCase) throws -> GoldenOutcome {
+private func nearestNeighbours(_ golden: GoldenCase, _ engine: Engine) throws -> GoldenOutcome {
     let data = try LabelledFeatures(golden)
     let option = try golden.value("options.k")
     let counts = (option.array ?? [option]).compactMap(\.int)
@@ -99,7 +100,7 @@ private func nearestNeighbours(_ golden: GoldenCase) throws -> GoldenOutcome {
     guard let most = counts.max(), counts.allSatisfy({ $0 >= 1 }) else {
         throw GoldenError("\"options.k\" holds no integers ≥ 1")
     }
-    let found = NearestNeighbours(of: data.test, among: data.train, features: data.dimension, count: most)
+    let found = NearestNeighbours(of: data.test, among: data.train, features: data.dimension, count: most, on: engine)
     let (m, classes) = (data.testCount, data.classes)
     var outcome = GoldenOutcome([
         "out/neighbours": GoldenValue(found.rows, [m, found.count]),
@@ -127,12 +128,12 @@ private func nearestNeighbours(_ golden: GoldenCase) throws -> GoldenOutcome {
 }
 
 /// The softmax form for each C, and the one-vector form of two classes.
-private func logisticRegression(_ golden: GoldenCase) throws -> GoldenOutcome {
+private func logisticRegression(_ golden: GoldenCase, _ engine: Engine) throws -> GoldenOutcome {
     let data = try LabelledFeatures(golden)
     let penalties = try numbers(golden, "options.C")
     let problem = SoftmaxRegression(
         data.train, features: data.dimension, labels: data.trainLabels, classes: data.classes,
-        sampleWeights: try sampleWeights(golden, data))
+        sampleWeights: try sampleWeights(golden, data), on: engine)
     let (n, k, d, m) = (penalties.count, data.classes, data.dimension, data.testCount)
     var outcome = GoldenOutcome()
     func solve(_ factor: Double) -> [SoftmaxRegression.Model] {
@@ -146,7 +147,7 @@ private func logisticRegression(_ golden: GoldenCase) throws -> GoldenOutcome {
         outcome.values[prefix + "objective"] = GoldenValue(models.map(\.objective), [n])
     }
     let probabilities = models.map { model in
-        SoftmaxRegression.probabilities(model.weights, classes: k, data.test, features: d)
+        SoftmaxRegression.probabilities(model.weights, classes: k, data.test, features: d, on: engine)
     }
     let predictions = probabilities.map { Ranking.best($0, classes: k) }
     outcome.values["out/probabilities"] = GoldenValue(probabilities.flatMap { $0 }, [n, m, k])

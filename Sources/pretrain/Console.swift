@@ -1,6 +1,5 @@
 import Checkpoints
 import Foundation
-import Logging
 import Pretraining
 import RecipeSchema
 import Synchronization
@@ -36,9 +35,9 @@ enum Console {
     static func say(_ line: String) { _ = writeAll("\(line)\n".utf8, to: STDERR_FILENO) }
 }
 
-/// Writes the log for people to a stream: plain sentences, warnings named.
-struct PeopleLog: LogHandler {
-    /// Whether standard output took all that was logged: a logger cannot throw, whoever hands it on asks afterwards.
+/// The log for people: plain sentences on a stream, warnings named.
+enum PeopleLog {
+    /// Whether standard output took all that was said: a log cannot throw, whoever hands it on asks afterwards.
     final class Outcome: Sendable {
         private let reason = Mutex<String?>(nil)
 
@@ -49,30 +48,12 @@ struct PeopleLog: LogHandler {
         }
     }
 
-    var metadata: Logger.Metadata = [:]
-    var logLevel = Logger.Level.info
-    private let descriptor: Int32
-    private let outcome: Outcome
-
-    private init(descriptor: Int32, outcome: Outcome) {
-        self.descriptor = descriptor
-        self.outcome = outcome
-    }
-
-    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
-        get { metadata[key] }
-        set { metadata[key] = newValue }
-    }
-
-    func log(event: LogEvent) {
-        let prefix = event.level >= .warning ? "\(event.level): " : ""
-        let reason = writeAll("\(prefix)\(event.message)\n".utf8, to: descriptor)
-        if let reason, descriptor == STDOUT_FILENO { outcome.failed(reason) }
-    }
-
-    /// A logger to standard error, or to standard output.
-    static func logger(to descriptor: Int32 = STDERR_FILENO, outcome: Outcome = Outcome()) -> Logger {
-        Logger(label: "palimpsest", factory: { _ in PeopleLog(descriptor: descriptor, outcome: outcome) })
+    /// A log to standard error, or to standard output.
+    static func log(to descriptor: Int32 = STDERR_FILENO, outcome: Outcome = Outcome()) -> RunLog {
+        RunLog { level, sentence in
+            let reason = writeAll("\(level.labelled(sentence))\n".utf8, to: descriptor)
+            if let reason, descriptor == STDOUT_FILENO { outcome.failed(reason) }
+        }
     }
 }
 

@@ -93,23 +93,23 @@ struct FeatureInput: ParsableArguments {
 
     /// Features of the training and the test part.
     func tables(
-        of kind: Kind, _ subject: EvaluatedEncoder, _ parts: Parts
+        of kind: Kind, _ subject: EvaluatedEncoder, _ parts: Parts, on engine: Engine
     ) throws -> (train: FeatureTable, test: FeatureTable) {
         (
-            try table(of: kind, subject, parts.train, requiresLabels: true),
-            try table(of: kind, subject, parts.test, requiresLabels: true)
+            try table(of: kind, subject, parts.train, requiresLabels: true, on: engine),
+            try table(of: kind, subject, parts.test, requiresLabels: true, on: engine)
         )
     }
 
     /// Features of some pictures.
     func table(
-        of kind: Kind, _ subject: EvaluatedEncoder, _ source: any ImageSource, requiresLabels: Bool
+        of kind: Kind, _ subject: EvaluatedEncoder, _ source: any ImageSource, requiresLabels: Bool,
+        on engine: Engine
     ) throws -> FeatureTable {
         let transform = try DataAccess.evaluationTransform(subject.recipe)
         if kind == .rawPixels {
             return try SourceFeatures.rawPixels(source, transform: transform, threads: threads ?? 2, policy: policy)
         }
-        let engine = try Machine.engine(threads: threads)
         let (encoder, parameters) =
             kind == .pretrained
             ? (subject.encoder, subject.parameters) : subject.untrained()

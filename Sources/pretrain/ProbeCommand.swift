@@ -4,7 +4,6 @@ import Checkpoints
 public import Evaluation
 import Foundation
 public import ImageData
-import Logging
 import Pretraining
 import RandomStreams
 import RecipeSchema
@@ -41,20 +40,21 @@ struct ProbeCommand: ParsableCommand {
     func run() throws {
         let names = protocols.isEmpty ? ProbeCatalogue.usual : protocols
         let probes = try orUsage { try names.map { try ProbeCatalogue.named($0) } }
-        let log = PeopleLog.logger()
+        let log = PeopleLog.log()
         let subject = try input.subject(target)
         for note in subject.notes { log.info("\(target): \(note)") }
         let folder = RunFolder(target)
         let record = folder.exists ? try ProbeRecord(folder.probesFile) : nil
         // Both parts are opened before anything is computed.
         let parts = try input.labelledParts(subject)
+        let engine = try Machine.engine(threads: input.threads)
         let random = RandomStream(seed: UInt64(subject.recipe.seed)).child("probe")
         let context = Self.context(target, subject, input, parts)
         var columns: [ProbeReport.Column] = []
         var rows: [JSONValue] = []
         for kind in features.isEmpty ? FeatureInput.Kind.allCases : features {
             log.info("features: \(kind.title)")
-            let (train, test) = try input.tables(of: kind, subject, parts)
+            let (train, test) = try input.tables(of: kind, subject, parts, on: engine)
             if columns.isEmpty {
                 for note in FeatureTable.notes(train: train, test: test) {
                     if json { log.info("note: \(note)") } else { try Console.show("note: \(note)") }
@@ -63,7 +63,7 @@ struct ProbeCommand: ParsableCommand {
             let scores = try probes.flatMap { probe in
                 let stream = random.child(type(of: probe).name)
                 return try orData {
-                    try probe.scores(train: train, test: test, random: stream, threads: input.threads)
+                    try probe.scores(train: train, test: test, random: stream, on: engine)
                 }
             }
             columns.append(.init(features: kind.rawValue, scores: scores))
@@ -131,10 +131,11 @@ struct FeaturesCommand: ParsableCommand {
             "features are written as safetensors (numpy reads them by safetensors.numpy.load_file)")
         let output = try OutputFile(out, .safetensors(format: FeatureFile.format), replacing: overwrite)
         let subject = try input.subject(target)
-        let log = PeopleLog.logger()
+        let log = PeopleLog.log()
         for note in subject.notes { log.info("\(target): \(note)") }
         let source = try DataAccess.source(subject.recipe.data, part)
-        let table = try input.table(of: .pretrained, subject, source, requiresLabels: false)
+        let engine = try Machine.engine(threads: input.threads)
+        let table = try input.table(of: .pretrained, subject, source, requiresLabels: false, on: engine)
         try output.write(FeatureFile.bytes(table, recipe: subject.recipe))
         for note in table.notes { log.info("\(note)") }
         try Console.show("\(table.count) x \(table.dimension) features to \(out)")

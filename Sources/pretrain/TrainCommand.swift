@@ -2,7 +2,6 @@ import ArgumentParser
 import Autodiff
 import Foundation
 import ImageData
-import Logging
 import Pretraining
 import RecipeSchema
 
@@ -138,8 +137,8 @@ struct TrainingOutput: ParsableArguments {
         untilEpoch: Int? = nil
     ) throws {
         let written = PeopleLog.Outcome()
-        var logger = PeopleLog.logger(to: json ? STDERR_FILENO : STDOUT_FILENO, outcome: written)
-        if quiet { logger.logLevel = .warning }
+        let log = PeopleLog.log(to: json ? STDERR_FILENO : STDOUT_FILENO, outcome: written)
+            .from(quiet ? .warning : .info)
         let engine = try Machine.engine(threads: threads)
         let source = try DataAccess.source(recipe.data, .train)
         var job = TrainingJob(recipe, in: folder, start: start, engine: engine, loaderThreads: loaderThreads)
@@ -149,11 +148,11 @@ struct TrainingOutput: ParsableArguments {
         var line = ProgressLine()
         let shows = !quiet && !json
         let outcome = try job.run(
-            source: source, transform: try DataAccess.trainingTransform(recipe), stop: stop, log: logger,
+            source: source, transform: try DataAccess.trainingTransform(recipe), stop: stop, log: log,
             onRow: { row in
                 if json { try Console.show(row.text()) }
                 if shows { try line.clear() }
-                if shows, !line.isActive || row["kind"]?.string != "step" { logger.info("\(summary(row))") }
+                if shows, !line.isActive || row["kind"]?.string != "step" { log.info(summary(row)) }
                 try written.check()
             },
             onProgress: { progress in
@@ -163,10 +162,10 @@ struct TrainingOutput: ParsableArguments {
         if shows { try line.clear() }
         let end = sentence(outcome, folder, source)
         if case .stopped(let number) = outcome {
-            logger.warning("\(end)")
+            log.warning(end)
             throw ExitCode(128 + number)
         }
-        if outcome.hasTrained { logger.info("\(end)") } else { try Console.show(end) }
+        if outcome.hasTrained { log.info(end) } else { try Console.show(end) }
         try written.check()
     }
 

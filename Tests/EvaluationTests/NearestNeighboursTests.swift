@@ -7,7 +7,7 @@ import Testing
     func blocksFindWhatADirectSearchFinds(_ rows: Int, _ queries: Int, _ features: Int) {
         let train = Samples.floats(rows * features, seed: 1)
         let test = Samples.floats(queries * features, seed: 2)
-        let found = NearestNeighbours(of: test, among: train, features: features, count: 13)
+        let found = NearestNeighbours(of: test, among: train, features: features, count: 13, on: Samples.engine)
         #expect(found.count == min(13, rows))
         for query in 0..<queries {
             let direct = (0..<rows).map { cosine(train, $0, test, query, features) }
@@ -26,19 +26,22 @@ import Testing
         var train: [Float] = []
         for i in 0..<2500 { train += i % 7 == 3 ? row : other }
         let copies = [Int](0..<2500).filter { $0 % 7 == 3 }
-        let found = NearestNeighbours(of: row.map { 2 * $0 }, among: train, features: features, count: 300)
+        let found = NearestNeighbours(
+            of: row.map { 2 * $0 }, among: train, features: features, count: 300, on: Samples.engine)
         #expect(found.rows.map(Int.init) == [Int](copies.prefix(300)))
         #expect(Set(found.similarities).count == 1)
     }
 
     @Test func aRowOfZerosIsLikeNothing() {
-        let found = NearestNeighbours(of: [0, 0], among: [1, 0, 0, 0, -1, 0], features: 2, count: 3)
+        let found = NearestNeighbours(
+            of: [0, 0], among: [1, 0, 0, 0, -1, 0], features: 2, count: 3, on: Samples.engine)
         #expect(found.similarities == [0, 0, 0])
         #expect(found.rows == [0, 1, 2])
     }
 
     @Test func votesAreSharesWeightedBySimilarity() {
-        let found = NearestNeighbours(of: [1, 0], among: [1, 0, 0, 1, 1, 0, -1, 0], features: 2, count: 4)
+        let found = NearestNeighbours(
+            of: [1, 0], among: [1, 0, 0, 1, 1, 0, -1, 0], features: 2, count: 4, on: Samples.engine)
         let votes = found.votes(k: 3, labels: [2, 0, 1, 0], classes: 3, temperature: nil)
         let third = 1.0 / 3
         #expect(votes == [third, third, third])

@@ -23,7 +23,8 @@ import Testing
     @Test(arguments: names) func separatedClassesAreToldApart(_ name: String) throws {
         let train = Samples.table(count: 400, dimension: 12, classes: 4, spread: 4)
         let test = Samples.table(count: 101, dimension: 12, classes: 4, spread: 4, part: "test")
-        let scores = try ProbeCatalogue.named(name).scores(train: train, test: test, random: RandomStream(seed: 1))
+        let scores = try ProbeCatalogue.named(name).scores(
+            train: train, test: test, random: RandomStream(seed: 1), on: Samples.engine)
         #expect(!scores.isEmpty)
         for score in scores {
             #expect(score.name == name)
@@ -36,7 +37,9 @@ import Testing
     @Test(arguments: names) func labelsWithoutMeaningAreGuessed(_ name: String) throws {
         let train = Samples.table(count: 400, dimension: 12, classes: 4, spread: 0)
         let test = Samples.table(count: 400, dimension: 12, classes: 4, spread: 0, part: "test")
-        for score in try ProbeCatalogue.named(name).scores(train: train, test: test, random: RandomStream(seed: 1)) {
+        for score in try ProbeCatalogue.named(name).scores(
+            train: train, test: test, random: RandomStream(seed: 1), on: Samples.engine)
+        {
             #expect(abs(score.accuracy - 0.25) < 0.09)
         }
     }
@@ -45,8 +48,18 @@ import Testing
         let train = Samples.table(count: 300, dimension: 8, classes: 3, spread: 0.5)
         let test = Samples.table(count: 70, dimension: 8, classes: 3, spread: 0.5, part: "test")
         let probe = try ProbeCatalogue.named(name)
-        let first = try probe.scores(train: train, test: test, random: RandomStream(seed: 9))
-        #expect(try probe.scores(train: train, test: test, random: RandomStream(seed: 9)) == first)
+        let first = try probe.scores(train: train, test: test, random: RandomStream(seed: 9), on: Samples.engine)
+        #expect(try probe.scores(train: train, test: test, random: RandomStream(seed: 9), on: Samples.engine) == first)
+    }
+
+    @Test(arguments: names) func theNumberOfThreadsChangesNoScore(_ name: String) throws {
+        let train = Samples.table(count: 700, dimension: 8, classes: 3, spread: 0.5)
+        let test = Samples.table(count: 300, dimension: 8, classes: 3, spread: 0.5, part: "test")
+        let probe = try ProbeCatalogue.named(name)
+        let scores = try [1, 2, 5].map {
+            try probe.scores(train: train, test: test, random: RandomStream(seed: 9), on: Samples.onThreads($0))
+        }
+        #expect(scores[1] == scores[0] && scores[2] == scores[0])
     }
 
     /// Labels of the test table turned round: all that was chosen stays, only the hits change.
@@ -56,8 +69,8 @@ import Testing
         let turned = FeatureTable(
             features: test.features, dimension: 8, labels: test.labels.map { $0.map { ($0 + 1) % 3 } })
         let probe = try ProbeCatalogue.named(name)
-        let scores = try probe.scores(train: train, test: test, random: RandomStream(seed: 1))
-        let others = try probe.scores(train: train, test: turned, random: RandomStream(seed: 1))
+        let scores = try probe.scores(train: train, test: test, random: RandomStream(seed: 1), on: Samples.engine)
+        let others = try probe.scores(train: train, test: turned, random: RandomStream(seed: 1), on: Samples.engine)
         for (a, b) in zip(scores, others) {
             #expect(a.accuracy != b.accuracy)
             for key in ["k", "C", "base_learning_rate", "validation", "gradient"] {
@@ -72,7 +85,9 @@ import Testing
         labels[3] = 9
         let few = Samples.table(count: 20, dimension: 5, classes: 1, spread: 4, part: "test")
         let test = FeatureTable(features: few.features, dimension: 5, labels: labels)
-        for score in try ProbeCatalogue.named(name).scores(train: train, test: test, random: RandomStream(seed: 1)) {
+        for score in try ProbeCatalogue.named(name).scores(
+            train: train, test: test, random: RandomStream(seed: 1), on: Samples.engine)
+        {
             #expect(score.accuracy <= 0.95)
         }
     }
@@ -82,7 +97,7 @@ import Testing
         let good = Samples.table(count: 40, dimension: 3, classes: 2)
         func fault(_ train: FeatureTable, _ test: FeatureTable) -> String? {
             #expect(throws: EvaluationError.self) {
-                try probe.scores(train: train, test: test, random: RandomStream(seed: 1))
+                try probe.scores(train: train, test: test, random: RandomStream(seed: 1), on: Samples.engine)
             }?.description
         }
         func table(_ features: [Float], _ labels: [Int]?) -> FeatureTable {
@@ -111,11 +126,13 @@ import Testing
     /// A name that says more than was done would be quoted: settings beyond the pictures are left out, and said.
     @Test func settingsBeyondThePicturesAreLeftOutAndSaid() throws {
         let train = Samples.table(count: 24, dimension: 3, classes: 12)
-        let neighbours = try NearestNeighbourProbe().scores(train: train, test: train, random: RandomStream(seed: 1))
+        let neighbours = try NearestNeighbourProbe().scores(
+            train: train, test: train, random: RandomStream(seed: 1), on: Samples.engine)
         let chosen = try #require(neighbours.first?.chosen)
         #expect(chosen["test_accuracy_by_k"]?.members?.map(\.name) == ["10", "20"])
         #expect(chosen["k_beyond_the_pictures"]?.array?.compactMap(\.int) == [100, 200])
-        let shots = try FewShotProbe().scores(train: train, test: train, random: RandomStream(seed: 1))
+        let shots = try FewShotProbe().scores(
+            train: train, test: train, random: RandomStream(seed: 1), on: Samples.engine)
         #expect(shots.map { $0.chosen["shots"]?.int } == [1])
         #expect(shots[0].chosen["shots_beyond_the_smallest_class"]?.array?.compactMap(\.int) == [5, 10, 25])
         let text = ProbeReport([.init(features: "pretrained", scores: neighbours + shots)]).text(
@@ -130,7 +147,7 @@ import Testing
         let test = FeatureTable(features: [1, 5, 9], dimension: 1, labels: [0, 1, 2], classNames: train.classNames)
         var probe = NearestNeighbourProbe()
         probe.k = [1]
-        let score = try probe.scores(train: train, test: test, random: RandomStream(seed: 1))[0]
+        let score = try probe.scores(train: train, test: test, random: RandomStream(seed: 1), on: Samples.engine)[0]
         #expect(score.chosen["classes_without_training"]?.array?.compactMap(\.string) == ["emu"])
         #expect(score.chosen["test_pictures_of_them"]?.int == 1)
         let text = ProbeReport([.init(features: "raw-pixels", scores: [score])]).text(random: RandomStream(seed: 1))
@@ -140,16 +157,19 @@ import Testing
     @Test func aPictureAClassLeavesNothingToChooseOn() throws {
         let train = FeatureTable(features: [1, 2, 3], dimension: 1, labels: [0, 1, 2])
         #expect(throws: EvaluationError.self) {
-            try LogisticRegressionProbe().scores(train: train, test: train, random: RandomStream(seed: 1))
+            try LogisticRegressionProbe().scores(
+                train: train, test: train, random: RandomStream(seed: 1), on: Samples.engine)
         }
         var fixed = NearestNeighbourProbe()
         fixed.k = [1]
-        #expect(try fixed.scores(train: train, test: train, random: RandomStream(seed: 1)).count == 1)
+        #expect(
+            try fixed.scores(train: train, test: train, random: RandomStream(seed: 1), on: Samples.engine).count == 1)
     }
 
     @Test func theWalkOverCTriesFewOfTheValuesAndTheBestOfThem() throws {
         let train = Samples.table(count: 300, dimension: 30, classes: 3, spread: 0.3)
-        let score = try LogisticRegressionProbe().scores(train: train, test: train, random: RandomStream(seed: 1))[0]
+        let score = try LogisticRegressionProbe().scores(
+            train: train, test: train, random: RandomStream(seed: 1), on: Samples.engine)[0]
         let tried = try #require(score.chosen["validation"]?.array).map { ($0.array ?? []).compactMap(\.double) }
         #expect(tried.count < 20)
         let best = tried.map { $0[1] }.max()
@@ -159,10 +179,11 @@ import Testing
     @Test func thePairOfProbesOfTheReferenceScriptIsThere() throws {
         let train = Samples.table(count: 300, dimension: 8, classes: 3, spread: 0.5)
         let test = Samples.table(count: 60, dimension: 8, classes: 3, spread: 0.5, part: "test")
-        let score = try NearestNeighbourProbe().scores(train: train, test: test, random: RandomStream(seed: 1))[0]
+        let score = try NearestNeighbourProbe().scores(
+            train: train, test: test, random: RandomStream(seed: 1), on: Samples.engine)[0]
         var alone = NearestNeighbourProbe()
         alone.k = [20]
-        let twenty = try alone.scores(train: train, test: test, random: RandomStream(seed: 1))[0]
+        let twenty = try alone.scores(train: train, test: test, random: RandomStream(seed: 1), on: Samples.engine)[0]
         #expect(score.chosen["test_accuracy_by_k"]?["20"]?.double == twenty.accuracy)
         #expect(twenty.chosen["selected_on"]?.string == "nothing")
     }
@@ -171,11 +192,11 @@ import Testing
         let train = Samples.table(count: 120, dimension: 8, classes: 3)
         var probe = LinearProbe()
         probe.epochs = 12
-        let score = try probe.scores(train: train, test: train, random: RandomStream(seed: 1))[0]
+        let score = try probe.scores(train: train, test: train, random: RandomStream(seed: 1), on: Samples.engine)[0]
         #expect(score.chosen["batch_size"]?.int == 30)
         #expect(score.chosen["batch_rule"]?.string == "a quarter of the training pictures")
         probe.batchSize = 16
-        let small = try probe.scores(train: train, test: train, random: RandomStream(seed: 1))[0]
+        let small = try probe.scores(train: train, test: train, random: RandomStream(seed: 1), on: Samples.engine)[0]
         #expect(small.chosen["batch_rule"]?.string == "as asked")
     }
 }

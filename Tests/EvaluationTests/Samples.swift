@@ -1,9 +1,17 @@
+import Autodiff
 import Evaluation
 import Foundation
 import RandomStreams
 
 /// Tables of made-up features.
 enum Samples {
+    /// Shared by all tests, which run side by side.
+    static let engine = onThreads(3)
+
+    static func onThreads(_ threads: Int) -> Engine {
+        do { return try Engine(threads: threads) } catch { preconditionFailure("\(error)") }
+    }
+
     /// Classes around centres of their own: `spread` is the deviation of the centres against 1 within a class.
     static func table(
         count: Int, dimension: Int, classes: Int, spread: Double = 1, seed: UInt64 = 1, part: String = "train"

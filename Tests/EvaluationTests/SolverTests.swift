@@ -10,7 +10,8 @@ import Testing
         let labels = table.labels ?? []
         let weights = labels.map { 1 + 0.5 * Double($0) }
         let problem = SoftmaxRegression(
-            table.features, features: features, labels: labels, classes: classes, sampleWeights: weights)
+            table.features, features: features, labels: labels, classes: classes, sampleWeights: weights,
+            on: Samples.engine)
         let model = problem.solve(C: C, tolerance: 1e-10)
         #expect(model.gradient <= 1e-10)
         let width = features + 1
@@ -34,7 +35,7 @@ import Testing
     @Test func aWarmStartEndsWhereAColdOneDoes() {
         let table = Samples.table(count: 300, dimension: 20, classes: 4, spread: 0.3)
         let problem = SoftmaxRegression(
-            table.features, features: 20, labels: table.labels ?? [], classes: 4)
+            table.features, features: 20, labels: table.labels ?? [], classes: 4, on: Samples.engine)
         let near = problem.solve(C: 0.1, tolerance: 1e-6)
         let warm = problem.solve(C: 1, from: near, tolerance: 1e-11)
         let cold = problem.solve(C: 1, tolerance: 1e-11)
@@ -54,7 +55,8 @@ import Testing
     func leastSquaresSolvesTheNormalEquations(_ rows: Int, _ features: Int) throws {
         let table = Samples.table(count: rows, dimension: features, classes: 2)
         let labels = table.labels ?? []
-        let classifier = LeastSquaresClassifier(table.features, features: features, labels: labels, classes: 2)
+        let classifier = LeastSquaresClassifier(
+            table.features, features: features, labels: labels, classes: 2, on: Samples.engine)
         let weights = try #require(classifier.weights(l2: 3))
         let (mean, scale) = (classifier.standardisation.mean, classifier.standardisation.scale)
         let x = (0..<rows).map { row in

@@ -2,7 +2,6 @@ import Autodiff
 import ContentDigests
 import Foundation
 import ImageData
-import Logging
 import Pretraining
 import TestSupport
 
@@ -42,7 +41,7 @@ struct TinyRun {
         return try job.run(
             source: seenAs(try recipe.data.open(.train, cards: cards)),
             transform: recipe.trainingTransform(normalization), stop: nil,
-            log: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }), onRow: { _ in },
+            log: .silent, onRow: { _ in },
             onProgress: { _ in })
     }
 

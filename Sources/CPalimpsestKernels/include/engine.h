@@ -13,7 +13,8 @@ pal_isa pal_isa_best(void);
 const char *pal_isa_name(pal_isa isa);
 
 /* A pool of threads (the caller and threads - 1 others), scratch memory for each, and the kernels of one level.
-   Used by one calling thread at a time. */
+   Any thread may call: one kernel or loop runs at a time, others wait for it. A task may call, too; what it asks for is
+   then done on its own thread. Two engines whose tasks call each other would wait for ever. */
 typedef struct pal_engine pal_engine;
 
 /* NULL when memory or threads cannot be had. `isa` above pal_isa_best() is lowered to it. */

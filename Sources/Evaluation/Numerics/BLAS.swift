@@ -2,7 +2,7 @@ import CPalimpsestOpenBLAS
 
 /// The matrix products of OpenBLAS, row-major, on the calling thread; in double precision unless they say otherwise.
 ///
-/// Work is shared between threads by `Parallel` alone, in pieces that do not depend on their number.
+/// Work is shared between threads by the engine alone, in pieces that do not depend on their number.
 enum BLAS {
     /// A matrix in memory, or its transpose; `stride` is the length of a stored row.
     struct Operand {

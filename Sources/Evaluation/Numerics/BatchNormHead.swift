@@ -1,3 +1,5 @@
+package import Autodiff
+
 /// A linear classifier behind a batch normalisation without scale and shift, trained by LARS (MAE's `main_linprobe.py`).
 package struct BatchNormHead: Sendable {
     /// The numbers of the head and of its optimiser that do not change during training.
@@ -40,14 +42,16 @@ package struct BatchNormHead: Sendable {
     package private(set) var runningMean: [Double]
     package private(set) var runningVariance: [Double]
     private let constants: Constants
+    private let engine: Engine
 
     /// A head of `weight` [classes, features] and `bias` [classes]; running mean 0, running variance 1.
-    package init(weight: [Double], bias: [Double], constants: Constants = Constants()) {
+    package init(weight: [Double], bias: [Double], constants: Constants = Constants(), on engine: Engine) {
         classes = bias.count
         features = weight.count / max(bias.count, 1)
         self.weight = weight
         self.bias = bias
         self.constants = constants
+        self.engine = engine
         weightMomentum = [Double](repeating: 0, count: weight.count)
         biasMomentum = [Double](repeating: 0, count: bias.count)
         runningMean = [Double](repeating: 0, count: features)
@@ -83,7 +87,7 @@ package struct BatchNormHead: Sendable {
     package func logits(_ values: [Float]) -> [Double] {
         let standardisation = Standardisation(
             mean: runningMean, scale: runningVariance.map { ($0 + constants.epsilon).squareRoot() })
-        return DesignMatrix(values, features: features, constant: 1, standardisation: standardisation)
+        return DesignMatrix(values, features: features, constant: 1, standardisation: standardisation, on: engine)
             .times(joined, outputs: classes)
     }
 
@@ -94,7 +98,7 @@ package struct BatchNormHead: Sendable {
 
     /// Normalises by the batch (biased variance) and moves the running values (unbiased variance).
     private mutating func normalise(_ batch: [Float]) -> DesignMatrix {
-        let moments = ColumnMoments(batch, features: features)
+        let moments = ColumnMoments(batch, features: features, on: engine)
         let rows = Double(moments.rows)
         let share = constants.statisticsMomentum
         for i in 0..<features {
@@ -103,7 +107,8 @@ package struct BatchNormHead: Sendable {
         }
         let scale = moments.squares.map { ($0 / rows + constants.epsilon).squareRoot() }
         return DesignMatrix(
-            batch, features: features, constant: 1, standardisation: Standardisation(mean: moments.mean, scale: scale))
+            batch, features: features, constant: 1, standardisation: Standardisation(mean: moments.mean, scale: scale),
+            on: engine)
     }
 
     private func gradients(

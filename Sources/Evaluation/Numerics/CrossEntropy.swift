@@ -10,7 +10,7 @@ extension DesignMatrix {
         let width = columns
         precondition(weights.count == outputs * width, "\(weights.count) weights for \(outputs) x \(width)")
         return weights.withUnsafeBufferPointer { weights in
-            Parallel.sum(rows: rows, length: outputs * width + extra) { slab, sum in
+            Slabs.sum(rows: rows, length: outputs * width + extra, on: engine) { slab, sum in
                 guard let weights = weights.baseAddress else { return }
                 withUnsafeTemporaryAllocation(of: Double.self, capacity: Self.blockRows * outputs) { buffer in
                     guard let scores = buffer.baseAddress else { return }

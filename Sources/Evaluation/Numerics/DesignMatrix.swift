@@ -1,3 +1,5 @@
+import Autodiff
+
 /// Features as a solver sees them: rows of float32, standardised where asked, with a constant column at the end,
 /// given out in double precision block by block so that the whole never takes double memory.
 struct DesignMatrix: Sendable {
@@ -10,15 +12,19 @@ struct DesignMatrix: Sendable {
     /// Number of columns: the features and, unless it is nil, the constant.
     var columns: Int { features + (constant == nil ? 0 : 1) }
 
+    /// The threads that share the work.
+    let engine: Engine
     private let values: [Float]
     private let constant: Double?
     private let standardisation: Standardisation?
 
     /// `values` [rows, features], each standardised if asked, and then a column of `constant`.
     init(
-        _ values: [Float], features: Int, constant: Double? = nil, standardisation: Standardisation? = nil
+        _ values: [Float], features: Int, constant: Double? = nil, standardisation: Standardisation? = nil,
+        on engine: Engine
     ) {
         precondition(features > 0 && values.count % features == 0, "\(values.count) values of \(features) features")
+        self.engine = engine
         self.values = values
         self.features = features
         self.constant = constant
@@ -75,12 +81,12 @@ struct DesignMatrix: Sendable {
                 guard let gram = gram.baseAddress, let block = block.baseAddress else { return }
                 for start in stride(from: 0, to: rows, by: rowsAtOnce) {
                     let count = min(rowsAtOnce, rows - start)
-                    let parts = Parallel.slabs(count)
-                    Parallel.forEach(parts.count) { part in
+                    let parts = Slabs.of(count)
+                    engine.forEach(parts.count) { part in
                         let rows = parts[part]
                         load(start + rows.lowerBound..<start + rows.upperBound, into: block + rows.lowerBound * n)
                     }
-                    Parallel.forEach(pairs.count) { pair in
+                    engine.forEach(pairs.count) { pair in
                         let (i, j) = pairs[pair]
                         BLAS.multiply(
                             m: i.count, n: j.count, k: count, .transpose(block + i.lowerBound, stride: n),
@@ -99,11 +105,11 @@ extension DesignMatrix {
     func times(_ weights: [Double], outputs: Int) -> [Double] {
         precondition(weights.count == outputs * columns, "\(weights.count) weights for \(outputs) x \(columns)")
         var result = [Double](repeating: 0, count: rows * outputs)
-        let slabs = Parallel.slabs(rows)
+        let slabs = Slabs.of(rows)
         result.withUnsafeMutableBufferPointer { result in
             weights.withUnsafeBufferPointer { weights in
                 guard let result = result.baseAddress, let weights = weights.baseAddress else { return }
-                Parallel.forEach(slabs.count) { slab in
+                engine.forEach(slabs.count) { slab in
                     forEachBlock(of: slabs[slab]) { rows, block in
                         BLAS.multiply(
                             m: rows.count, n: outputs, k: columns, .plain(block, stride: columns),

@@ -1,3 +1,5 @@
+package import Autodiff
+
 /// Least squares on few samples, standardised by themselves, with a constant column that is penalised like the rest
 /// (big_vision's `fewshot_lsr`).
 package struct LeastSquaresClassifier: Sendable {
@@ -10,10 +12,12 @@ package struct LeastSquaresClassifier: Sendable {
 
     /// The problem of `values` [n, features], one row a label from 0 ..< classes, with targets 2·onehot − 1.
     package init(
-        _ values: [Float], features: Int, labels: [Int], classes: Int, constant: Double = 100, epsilon: Double = 1e-5
+        _ values: [Float], features: Int, labels: [Int], classes: Int, constant: Double = 100, epsilon: Double = 1e-5,
+        on engine: Engine
     ) {
-        standardisation = Standardisation(values, features: features, correction: 0, epsilon: epsilon)
-        design = DesignMatrix(values, features: features, constant: constant, standardisation: standardisation)
+        standardisation = Standardisation(values, features: features, correction: 0, epsilon: epsilon, on: engine)
+        design = DesignMatrix(
+            values, features: features, constant: constant, standardisation: standardisation, on: engine)
         self.classes = classes
         self.constant = constant
         targets = labels.flatMap { label in (0..<classes).map { $0 == label ? 1 : -1 } }
@@ -38,7 +42,6 @@ package struct LeastSquaresClassifier: Sendable {
             matrix.withUnsafeMutableBufferPointer { matrix in
                 x.withUnsafeBufferPointer { x in
                     guard let matrix = matrix.baseAddress, let x = x.baseAddress else { return }
-                    BLAS.useCallingThreadOnly()
                     BLAS.multiply(
                         m: n, n: n, k: width, .plain(x, stride: width), .transpose(x, stride: width), into: matrix,
                         stride: n)
@@ -57,7 +60,8 @@ package struct LeastSquaresClassifier: Sendable {
     package func scores(_ weights: [Double], _ values: [Float]) -> [Double] {
         let width = design.columns
         let test = DesignMatrix(
-            values, features: design.features, constant: constant, standardisation: standardisation)
+            values, features: design.features, constant: constant, standardisation: standardisation,
+            on: design.engine)
         let byClass = (0..<classes).flatMap { c in (0..<width).map { weights[$0 * classes + c] } }
         return test.times(byClass, outputs: classes)
     }
@@ -70,7 +74,6 @@ package struct LeastSquaresClassifier: Sendable {
             a.withUnsafeBufferPointer { a in
                 b.withUnsafeBufferPointer { b in
                     guard let result = result.baseAddress, let a = a.baseAddress, let b = b.baseAddress else { return }
-                    BLAS.useCallingThreadOnly()
                     BLAS.multiply(
                         m: rows, n: columns, k: inner,
                         transposed ? .transpose(a, stride: rows) : .plain(a, stride: inner),

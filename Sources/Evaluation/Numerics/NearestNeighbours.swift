@@ -1,3 +1,4 @@
+package import Autodiff
 import Foundation
 
 /// For each row of one set, the rows of another with the largest cosine similarity.
@@ -14,7 +15,7 @@ package struct NearestNeighbours: Sendable {
     /// Candidates come from matrix products in single precision. All that could be among the nearest, by the largest
     /// error that such a product can have, are measured again in double precision and in one order of summing: the result
     /// is that of double precision, and equal rows have equal similarities.
-    package init(of queries: [Float], among train: [Float], features: Int, count wanted: Int) {
+    package init(of queries: [Float], among train: [Float], features: Int, count wanted: Int, on engine: Engine) {
         let (trainRows, queryRows) = (train.count / features, queries.count / features)
         let count = min(wanted, trainRows)
         self.count = count
@@ -27,7 +28,7 @@ package struct NearestNeighbours: Sendable {
         }
         rows.withUnsafeMutableBufferPointer { rows in
             similarities.withUnsafeMutableBufferPointer { similarities in
-                Parallel.forEach(blocks.count) { number in
+                engine.forEach(blocks.count) { number in
                     let block = blocks[number]
                     let places = block.lowerBound * count..<block.upperBound * count
                     Self.search(

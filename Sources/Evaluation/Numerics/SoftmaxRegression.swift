@@ -1,3 +1,5 @@
+package import Autodiff
+
 /// Multinomial logistic regression with an L2 penalty on the weights and free intercepts.
 ///
 /// Objective: C·Σᵢ sᵢ·(−log softmax(W xᵢ + b)[yᵢ]) + ½‖W‖²_F, the one of scikit-learn's `LogisticRegression`. It is solved
@@ -28,9 +30,10 @@ package struct SoftmaxRegression {
     /// The problem of rows `values` [n, features] with `labels` from 0 ..< classes.
     package init(
         _ values: [Float], features: Int, standardisation: Standardisation? = nil, labels: [Int], classes: Int,
-        sampleWeights: [Double]? = nil
+        sampleWeights: [Double]? = nil, on engine: Engine
     ) {
-        design = DesignMatrix(values, features: features, constant: 1, standardisation: standardisation)
+        design = DesignMatrix(
+            values, features: features, constant: 1, standardisation: standardisation, on: engine)
         precondition(labels.count == design.rows, "\(labels.count) labels for \(design.rows) rows")
         self.labels = labels
         self.classes = classes
@@ -215,17 +218,19 @@ package struct SoftmaxRegression {
 extension SoftmaxRegression {
     /// The scores W·x + b of rows [n, features]: [n, classes].
     package static func scores(
-        _ weights: [Double], classes: Int, _ values: [Float], features: Int, standardisation: Standardisation? = nil
+        _ weights: [Double], classes: Int, _ values: [Float], features: Int, standardisation: Standardisation? = nil,
+        on engine: Engine
     ) -> [Double] {
-        let design = DesignMatrix(values, features: features, constant: 1, standardisation: standardisation)
+        let design = DesignMatrix(
+            values, features: features, constant: 1, standardisation: standardisation, on: engine)
         return design.times(weights, outputs: classes)
     }
 
     /// The softmax of the scores: [n, classes].
     package static func probabilities(
-        _ weights: [Double], classes: Int, _ values: [Float], features: Int
+        _ weights: [Double], classes: Int, _ values: [Float], features: Int, on engine: Engine
     ) -> [Double] {
-        var scores = scores(weights, classes: classes, values, features: features)
+        var scores = scores(weights, classes: classes, values, features: features, on: engine)
         scores.withUnsafeMutableBufferPointer { scores in
             guard let base = scores.baseAddress else { return }
             for row in 0..<(scores.count / classes) { softmax(base + row * classes, count: classes) }

@@ -1,3 +1,5 @@
+package import Autodiff
+
 /// Mean and scale of each feature, taken from training rows alone.
 package struct Standardisation: Sendable {
     /// What is taken off each feature.
@@ -15,8 +17,8 @@ package struct Standardisation: Sendable {
     }
 
     /// The mean of rows `values` [n, features], and their deviation (dividing by n − `correction`) plus `epsilon`.
-    package init(_ values: [Float], features: Int, correction: Int, epsilon: Double) {
-        let moments = ColumnMoments(values, features: features)
+    package init(_ values: [Float], features: Int, correction: Int, epsilon: Double, on engine: Engine) {
+        let moments = ColumnMoments(values, features: features, on: engine)
         let divisor = Double(max(moments.rows - correction, 1))
         self.init(
             mean: moments.mean, scale: moments.squares.map { ($0 / divisor).squareRoot() + epsilon })
@@ -30,11 +32,11 @@ struct ColumnMoments {
     let squares: [Double]
 
     /// Of rows `values` [n, features], in one pass over their differences from the first row.
-    init(_ values: [Float], features: Int) {
-        let design = DesignMatrix(values, features: features)
+    init(_ values: [Float], features: Int, on engine: Engine) {
+        let design = DesignMatrix(values, features: features, on: engine)
         rows = design.rows
         let origin = values.prefix(features).map(Double.init)
-        let sums = Parallel.sum(rows: rows, length: 2 * features) { slab, sum in
+        let sums = Slabs.sum(rows: rows, length: 2 * features, on: engine) { slab, sum in
             design.forEachBlock(of: slab) { rows, block in
                 origin.withUnsafeBufferPointer { origin in
                     for row in 0..<rows.count {

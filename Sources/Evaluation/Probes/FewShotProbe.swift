@@ -1,3 +1,4 @@
+public import Autodiff
 public import RandomStreams
 public import RecipeSchema
 
@@ -33,7 +34,9 @@ public struct FewShotProbe: Probe {
     ]
 
     /// The scores; see `Probe`.
-    public func scores(train: FeatureTable, test: FeatureTable, random: RandomStream) throws -> [ProbeScore] {
+    public func scores(
+        train: FeatureTable, test: FeatureTable, random: RandomStream, on engine: Engine
+    ) throws -> [ProbeScore] {
         let tables = try ProbeTables(train, test)
         var members = [[Int]](repeating: [], count: tables.classes)
         for (row, label) in tables.trainLabels.enumerated() { members[label].append(row) }
@@ -57,7 +60,8 @@ public struct FewShotProbe: Probe {
                 selected = rows.count
                 let few = train.rows(rows)
                 let classifier = LeastSquaresClassifier(
-                    few.features, features: few.dimension, labels: few.labels ?? [], classes: tables.classes)
+                    few.features, features: few.dimension, labels: few.labels ?? [], classes: tables.classes,
+                    on: engine)
                 guard let weights = classifier.weights(l2: l2) else {
                     throw EvaluationError(
                         "\(Self.name): l2 is \(l2), too small against the features for a solution; the usual is 1024")

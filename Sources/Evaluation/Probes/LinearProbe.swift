@@ -1,3 +1,4 @@
+public import Autodiff
 import Optimizers
 public import RandomStreams
 public import RecipeSchema
@@ -46,7 +47,9 @@ public struct LinearProbe: Probe {
     }
 
     /// The scores; see `Probe`.
-    public func scores(train: FeatureTable, test: FeatureTable, random: RandomStream) throws -> [ProbeScore] {
+    public func scores(
+        train: FeatureTable, test: FeatureTable, random: RandomStream, on engine: Engine
+    ) throws -> [ProbeScore] {
         let tables = try ProbeTables(train, test)
         var best = baseLearningRates[0]
         var validation: [JSONValue] = []
@@ -54,7 +57,7 @@ public struct LinearProbe: Probe {
             let choosing = try tables.choosing(HeldOutTenth(labels: tables.trainLabels, random: random))
             var highest = -1.0
             for rate in baseLearningRates {
-                let score = Ranking.share(outcomes(choosing, rate, random))
+                let score = Ranking.share(outcomes(choosing, rate, random, engine))
                 validation.append(JSONValue([JSONValue(rate), JSONValue(score)]))
                 if score > highest { (best, highest) = (rate, score) }
             }
@@ -62,7 +65,7 @@ public struct LinearProbe: Probe {
         let batch = batch(of: train.count)
         return [
             ProbeScore(
-                name: Self.name, outcomes: outcomes(tables, best, random),
+                name: Self.name, outcomes: outcomes(tables, best, random, engine),
                 chosen: .object(
                     [
                         ("base_learning_rate", JSONValue(best)),
@@ -82,14 +85,16 @@ public struct LinearProbe: Probe {
     private func batch(of count: Int) -> Int { min(batchSize, max(2, count / 4)) }
 
     /// Trains a head and says which test pictures it gets right.
-    private func outcomes(_ tables: ProbeTables, _ baseRate: Double, _ random: RandomStream) -> [Bool] {
+    private func outcomes(
+        _ tables: ProbeTables, _ baseRate: Double, _ random: RandomStream, _ engine: Engine
+    ) -> [Bool] {
         let (train, features) = (tables.train, tables.train.dimension)
         let batch = batch(of: train.count)
         let stepsPerEpoch = train.count / batch
         var draws = random.child("linear head")
         var head = BatchNormHead(
             weight: (0..<(tables.classes * features)).map { _ in 0.01 * draws.normal() },
-            bias: [Double](repeating: 0, count: tables.classes))
+            bias: [Double](repeating: 0, count: tables.classes), on: engine)
         let schedule = LearningRateSchedule(
             peak: baseRate * Double(batch) / 256, epochs: Double(epochs), warmupEpochs: Double(warmupEpochs))
         let orders = random.child("order of the linear probe")

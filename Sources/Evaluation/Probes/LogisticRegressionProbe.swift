@@ -1,3 +1,4 @@
+public import Autodiff
 import Foundation
 public import RandomStreams
 public import RecipeSchema
@@ -27,13 +28,16 @@ public struct LogisticRegressionProbe: Probe {
     ]
 
     /// The scores; see `Probe`.
-    public func scores(train: FeatureTable, test: FeatureTable, random: RandomStream) throws -> [ProbeScore] {
+    public func scores(
+        train: FeatureTable, test: FeatureTable, random: RandomStream, on engine: Engine
+    ) throws -> [ProbeScore] {
         let tables = try ProbeTables(train, test)
         var best = 0
         var tried: [Int: Double] = [:]
         if c.count > 1 {
             let choosing = try tables.choosing(HeldOutTenth(labels: tables.trainLabels, random: random))
-            let problem = LogisticClassifier(choosing.train, labels: choosing.trainLabels, classes: tables.classes)
+            let problem = LogisticClassifier(
+                choosing.train, labels: choosing.trainLabels, classes: tables.classes, on: engine)
             var models: [Int: SoftmaxRegression.Model] = [:]
             (best, tried) = HillWalk.search(count: c.count, start: c.count / 2, stride: 4) { place in
                 // A neighbour's solution is a good start; among equally near ones the smaller C.
@@ -43,7 +47,7 @@ public struct LogisticRegressionProbe: Probe {
                 return Ranking.share(problem.outcomes(model, choosing.test, labels: choosing.testLabels))
             }
         }
-        let problem = LogisticClassifier(tables.train, labels: tables.trainLabels, classes: tables.classes)
+        let problem = LogisticClassifier(tables.train, labels: tables.trainLabels, classes: tables.classes, on: engine)
         let model = problem.fit(C: c[best], tolerance: 1e-8)
         let validation = tried.sorted { $0.key < $1.key }.map {
             JSONValue([JSONValue(c[$0.key]), JSONValue($0.value)])
@@ -64,14 +68,13 @@ public struct LogisticRegressionProbe: Probe {
 struct LogisticClassifier {
     private let problem: SoftmaxRegression
     private let classes: Int
-    private let standardisation: Standardisation?
+    private let engine: Engine
 
-    init(_ train: FeatureTable, labels: [Int], classes: Int, standardisation: Standardisation? = nil) {
+    init(_ train: FeatureTable, labels: [Int], classes: Int, on engine: Engine) {
         self.classes = classes
-        self.standardisation = standardisation
+        self.engine = engine
         problem = SoftmaxRegression(
-            train.features, features: train.dimension, standardisation: standardisation, labels: labels,
-            classes: classes)
+            train.features, features: train.dimension, labels: labels, classes: classes, on: engine)
     }
 
     /// Fits at a C; one vector at C for two classes is two vectors at C/2.
@@ -82,8 +85,7 @@ struct LogisticClassifier {
     /// Which pictures of a table the model gets right.
     func outcomes(_ model: SoftmaxRegression.Model, _ table: FeatureTable, labels: [Int]) -> [Bool] {
         let scores = SoftmaxRegression.scores(
-            model.weights, classes: classes, table.features, features: table.dimension, standardisation: standardisation
-        )
+            model.weights, classes: classes, table.features, features: table.dimension, on: engine)
         return zip(Ranking.best(scores, classes: classes), labels).map { $0 == $1 }
     }
 }

@@ -1,3 +1,4 @@
+public import Autodiff
 public import RandomStreams
 public import RecipeSchema
 
@@ -31,7 +32,9 @@ public struct NearestNeighbourProbe: Probe {
     ]
 
     /// The scores; see `Probe`.
-    public func scores(train: FeatureTable, test: FeatureTable, random: RandomStream) throws -> [ProbeScore] {
+    public func scores(
+        train: FeatureTable, test: FeatureTable, random: RandomStream, on engine: Engine
+    ) throws -> [ProbeScore] {
         let tables = try ProbeTables(train, test)
         // More neighbours than there are pictures would all be the same vote under different names.
         let least = self.k.count > 1 ? tables.train.count - (tables.train.count + 9) / 10 : tables.train.count
@@ -41,12 +44,12 @@ public struct NearestNeighbourProbe: Probe {
         var validation: [Double] = []
         if k.count > 1 {
             let choosing = try tables.choosing(HeldOutTenth(labels: tables.trainLabels, random: random))
-            validation = outcomes(choosing, k).map(Ranking.share)
+            validation = outcomes(choosing, k, engine).map(Ranking.share)
             for (i, score) in validation.enumerated() where score > validation[k.firstIndex(of: best) ?? 0] {
                 best = k[i]
             }
         }
-        let outcomes = outcomes(tables, k)
+        let outcomes = outcomes(tables, k, engine)
         let tooMany = self.k.filter { !k.contains($0) }
         func list(_ values: [Double]) -> JSONValue {
             .object(zip(k, values).map { (String($0), JSONValue($1)) })
@@ -67,10 +70,10 @@ public struct NearestNeighbourProbe: Probe {
     }
 
     /// Which test pictures each k gets right.
-    private func outcomes(_ tables: ProbeTables, _ k: [Int]) -> [[Bool]] {
+    private func outcomes(_ tables: ProbeTables, _ k: [Int], _ engine: Engine) -> [[Bool]] {
         let neighbours = NearestNeighbours(
             of: tables.test.features, among: tables.train.features, features: tables.train.dimension,
-            count: k.max() ?? 1)
+            count: k.max() ?? 1, on: engine)
         return k.map { k in
             let votes = neighbours.votes(
                 k: k, labels: tables.trainLabels, classes: tables.classes, temperature: temperature)

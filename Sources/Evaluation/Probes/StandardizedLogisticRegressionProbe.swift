@@ -1,3 +1,4 @@
+public import Autodiff
 public import RandomStreams
 public import RecipeSchema
 
@@ -26,18 +27,20 @@ public struct StandardizedLogisticRegressionProbe: Probe {
     ]
 
     /// The scores; see `Probe`.
-    public func scores(train: FeatureTable, test: FeatureTable, random: RandomStream) throws -> [ProbeScore] {
+    public func scores(
+        train: FeatureTable, test: FeatureTable, random: RandomStream, on engine: Engine
+    ) throws -> [ProbeScore] {
         let tables = try ProbeTables(train, test)
         let standardisation = Standardisation(
-            train.features, features: train.dimension, correction: 1, epsilon: 1e-6)
+            train.features, features: train.dimension, correction: 1, epsilon: 1e-6, on: engine)
         let problem = SoftmaxRegression(
             train.features, features: train.dimension, standardisation: standardisation, labels: tables.trainLabels,
-            classes: tables.classes)
+            classes: tables.classes, on: engine)
         // The mean loss + penalty·‖W‖² is 2·penalty times C·Σ loss + ½‖W‖² at this C.
         let model = problem.solve(C: 1 / (2 * penalty * Double(train.count)), tolerance: 1e-8)
         let scores = SoftmaxRegression.scores(
             model.weights, classes: tables.classes, test.features, features: test.dimension,
-            standardisation: standardisation)
+            standardisation: standardisation, on: engine)
         let predictions = Ranking.best(scores, classes: tables.classes)
         return [
             ProbeScore(

@@ -18,7 +18,7 @@ struct ColumnMasking: MaskingStrategy {
     }
 }
 
-/// Trains a small MAE under a strategy of one's own; recipes and files may name it from then on.
+/// Trains a small MAE under a strategy of one's own, into `OwnStrategy FOLDER`; recipes and files may name it from then on.
 @main
 enum OwnStrategy {
     static func main() throws {
@@ -29,6 +29,7 @@ enum OwnStrategy {
         recipe.model.depth = 2
         recipe.train.batchSize = 32
         recipe.train.maxSteps = 20
-        print(try TrainingJob.run(recipe, in: "runs/columns"))
+        let folder = CommandLine.arguments.dropFirst().first ?? "runs/columns"
+        print(try TrainingJob.run(recipe, in: folder, log: RunLog { _, sentence in print(sentence) }))
     }
 }

@@ -110,7 +110,7 @@ extension GradientCase {
             }
         }
         let result = self.tape(&tape, variables)
-        #expect(tape.primitives.contains(primitive), "\(tape.primitives) do not name \(primitive)")
+        #expect(tape.primitives.contains(primitive.rawValue), "\(tape.primitives) do not name \(primitive)")
         let value = result.value
         let direction = cotangent(result.shape)
         switch route {
