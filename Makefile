@@ -6,7 +6,7 @@ PRETRAIN := .build/release/pretrain
 # pkg-config name : Debian package
 LIBRARIES := openblas:libopenblas-dev libpng:libpng-dev libjpeg:libjpeg-dev zlib:zlib1g-dev
 
-.PHONY: setup demo test snapshots lint lint-c format bench golden kill fuzz sanitize sanitize-quick examples clean
+.PHONY: setup demo test snapshots lint lint-c format bench golden kill health fuzz sanitize sanitize-quick examples clean
 
 # Installs the system libraries that pkg-config does not find; on systems without apt it says which, and stops.
 setup:
@@ -64,6 +64,12 @@ KILLS := 30
 kill: setup
 	swift build $(FLAGS) --product pretrain
 	Tests/Kills/run.sh $(KILLS)
+
+# Tries the health alarms on some forty short runs, healthy and collapsing: a quarter of an hour on two idle cores. The table
+# and the rates are printed; docs/health.md has the last ones.
+health: setup
+	swift build $(FLAGS) --product pretrain
+	Tests/Health/run.sh
 
 # Every reader of foreign bytes, on damaged files: 10,000,000 inputs for pictures, 1,000,000 for others, or SECONDS each.
 SECONDS := 3600

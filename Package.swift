@@ -136,7 +136,8 @@ let package = Package(
         .executableTarget(
             name: "fuzz",
             dependencies: [
-                "Checkpoints", "ImageData", "Pretraining", "RandomStreams", "RecipeSchema",
+                "Autodiff", "Checkpoints", "ImageData", "ImageMasking", "Pretraining", "PretrainingMethods",
+                "RandomStreams", "RecipeSchema", "Verification", "VisionTransformers",
             ], path: "Tests/Fuzzing/Parsers", swiftSettings: settings),
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
         tests("RandomStreamsTests", needs: ["RandomStreams"]),

@@ -155,11 +155,16 @@ public struct DatasetCards: Sendable {
     }
 
     private static func read(_ file: String) throws(ImageError) -> DatasetCard {
+        try DatasetCard.parse(try readFile(file, limit: 16 << 20), path: file)
+    }
+}
+
+extension DatasetCard {
+    /// The card that a file holds; `path` is for errors.
+    package static func parse(_ bytes: [UInt8], path file: String) throws(ImageError) -> DatasetCard {
         let json: JSONValue
         do {
-            json = try JSONParser.parse(try readFile(file, limit: 16 << 20))
-        } catch let error as ImageError {
-            throw error
+            json = try JSONParser.parse(bytes)
         } catch {
             throw ImageError(.corrupt, path: file, "not a dataset card: \(error)")
         }

@@ -27,9 +27,10 @@ private func strategies(_ golden: GoldenCase) throws -> [(entry: JSONValue, grid
 func drawnBlocks(
     _ golden: GoldenCase, _ name: String, _ strategy: BlockMasking, _ grid: PatchGrid
 ) throws -> [BlockMasking.DrawnMask] {
-    let stored = try golden.tensor(name)
+    let stored = try golden.tensor(name, axes: 3)
+    try CaseBounds.require(stored.shape[2] == 4, "\(name) of shape \(stored.shape) is not made of rows of four")
     let (masks, rows) = (stored.shape[0], stored.shape[1])
-    let numbers = stored.floats().map { Double($0) }
+    let numbers = try golden.uniforms(name)
     return try (0..<masks).map { mask in
         var draws = GivenDraws(
             (0..<rows).map { row -> BlockMasking.DrawnBlock in
@@ -61,7 +62,9 @@ private func blockMasks(_ golden: GoldenCase) throws -> GoldenOutcome {
 private func blockMaskStatistics(_ golden: GoldenCase) throws -> GoldenOutcome {
     var outcome = GoldenOutcome()
     for (j, set) in try strategies(golden).enumerated() {
-        guard let samples = set.entry["samples"]?.int else { throw GoldenError("a set without \"samples\"") }
+        guard let samples = set.entry["samples"]?.int, (1...100_000).contains(samples) else {
+            throw GoldenError("a set without \"samples\"")
+        }
         // As many masks as the table's would miss its tolerance by chance now and then.
         let count = 4 * samples
         let grid = set.grid

@@ -10,24 +10,29 @@ import VisionTransformers
 
 /// The attentive probe's head: a pass in training, one in evaluation with the initial statistics, three steps of SGD.
 func attentiveHead(_ golden: GoldenCase, _ engine: Engine) throws -> GoldenOutcome {
-    let tokens = try golden.engineTensor("in/tokens")
-    let labels = try golden.integers("in/labels")
+    let tokens = try golden.engineTensor("in/tokens", axes: 3)
     let probe = "recipe.probe."
+    let classes = try golden.integer(probe + "classes", in: 1...1000)
+    let heads = try golden.integer(probe + "heads", in: 1...tokens.shape[2])
+    try CaseBounds.require(tokens.shape[2] % heads == 0, "\(heads) heads for tokens of \(tokens.shape)")
+    let labels = try golden.labels("in/labels", classes: classes, count: tokens.shape[0])
     let hasBias = try golden.value(probe + "qkv_bias").bool ?? true
     var head = AttentiveHead(
-        width: tokens.shape[2], heads: try golden.integer(probe + "heads"),
-        classes: try golden.integer(probe + "classes"), qkvBias: hasBias ? .noKey : .none,
+        width: tokens.shape[2], heads: heads, classes: classes, qkvBias: hasBias ? .noKey : .none,
         random: RandomStream(seed: 0))
     try load("w/", of: golden, into: &head.parameters)
     head.runningMean = try golden.engineTensor("w/fc_norm.running_mean")
     head.runningVariance = try golden.engineTensor("w/fc_norm.running_var")
+    try CaseBounds.require(
+        [head.runningMean, head.runningVariance].allSatisfy { $0.shape == [tokens.shape[2]] },
+        "running statistics of \(head.runningMean.shape) for tokens of \(tokens.shape)")
     var outcome = GoldenOutcome(["act/logits_eval": GoldenValue(head.logits(tokens, engine: engine))])
     let groups = ParameterGroup.each(of: head.parameters, treatment: { _ in .undecayed })
     var taker = StepTaker(
         SGD(for: head.parameters, groups, nesterov: true), for: head.parameters,
         StepTaker.Rules(rates: ConstantSchedule(0.1)))
     var losses: [Float] = []
-    for step in 0..<(try golden.tensor("trace/loss").count) {
+    for step in 0..<(try CaseBounds.checked(golden.tensor("trace/loss").count, in: 0...CaseBounds.steps, "steps")) {
         let isFirst = step == 0
         let report = taker.take(&head, on: engine) { gradients, _ in
             if isFirst { outcome.record(gradients) }
@@ -57,19 +62,22 @@ func caeTables(_ golden: GoldenCase) throws -> GoldenOutcome {
         guard let sizes = entry.array?.compactMap(\.int), sizes.count == 3 else {
             throw GoldenError("a table that is not width, rows and columns")
         }
-        let grid = PatchGrid(rows: sizes[1], columns: sizes[2])
+        let grid = try CaseBounds.grid(sizes[1], sizes[2])
+        try CaseBounds.table(grid, width: sizes[0])
         let table = PositionTable.sincos(grid: grid, width: sizes[0], order: .rowFirst, prefix: 1)
         outcome.values["out/\(j)/row_first"] = GoldenValue(table, [1 + grid.count, sizes[0]])
     }
     let train = "recipe.train."
-    let stepsPerEpoch = try golden.integer(train + "steps_per_epoch")
-    let steps = try golden.integer(train + "epochs") * stepsPerEpoch
+    let stepsPerEpoch = try golden.integer(train + "steps_per_epoch", in: 1...1000)
+    let steps = try golden.integer(train + "epochs", in: 1...1000) * stepsPerEpoch
     let schedule = ClosedWarmupCosine(
         peak: try golden.number(train + "learning_rate"), minimum: try golden.number(train + "min_learning_rate"),
         warmupStart: 0, warmupSteps: Int(try golden.number(train + "warmup_epochs") * Double(stepsPerEpoch)),
         steps: steps)
     outcome.values["out/schedule"] = GoldenValue((0..<steps).map { schedule.value(at: $0) }, [steps])
-    let (depth, rate) = (try golden.integer("recipe.model.depth"), try golden.number("recipe.model.drop_path"))
+    let (depth, rate) = (
+        try golden.integer("recipe.model.depth", in: 1...128), try golden.number("recipe.model.drop_path")
+    )
     outcome.values["out/drop_rates"] = GoldenValue(
         (0..<depth).map { DropPath.rate(rate, of: $0, depth: depth) }, [depth])
     return outcome

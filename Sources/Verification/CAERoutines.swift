@@ -18,13 +18,17 @@ let caeRoutines: [GoldenRoutine] = [
 
 /// Forward values, losses, gradients and clipped optimiser steps.
 private func contextAutoencoder(_ golden: GoldenCase, _ engine: Engine) throws -> GoldenOutcome {
-    let images = try golden.engineTensor("in/images")
+    let images = try golden.pictures()
     let options = try golden.section("recipe.method", as: CAEOptions.self, without: ["name"])
     let model = try golden.encoder(for: CAEOptions.self)
-    let grid = model.grid(height: images.shape[2], width: images.shape[3])
-    var method = CAE(
-        options, MethodContext(encoder: model, grid: grid, random: RandomStream(seed: 0)),
-        given: try givenTarget(golden, options))
+    // A case gives the targets themselves.
+    var sourced = options
+    if options.targets == .tokens { sourced.tokens = TokenSource() }
+    if options.targets == .teacher { sourced.teacher = TeacherSource() }
+    let context = try golden.context(sourced, model, images.shape)
+    let grid = context.grid
+    let target = try givenTarget(golden, options, patches: images.shape[0] * grid.count)
+    var method = CAE(options, context, given: target)
     try load("w/", of: golden, into: &method.parameters)
     let mask = try givenMask(golden, grid, images: images.shape[0])
     let count = images.shape[0]
@@ -32,6 +36,12 @@ private func contextAutoencoder(_ golden: GoldenCase, _ engine: Engine) throws -
         uniqueKeysWithValues: golden.tensors(under: "draw/drop_path/").map { ($0.name, $0.tensor.floats()) })
     for part in uniforms.keys where !["encoder", "alignment", "regressor", "decoder"].contains(part) {
         throw GoldenError("draws for \"\(part)\", which is no part of CAE")
+    }
+    let depths = ["encoder": model.depth, "alignment": model.depth]
+    for (part, uniform) in uniforms {
+        let depth = depths[part] ?? (part == "regressor" ? options.regressorDepth : options.effectiveDecoderDepth)
+        try CaseBounds.require(
+            uniform.count >= 2 * depth * count, "draw/drop_path/\(part) has fewer than \(2 * depth * count) draws")
     }
     if model.dropPath > 0 && uniforms.isEmpty { throw GoldenError("drop_path \(model.dropPath) without draws") }
     let draws = CAE.Draws(options, encoderDepth: model.depth) { part, depth in
@@ -71,26 +81,35 @@ private func givenMask(_ golden: GoldenCase, _ grid: PatchGrid, images: Int) thr
         // These cases round the hidden patches of a ratio down; the strategy, as MAE does, the visible ones.
         let hidden = strategy.numMasked ?? Int(strategy.ratio * Double(grid.count))
         return PatchMask(
-            grid: grid, scores: try golden.tensor("draw/noise").floats(), keepingHighest: false,
-            visibleCount: grid.count - hidden)
+            grid: grid, scores: try golden.scores("draw/noise", on: grid, pictures: images), keepingHighest: false,
+            visibleCount: try CaseBounds.checked(grid.count - hidden, in: 0...grid.count, "visible patches"))
     case let name: throw GoldenError("no masks of the strategy \"\(name ?? "")\" in CAE's cases")
     }
 }
 
-private func givenTarget(_ golden: GoldenCase, _ options: CAEOptions) throws -> CAETarget {
+private func givenTarget(_ golden: GoldenCase, _ options: CAEOptions, patches: Int) throws -> CAETarget {
     switch options.targets {
-    case .pixels: .pixels
-    case .tokens: .tokens(try golden.integers("in/tokens"))
-    case .teacher: .features(try golden.engineTensor("in/features"))
+    case .pixels: return .pixels
+    case .tokens:
+        return .tokens(try golden.labels("in/tokens", classes: options.vocabulary ?? 0, count: patches))
+    case .teacher:
+        let features = try golden.engineTensor("in/features", axes: 3)
+        try CaseBounds.require(
+            features.shape[2] == options.teacherWidth && features.shape[0] * features.shape[1] >= patches,
+            "\"in/features\" of shape \(features.shape) for \(patches) patches")
+        return .features(features)
     }
 }
 
 /// Normalised patches, and the nearest row of the codebook to each.
 private func codebookTokens(_ golden: GoldenCase, _ engine: Engine) throws -> GoldenOutcome {
-    let images = try golden.engineTensor("in/images")
-    let side = try golden.integer("recipe.model.patch_size")
+    let images = try golden.pictures()
+    let side = try golden.patchSide("recipe.model.patch_size", of: images.shape)
     let patches = PixelTarget(patchSize: side, isNormalized: true)(of: images, engine: engine)
-    let codebook = PatchCodebook(try golden.engineTensor("in/codebook"))
+    let rows = try golden.engineTensor("in/codebook", axes: 2)
+    try CaseBounds.require(
+        rows.shape[1] == patches.shape.columns, "a codebook of \(rows.shape) for patches of \(patches.shape)")
+    let codebook = PatchCodebook(rows)
     var outcome = GoldenOutcome([
         "act/patches": GoldenValue(patches),
         "out/tokens": GoldenValue(
@@ -134,7 +153,7 @@ private func tokenFile(_ golden: GoldenCase) throws -> GoldenOutcome {
     refuses("a missing key is an error", naming: "no such picture") {
         _ = try file.tokens(of: "no such picture", mirrored: false)
     }
-    let key = file.keys[0]
+    guard let key = file.keys.first else { throw GoldenError("the case's file has no tokens") }
     let cells = file.grid.count
     for (fault, tensor) in [
         ("a wrong shape is an error", StoredTensor([Int32](repeating: 0, count: cells + 1))),
@@ -164,8 +183,8 @@ private func tokenFile(_ golden: GoldenCase) throws -> GoldenOutcome {
 
 /// The constants of both kinds of initial values; and the values of a network have them.
 private func caeInitialValues(_ golden: GoldenCase) throws -> GoldenOutcome {
-    let width = try golden.integer("recipe.model.width")
-    let hidden = Int(Double(width) * (try golden.number("recipe.model.mlp_ratio")))
+    let width = try golden.integer("recipe.model.width", in: 4...512)
+    let hidden = Int(Double(width) * (try golden.number("recipe.model.mlp_ratio", in: 0.1...16)))
     let depth = try golden.tensor("out/rescale").count
     // The deviation of a normal number that was drawn anew while outside ±1: 1 − 2φ(1)/(2Φ(1) − 1), under the root.
     let ratio = (1 - 2 * 0.241970724519143365 / 0.682689492137085897).squareRoot()
@@ -183,6 +202,7 @@ private func caeInitialValues(_ golden: GoldenCase) throws -> GoldenOutcome {
     model.depth = 2
     model.heads = 4
     model.qkvBias = .noKey
+    if let fault = model.headsFault ?? model.check().first { throw GoldenError(fault) }
     for kind in CAEOptions.Init.allCases {
         var options = CAEOptions()
         options.initialization = kind

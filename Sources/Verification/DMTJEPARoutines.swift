@@ -21,7 +21,10 @@ private func window(_ entry: JSONValue) throws -> NeighbourWindow {
     guard let side = entry["window"]?.int, let name = entry["border"]?.string,
         let border = NeighbourBorder(rawValue: name)
     else { throw GoldenError("an entry without window or known border") }
-    return NeighbourWindow(grid: try PatchGrid(golden: entry["grid"]), window: side, border: border)
+    let grid = try PatchGrid(golden: entry["grid"])
+    _ = try CaseBounds.checked(side, in: 1...31, "window")
+    try CaseBounds.require(grid.count <= 4096, "a window on a grid of \(grid)")
+    return NeighbourWindow(grid: grid, window: side, border: border)
 }
 
 private func candidates(_ golden: GoldenCase) throws -> GoldenOutcome {
@@ -39,8 +42,13 @@ private func selection(_ golden: GoldenCase, _ engine: Engine) throws -> GoldenO
     var outcome = GoldenOutcome()
     for (j, entry) in (try golden.value("recipe.selections").array ?? []).enumerated() {
         guard let count = entry["neighbours"]?.int else { throw GoldenError("an entry without \"neighbours\"") }
-        let features = try golden.engineTensor("in/\(j)/features")
-        let chosen = try window(entry).mostSimilar(count, in: features, engine: engine)
+        let features = try golden.engineTensor("in/\(j)/features", axes: 3)
+        let window = try window(entry)
+        _ = try CaseBounds.checked(count, in: 1...features.shape[1], "neighbours")
+        try CaseBounds.require(
+            window.candidates.count == features.shape[1],
+            "features of shape \(features.shape) for a grid of \(window.candidates.count) cells")
+        let chosen = window.mostSimilar(count, in: features, engine: engine)
         outcome.values["act/\(j)/ids"] = GoldenValue(chosen.ids)
         outcome.values["act/\(j)/cosine"] = GoldenValue(chosen.cosines)
     }
@@ -50,6 +58,8 @@ private func selection(_ golden: GoldenCase, _ engine: Engine) throws -> GoldenO
 private func headInitialValues(_ golden: GoldenCase) throws -> GoldenOutcome {
     var encoder = try golden.encoder(for: DMTJEPAOptions.self)
     encoder.depth = 1
+    if let fault = encoder.headsFault { throw GoldenError(fault) }
+    try CaseBounds.require(encoder.width <= 512 && encoder.patchSize <= 32, "an encoder too large for a case")
     var options = DMTJEPAOptions()
     options.predictorWidth = 4 * encoder.heads
     options.predictorDepth = 1

@@ -37,15 +37,38 @@ private struct Entry {
         return number
     }
 
+    /// A side of a picture to be made.
+    func side(_ name: String) throws -> Int {
+        try CaseBounds.checked(try integer(name), in: 1...1024, "entry \(index): \"\(name)\"")
+    }
+
+    /// Height and width of a picture to be made.
+    func size(_ name: String) throws -> (height: Int, width: Int) {
+        let sides = try numbers(name, count: 2).map {
+            try CaseBounds.checked(Int($0), in: 1...1024, "entry \(index): \"\(name)\"")
+        }
+        return (sides[0], sides[1])
+    }
+
+    /// Two numbers above 0 in rising order.
+    func range(_ name: String) throws -> ClosedRange<Double> {
+        let ends = try numbers(name, count: 2)
+        try CaseBounds.require(
+            1e-6 <= ends[0] && ends[0] <= ends[1], "entry \(index): \"\(name)\" is \(ends), no range above 0")
+        return ends[0]...ends[1]
+    }
+
     func filter() throws -> ResamplingFilter {
         guard let name = json["filter"]?.string else { return .bicubic }
         guard let filter = ResamplingFilter(rawValue: name) else { throw GoldenError("unknown filter \"\(name)\"") }
         return filter
     }
 
-    func normalization() throws -> Normalization {
+    func normalization(channels wanted: Int) throws -> Normalization {
+        let channels = json["mean"] == nil ? 3 : json["mean"]?.array?.count ?? 0
+        try CaseBounds.require(
+            channels == 1 || channels == wanted, "entry \(index): \(channels) means for \(wanted) channels")
         guard json["mean"] != nil else { return .imageNet }
-        let channels = json["mean"]?.array?.count ?? 0
         return Normalization(
             mean: try numbers("mean", count: channels), deviation: try numbers("std", count: channels))
     }
@@ -107,11 +130,11 @@ private func resizeBytes(_ golden: GoldenCase) throws -> GoldenOutcome {
     var outcome = GoldenOutcome()
     for entry in try Entry.all(golden) {
         let image = try golden.image("in/\(entry.index)")
-        let size = try entry.numbers("out", count: 2)
+        let size = try entry.size("out")
         let sides = entry.json["box"].map(\.isNull) ?? true ? nil : try entry.numbers("box", count: 4)
         for filter in golden.filters(of: entry, under: "out") {
             let resized = Resampling.resize(
-                image, height: Int(size[0]), width: Int(size[1]), filter: filter,
+                image, height: size.height, width: size.width, filter: filter,
                 box: sides.map { ($0[0], $0[1], $0[2], $0[3]) })
             outcome.values["out/\(entry.index)/\(filter.rawValue)"] = GoldenValue(resized)
         }
@@ -125,10 +148,10 @@ private func resizePlanes(_ golden: GoldenCase) throws -> GoldenOutcome {
         let bytes = try golden.planarImage("in/\(entry.index)")
         let floats = DecodedImage(
             height: bytes.height, width: bytes.width, channels: bytes.channels, samples: .float32(bytes.unitSamples()))
-        let size = try entry.numbers("out", count: 2)
+        let size = try entry.size("out")
         for (prefix, image) in [("float", floats), ("uint8", bytes)] {
             for filter in golden.filters(of: entry, under: prefix) {
-                let resized = Resampling.resize(image, height: Int(size[0]), width: Int(size[1]), filter: filter)
+                let resized = Resampling.resize(image, height: size.height, width: size.width, filter: filter)
                 outcome.values["\(prefix)/\(entry.index)/\(filter.rawValue)"] = GoldenValue(planes: resized)
             }
         }
@@ -157,6 +180,13 @@ private func randomResizedCrop(_ golden: GoldenCase) throws -> GoldenOutcome {
     }
     var table: [Int] = []
     for row in 0..<rows {
+        let given = Array(options[4 * row..<4 * row + 4])
+        try CaseBounds.require(
+            1e-6 <= given[0] && given[0] <= given[1] && given[1] <= 1e6 && 1e-6 <= given[2] && given[2] <= given[3]
+                && given[3] <= 1e6 && sizes[7 * row..<7 * row + 2].allSatisfy { (1...CaseBounds.entries).contains($0) }
+                && numbers[row * RandomResizedCrop.tries * 4..<(row + 1) * RandomResizedCrop.tries * 4].allSatisfy {
+                    (0...1).contains($0)
+                }, "row \(row): scale, ratio, draws or size out of range")
         let crop = RandomResizedCrop(
             scale: options[4 * row]...options[4 * row + 1], ratio: options[4 * row + 2]...options[4 * row + 3])
         let (height, width) = (sizes[7 * row], sizes[7 * row + 1])
@@ -174,6 +204,8 @@ private func evaluationTransform(_ golden: GoldenCase) throws -> GoldenOutcome {
         var table: [Int] = []
         for row in 0..<rows {
             let given = Array(inputs[(8 * row)..<(8 * row + 4)])
+            try CaseBounds.require(
+                given.allSatisfy { (1...CaseBounds.entries).contains($0) }, "row \(row) of \"out/geometry\": \(given)")
             let place = CentreCrop(resize: (given[2], given[2]), crop: (given[3], given[3]))
                 .geometry(height: given[0], width: given[1])
             table += given + [place.height, place.width, place.top, place.left]
@@ -182,12 +214,14 @@ private func evaluationTransform(_ golden: GoldenCase) throws -> GoldenOutcome {
     }
     for entry in try Entry.all(golden) {
         let image = try golden.image("in/\(entry.index)")
-        let (resize, crop) = (try entry.integer("resize"), try entry.integer("crop"))
+        let (resize, crop) = (try entry.side("resize"), try entry.side("crop"))
         let place = CentreCrop(resize: (resize, resize), crop: (crop, crop))
             .geometry(height: image.height, width: image.width)
+        _ = try CaseBounds.checked(max(place.height, place.width), in: 1...4096, "the longer side")
         let resized = Resampling.resize(image, height: place.height, width: place.width, filter: try entry.filter())
         outcome.values["out/\(entry.index)"] = GoldenValue(
-            try entry.normalization().normalized(resized, height: crop, width: crop, top: place.top, left: place.left),
+            try entry.normalization(channels: image.channels).normalized(
+                resized, height: crop, width: crop, top: place.top, left: place.left),
             [image.channels, crop, crop])
     }
     return outcome
@@ -198,15 +232,15 @@ private func trainingTransform(_ golden: GoldenCase) throws -> GoldenOutcome {
     for entry in try Entry.all(golden) {
         let image = try golden.image("in/\(entry.index)")
         let uniforms = try golden.tensor("draw/\(entry.index)/uniform").doubles()
-        let scale = try entry.numbers("scale", count: 2)
-        let ratio = try entry.numbers("ratio", count: 2)
-        let size = try entry.integer("size")
+        let scale = try entry.range("scale")
+        let ratio = try entry.range("ratio")
+        let size = try entry.side("size")
         let mirrored = entry.json["flip"]?.bool ?? false
-        guard uniforms.count == RandomResizedCrop.tries * 4 else {
+        guard uniforms.count == RandomResizedCrop.tries * 4, uniforms.allSatisfy({ (0...1).contains($0) }) else {
             throw GoldenError(
                 "entry \(entry.index): \(uniforms.count) draws, expected \(RandomResizedCrop.tries) tries of 4")
         }
-        let (rectangle, _) = RandomResizedCrop(scale: scale[0]...scale[1], ratio: ratio[0]...ratio[1])
+        let (rectangle, _) = RandomResizedCrop(scale: scale, ratio: ratio)
             .rectangle(height: image.height, width: image.width, uniforms: draws(uniforms, row: 0))
         let r = [rectangle.top, rectangle.left, rectangle.height, rectangle.width]
         outcome.check("crop of entry \(entry.index) is \(r)", try entry.numbers("crop", count: 4).map { Int($0) } == r)
@@ -214,7 +248,8 @@ private func trainingTransform(_ golden: GoldenCase) throws -> GoldenOutcome {
             image, height: size, width: size, filter: try entry.filter(), rectangle: rectangle)
         outcome.values["out/\(entry.index)/uint8"] = GoldenValue(mirrored ? resized.flippedLeftRight() : resized)
         outcome.values["out/\(entry.index)/normalised"] = GoldenValue(
-            try entry.normalization().normalized(resized, height: size, width: size, mirrored: mirrored),
+            try entry.normalization(channels: image.channels).normalized(
+                resized, height: size, width: size, mirrored: mirrored),
             [image.channels, size, size])
     }
     return outcome

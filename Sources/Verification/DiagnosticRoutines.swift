@@ -1,6 +1,7 @@
 import Checkpoints
 import Evaluation
 import Foundation
+import ImageMasking
 import RecipeSchema
 
 /// Diagnostics of encoders and of frozen features.
@@ -16,7 +17,8 @@ let diagnosticRoutines: [GoldenRoutine] = [
 private func scalar(_ value: Double) -> GoldenValue { GoldenValue([value], []) }
 
 private func ranks(_ golden: GoldenCase) throws -> GoldenOutcome {
-    let z = try golden.tensor("in/z")
+    let z = try golden.tensor("in/z", axes: 2)
+    try CaseBounds.require(z.shape[0] >= 2, "\"in/z\" has fewer than two rows")
     let spectrum = FeatureSpectrum(z.doubles(), rows: z.shape[0], width: z.shape[1])
     return GoldenOutcome([
         "out/singular_values": GoldenValue(spectrum.singularValues, [spectrum.singularValues.count]),
@@ -27,7 +29,8 @@ private func ranks(_ golden: GoldenCase) throws -> GoldenOutcome {
 }
 
 private func massiveActivations(_ golden: GoldenCase) throws -> GoldenOutcome {
-    let x = try golden.tensor("in/x")
+    let x = try golden.tensor("in/x", axes: 3)
+    try CaseBounds.require(x.shape[1] * x.shape[2] >= 3, "\"in/x\" has fewer than three numbers a picture")
     let massive = MassiveActivations(x.doubles(), pictures: x.shape[0], tokens: x.shape[1], width: x.shape[2])
     return GoldenOutcome([
         "out/top3": GoldenValue(massive.top3, [3]), "out/median": scalar(massive.median),
@@ -39,7 +42,7 @@ private func massiveActivations(_ golden: GoldenCase) throws -> GoldenOutcome {
 }
 
 private func activationSparsity(_ golden: GoldenCase) throws -> GoldenOutcome {
-    let z = try golden.tensor("in/z")
+    let z = try golden.tensor("in/z", axes: 3)
     let units = z.shape[2]
     var outcome = GoldenOutcome()
     let activations: [(String, (Double) -> Double)] = [
@@ -57,11 +60,15 @@ private func activationSparsity(_ golden: GoldenCase) throws -> GoldenOutcome {
 }
 
 private func attentionMaps(_ golden: GoldenCase) throws -> GoldenOutcome {
-    let logits = try golden.tensor("in/logits")
+    let logits = try golden.tensor("in/logits", axes: 5)
     guard let grid = try golden.value("recipe.grid").array?.compactMap(\.int), grid.count == 2 else {
         throw GoldenError("recipe.grid is not two integers")
     }
     let hasClassToken = try golden.value("recipe.class_token").bool ?? true
+    let cells = try CaseBounds.grid(grid[0], grid[1]).count
+    try CaseBounds.require(
+        logits.shape[3] == cells + (hasClassToken ? 1 : 0) && logits.shape[4] == logits.shape[3],
+        "attention of shape \(logits.shape) is not that of a grid of \(grid)")
     let geometry = AttentionMaps.Geometry(
         rows: grid[0], columns: grid[1], patchSize: try golden.integer("recipe.patch_size"),
         prefix: hasClassToken ? 1 : 0)
@@ -104,7 +111,7 @@ private func attentionMaps(_ golden: GoldenCase) throws -> GoldenOutcome {
 }
 
 private func eigenCAM(_ golden: GoldenCase) throws -> GoldenOutcome {
-    let x = try golden.tensor("in/x")
+    let x = try golden.tensor("in/x", axes: 3)
     guard let grid = try golden.value("recipe.grid").array?.compactMap(\.int), grid.count == 2 else {
         throw GoldenError("recipe.grid is not two integers")
     }
@@ -120,12 +127,17 @@ private func eigenCAM(_ golden: GoldenCase) throws -> GoldenOutcome {
 }
 
 private func gaussianAnomaly(_ golden: GoldenCase) throws -> GoldenOutcome {
-    let train = try golden.tensor("in/train")
+    let train = try golden.tensor("in/train", axes: 2)
+    try CaseBounds.require(train.shape[0] >= 2, "\"in/train\" has fewer than two rows")
     let (rows, width) = (train.shape[0], train.shape[1])
     let normal = train.doubles()
     let test = try golden.tensor("in/test").doubles()
+    try CaseBounds.require(
+        (normal + test).allSatisfy(\.isFinite) && test.count % width == 0,
+        "\"in/train\" and \"in/test\" do not hold rows of \(width) finite numbers")
     let anomalous = try golden.integers("in/label").map { $0 == 1 }
-    let probability = try golden.number("recipe.probability")
+    try CaseBounds.require(anomalous.count * width == test.count, "\"in/label\" has no label for each row")
+    let probability = try golden.number("recipe.probability", in: 0...1)
     let components = PrincipalComponents(normal, rows: rows, width: width)
     let last = components.last(above: try golden.number("recipe.variance_threshold"))
     var outcome = GoldenOutcome([

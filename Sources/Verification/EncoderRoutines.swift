@@ -15,11 +15,12 @@ let encoderRoutines: [GoldenRoutine] = [
 
 /// Class token after the final norm, and mean of the patch tokens before it followed by `fc_norm`.
 private func probeFeatures(_ golden: GoldenCase, _ engine: Engine) throws -> GoldenOutcome {
-    let images = try golden.engineTensor("in/images")
+    let images = try golden.pictures()
     var options = try golden.section("recipe.model", as: EncoderOptions.self)
     if golden.tensors["w/pos_embed"] != nil { options.position = .learned }
-    let grid = options.grid(height: images.shape[2], width: images.shape[3])
-    var store = ParameterStore()
+    if let fault = options.headsFault { throw GoldenError(fault) }
+    let grid = try golden.grid(of: options, images.shape)
+    var store = ParameterStore(limit: golden.parameterLimit)
     let encoder = Encoder(options, grid: grid, adding: &store, random: RandomStream(seed: 0))
     let poolNorm = NormParameters("fc_norm", options.width, &store)
     try load("w/", of: golden, into: &store)
@@ -39,10 +40,10 @@ private func probeFeatures(_ golden: GoldenCase, _ engine: Engine) throws -> Gol
 /// A model of timm, read from its own weights: tokens of patches after blocks, all after the norm, pooled as timm pools, and the
 /// head on top.
 private func timmEncoder(_ golden: GoldenCase, _ engine: Engine) throws -> GoldenOutcome {
-    let images = try golden.engineTensor("in/images")
+    let images = try golden.pictures()
     var reading = EncoderReading()
     reading.heads = try golden.integer("options.num_heads")
-    let side = try golden.integer("options.patch_size")
+    let side = try golden.patchSide("options.patch_size", of: images.shape)
     let file = EncoderFile(SafetensorsFile(golden.tensors(under: "w/")), path: golden.folder)
     let loaded = try file.load(
         on: PatchGrid(rows: images.shape[2] / side, columns: images.shape[3] / side), reading)
@@ -54,6 +55,9 @@ private func timmEncoder(_ golden: GoldenCase, _ engine: Engine) throws -> Golde
         return store.add(name, Shape(stored.shape), stored.floats())
     }
     let head = (try added("head.weight"), try added("head.bias"))
+    try CaseBounds.require(
+        encoder.options.patchSize == side && encoder.options.channels == images.shape[1],
+        "the weights are those of patches of \(encoder.options.patchSize) and \(encoder.options.channels) channels")
     let averages = try golden.value("options.global_pool").string == "avg"
     let norm = averages ? (try added("fc_norm.weight"), try added("fc_norm.bias")) : nil
 

@@ -35,7 +35,8 @@ private struct LabelledFeatures {
             golden.json["options"]?["classes"]?.int ?? (trainLabels + testLabels).reduce(0) { max($0, $1 + 1) }
         let labels = trainLabels + testLabels
         guard !trainLabels.isEmpty, trainLabels.count * dimension == train.count, testCount * dimension == test.count,
-            testLabels.isEmpty || testLabels.count == testCount, (1...100_000).contains(classes),
+            testLabels.isEmpty || testLabels.count == testCount, (1...1000).contains(classes),
+            (train + test).allSatisfy({ abs($0) <= 1e6 }),
             labels.allSatisfy({ (0..<classes).contains($0) })
         else { throw GoldenError("features, labels and classes do not fit together") }
     }
@@ -131,6 +132,9 @@ private func nearestNeighbours(_ golden: GoldenCase, _ engine: Engine) throws ->
 private func logisticRegression(_ golden: GoldenCase, _ engine: Engine) throws -> GoldenOutcome {
     let data = try LabelledFeatures(golden)
     let penalties = try numbers(golden, "options.C")
+    try CaseBounds.require(
+        penalties.count <= CaseBounds.steps && penalties.allSatisfy { (1e-3...1e3).contains($0) },
+        "\"options.C\" are not numbers from 0.001 to 1000")
     let problem = SoftmaxRegression(
         data.train, features: data.dimension, labels: data.trainLabels, classes: data.classes,
         sampleWeights: try sampleWeights(golden, data), on: engine)

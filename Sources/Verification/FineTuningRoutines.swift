@@ -16,22 +16,43 @@ let fineTuningRoutines: [GoldenRoutine] = [
     GoldenRoutine(["mae"], "finetune_step", fineTuneStep),
 ]
 
+extension GoldenCase {
+    /// The first number of a tensor, from 0 to 1.
+    fileprivate func share(_ name: String) throws -> Double {
+        guard let share = try tensor(name).doubles().first, (0...1).contains(share) else {
+            throw GoldenError("\"\(name)\" is no number from 0 to 1")
+        }
+        return share
+    }
+
+    /// The centre of a box in pictures.
+    fileprivate func boxCentre(height: Int, width: Int) throws -> [Int] {
+        let centre = try integers("draw/box_centre")
+        guard centre.count == 2, (0...height).contains(centre[0]), (0...width).contains(centre[1]) else {
+            throw GoldenError("\"draw/box_centre\" is no place in a picture of \(height) by \(width)")
+        }
+        return centre
+    }
+}
+
 private func loss(_ logits: Tensor, _ targets: Tensor, _ engine: Engine) -> Float {
     var tape = Tape(engine: engine, recording: false)
     return tape.crossEntropy(tape.constant(logits), targets: targets).value.item
 }
 
 private func mixing(_ golden: GoldenCase, _ engine: Engine) throws -> GoldenOutcome {
-    let images = try golden.engineTensor("in/images")
-    let logits = try golden.engineTensor("in/logits")
-    let labels = try golden.integers("in/labels")
-    let classes = try golden.integer("recipe.evaluator.classes")
-    let smoothing = try golden.number("recipe.evaluator.label_smoothing")
+    let images = try golden.pictures()
+    let logits = try golden.engineTensor("in/logits", axes: 2)
+    let classes = try golden.integer("recipe.evaluator.classes", in: 1...1000)
+    let labels = try golden.labels("in/labels", classes: classes, count: images.shape[0])
+    try CaseBounds.require(
+        logits.shape == [images.shape[0], classes], "\"in/logits\" has the shape \(logits.shape)")
+    let smoothing = try golden.number("recipe.evaluator.label_smoothing", in: 0...1)
     let (height, width) = (images.shape[2], images.shape[3])
-    let mixupLambda = try golden.tensor("draw/lambda_mixup").doubles()[0]
-    let centre = try golden.integers("draw/box_centre")
+    let mixupLambda = try golden.share("draw/lambda_mixup")
+    let centre = try golden.boxCentre(height: height, width: width)
     let box = Mixing.box(
-        lambda: try golden.tensor("draw/lambda_cutmix").doubles()[0], centre: (centre[0], centre[1]), height: height,
+        lambda: try golden.share("draw/lambda_cutmix"), centre: (centre[0], centre[1]), height: height,
         width: width)
     let cutmixLambda = Mixing.correctedLambda(box, height: height, width: width)
     func targets(_ smoothing: Double, _ lambda: Double = 1) -> Tensor {
@@ -53,7 +74,7 @@ private func mixing(_ golden: GoldenCase, _ engine: Engine) throws -> GoldenOutc
 }
 
 private func layerDecay(_ golden: GoldenCase) throws -> GoldenOutcome {
-    let depth = try golden.integer("recipe.model.depth")
+    let depth = try golden.integer("recipe.model.depth", in: 1...128)
     return try groupChecks(golden, depth: depth)
 }
 
@@ -87,10 +108,10 @@ private func axisCount(_ name: String) -> Int {
 private func layerDecayTable(_ golden: GoldenCase) throws -> GoldenOutcome {
     let names = try golden.value("names").array?.compactMap(\.string) ?? []
     let layers = LayerDecay(
-        depth: try golden.integer("options.depth"), decay: try golden.number("options.layer_decay"))
+        depth: try golden.integer("options.depth", in: 1...128), decay: try golden.number("options.layer_decay"))
     let weightDecay = try golden.number("options.weight_decay")
-    let iterations = try golden.integer("options.iterations_per_epoch")
-    let epochs = try golden.number("options.epochs")
+    let iterations = try golden.integer("options.iterations_per_epoch", in: 1...1000)
+    let epochs = try golden.number("options.epochs", in: 0...1000)
     let schedule = LearningRateSchedule(
         peak: try golden.number("options.base_learning_rate") * (try golden.number("options.batch")) / 256,
         minimum: try golden.number("options.min_learning_rate"), epochs: epochs,
@@ -106,11 +127,12 @@ private func layerDecayTable(_ golden: GoldenCase) throws -> GoldenOutcome {
 }
 
 private func fineTuneStep(_ golden: GoldenCase, _ engine: Engine) throws -> GoldenOutcome {
-    let images = try golden.engineTensor("in/images")
-    let labels = try golden.integers("in/labels")
+    let images = try golden.pictures()
     let options = try golden.section("recipe.model", as: EncoderOptions.self)
-    let grid = options.grid(height: images.shape[2], width: images.shape[3])
-    let classes = try golden.integer("recipe.evaluator.classes")
+    if let fault = options.headsFault { throw GoldenError(fault) }
+    let grid = try golden.grid(of: options, images.shape)
+    let classes = try golden.integer("recipe.evaluator.classes", in: 1...1000)
+    let labels = try golden.labels("in/labels", classes: classes, count: images.shape[0])
     var model = FineTuneModel(options, grid: grid, classes: classes, random: RandomStream(seed: 0))
     try load("w/", of: golden, into: &model.parameters)
 
@@ -118,7 +140,11 @@ private func fineTuneStep(_ golden: GoldenCase, _ engine: Engine) throws -> Gold
     let targets = Mixing.softTargets(
         labels: labels, classes: classes, smoothing: try golden.number("recipe.evaluator.label_smoothing"),
         lambda: lambda)
+    let steps = try golden.integer("recipe.evaluator.steps", in: 0...CaseBounds.steps)
     let uniforms = try golden.tensor("draw/drop_path")
+    try CaseBounds.require(
+        uniforms.shape == [max(steps, uniforms.shape.first ?? 0), options.depth, 2, images.shape[0]],
+        "\"draw/drop_path\" has the shape \(uniforms.shape)")
     let draws = uniforms.floats()
     let rate = golden.number("recipe.evaluator.drop_path", default: 0)
     func drop(_ step: Int) -> [BranchFactors] {
@@ -130,6 +156,7 @@ private func fineTuneStep(_ golden: GoldenCase, _ engine: Engine) throws -> Gold
     let layers = LayerDecay(
         depth: options.depth, decay: golden.number("recipe.evaluator.layer_decay", default: 1))
     let betas = try golden.value("recipe.evaluator.betas").array?.compactMap(\.double) ?? [0.9, 0.999]
+    try CaseBounds.require(betas.count == 2, "\"recipe.evaluator.betas\" are not two numbers")
     let groups = ParameterGroup.each(
         of: model.parameters, treatment: DecayRule.fineTuning.treatment(of:), scale: { layers.scale(of: $0) })
     var taker = StepTaker(
@@ -140,7 +167,7 @@ private func fineTuneStep(_ golden: GoldenCase, _ engine: Engine) throws -> Gold
 
     var outcome = try groupChecks(golden, depth: options.depth)
     var losses: [Float] = []
-    for step in 0..<(try golden.integer("recipe.evaluator.steps")) {
+    for step in 0..<steps {
         let trace = step == 0 ? ForwardTrace() : nil
         let report = taker.take(&model, on: engine) { gradients, _ in
             if trace != nil { outcome.record(gradients) }
@@ -165,13 +192,13 @@ private func fineTuneStep(_ golden: GoldenCase, _ engine: Engine) throws -> Gold
 private func mixedImages(_ golden: GoldenCase, _ images: Tensor) throws -> (Tensor, lambda: Double) {
     let (height, width) = (images.shape[2], images.shape[3])
     if golden.json["recipe"]?["evaluator"]?["mixup"]?.bool == true {
-        let lambda = try golden.tensor("draw/lambda").doubles()[0]
+        let lambda = try golden.share("draw/lambda")
         return (Mixing.mixup(images, lambda: Float(lambda)), lambda)
     }
     if golden.json["recipe"]?["evaluator"]?["cutmix"]?.bool == true {
-        let centre = try golden.integers("draw/box_centre")
+        let centre = try golden.boxCentre(height: height, width: width)
         let box = Mixing.box(
-            lambda: try golden.tensor("draw/lambda").doubles()[0], centre: (centre[0], centre[1]), height: height,
+            lambda: try golden.share("draw/lambda"), centre: (centre[0], centre[1]), height: height,
             width: width)
         return (Mixing.cutmix(images, box: box), Mixing.correctedLambda(box, height: height, width: width))
     }
@@ -180,6 +207,7 @@ private func mixedImages(_ golden: GoldenCase, _ images: Tensor) throws -> (Tens
 
 /// Loads every weight of a case; a parameter without one is a fault.
 func load(_ prefix: String, of golden: GoldenCase, into parameters: inout ParameterStore) throws {
+    try CaseBounds.require(!parameters.isOverLimit, "the recipe's model has more weights than the case")
     for entry in parameters.entries {
         let tensor = try golden.tensor(prefix + entry.name)
         guard tensor.shape.reduce(1, *) == entry.shape.elementCount else {

@@ -14,8 +14,9 @@ public struct GoldenCase: Sendable {
 
     /// Reads a case.
     public init(folder: String) throws(GoldenError) {
-        self.folder = folder
         let path = folder + "/case.json"
+        let json: JSONValue
+        let tensors: SafetensorsFile
         guard let data = FileManager.default.contents(atPath: path) else {
             throw GoldenError("\(path) cannot be read")
         }
@@ -26,12 +27,27 @@ public struct GoldenCase: Sendable {
         } catch {
             throw GoldenError("\(error)")
         }
+        try self.init(folder: folder, json: json, tensors: tensors)
+    }
+
+    /// A case whose files have been read; `folder` is for names and errors.
+    package init(folder: String, json: JSONValue, tensors: SafetensorsFile) throws(GoldenError) {
+        self.folder = folder
+        self.json = json
+        self.tensors = tensors
+        if let number = json.firstNumber(above: Self.largestNumber) {
+            throw GoldenError("\(folder): the case holds \(number.shown(limit: 60)); numbers are at most 2²⁰")
+        }
         if let (name, tensor) = tensors.tensors.first(where: { $0.value.shape.count > Shape.maximalRank }) {
             throw GoldenError(
                 "\(folder): the tensor \"\(name)\" has \(tensor.shape.count) axes; at most \(Shape.maximalRank) are possible"
             )
         }
     }
+
+    /// The largest number of a case: sizes and counts are small, so that a case is checked in seconds, and products of three of
+    /// them are integers still.
+    private static let largestNumber = 0x1p20
 
     /// Topic and case, such as `mae/pretrain_square_plain`.
     public var name: String { folder.split(separator: "/").suffix(2).joined(separator: "/") }
@@ -110,6 +126,24 @@ public struct GoldenCase: Sendable {
             throw GoldenError("\(Problems(problems))")
         }
         return section
+    }
+}
+
+extension JSONValue {
+    /// The first number whose magnitude is above a bound, as it is written.
+    fileprivate func firstNumber(above bound: Double) -> String? {
+        switch kind {
+        case .number(let number):
+            guard let value = number.double else { return number.text }
+            return abs(value) > bound ? number.text : nil
+        case .array(let values):
+            for value in values { if let found = value.firstNumber(above: bound) { return found } }
+            return nil
+        case .object(let members):
+            for member in members { if let found = member.value.firstNumber(above: bound) { return found } }
+            return nil
+        default: return nil
+        }
     }
 }
 

@@ -39,10 +39,13 @@ extension GoldenCase {
     fileprivate func blockMask(_ iteration: Int, grid: PatchGrid) throws -> BlockMask {
         func blocks(_ name: String) throws -> [[[Int32]]] {
             let stored = try tensors["draw/\(iteration)/\(name)"] ?? tensor("draw/\(name)")
-            guard let cells = stored.integers()?.map({ Int32($0) }), stored.shape.count == 3 else {
+            guard let cells = stored.integers()?.map({ Int32(clamping: $0) }), stored.shape.count == 3 else {
                 throw GoldenError("the masks \(name) are not integers by block, image and cell")
             }
             let (images, length) = (stored.shape[1], stored.shape[2])
+            try CaseBounds.require(
+                cells.allSatisfy { (0..<Int32(grid.count)).contains($0) }, "\(name) has cells outside a grid of \(grid)"
+            )
             return (0..<stored.shape[0]).map { block in
                 (0..<images).map { image in
                     let start = (block * images + image) * length
@@ -59,9 +62,10 @@ private func method<Options: JointEmbeddingOptions>(
     _ golden: GoldenCase, _ options: Options, grid: PatchGrid
 ) throws -> Options.Method {
     let encoder = try golden.encoder(for: Options.self)
-    if let fault = options.faults(encoder: encoder, grid: grid).first { throw GoldenError(fault) }
-    var method = try options.makeMethod(
-        MethodContext(encoder: encoder, grid: grid, random: RandomStream(seed: 0)))
+    try golden.refuse(options, encoder, grid)
+    var context = MethodContext(encoder: encoder, grid: grid, random: RandomStream(seed: 0))
+    context.parameterLimit = golden.parameterLimit
+    var method = try options.makeMethod(context)
     try load("w/", of: golden, into: &method.parameters)
     var state = method.state
     for (name, tensor) in state {
@@ -77,10 +81,10 @@ private func method<Options: JointEmbeddingOptions>(
 func jointEmbedding<Options: JointEmbeddingOptions>(
     _ golden: GoldenCase, _ engine: Engine, as _: Options.Type
 ) throws -> GoldenOutcome where Options.Method: JointEmbedding {
-    let images = try golden.engineTensor("in/images")
+    let images = try golden.pictures()
     let options = try golden.section("recipe.method", as: Options.self, without: ["name"])
     let side = try golden.encoder(for: Options.self)
-    let grid = side.grid(height: images.shape[2], width: images.shape[3])
+    let grid = try golden.grid(of: side, images.shape)
     var method = try method(golden, options, grid: grid)
     let batch = Batch(images: images, samples: Array(0..<images.shape[0]))
     let names: TraceNames = [
@@ -124,6 +128,9 @@ private func stepSchedules(_ golden: GoldenCase) throws -> GoldenOutcome {
             steps: steps)
         let decay = CosineDecay(
             start: try number("weight_decay"), end: try number("final_weight_decay"), steps: steps)
+        try CaseBounds.require(
+            batches >= 1 && epochs >= 0 && batches * epochs <= Double(CaseBounds.entries),
+            "\(epochs) epochs of \(batches) iterations")
         let iterations = 0..<Int(batches * epochs)
         let shape = [iterations.count]
         outcome.values["act/\(j)/lr"] = GoldenValue(iterations.map { rate.value(at: $0) }, shape)
@@ -145,7 +152,8 @@ private func columnFirstPositions(_ golden: GoldenCase) throws -> GoldenOutcome 
         guard let sizes = entry.array?.compactMap(\.int), sizes.count == 3 else {
             throw GoldenError("a table that is not rows, columns and width")
         }
-        let grid = PatchGrid(rows: sizes[0], columns: sizes[1])
+        let grid = try CaseBounds.grid(sizes[0], sizes[1])
+        try CaseBounds.table(grid, width: sizes[2])
         let table = PositionTable.sincos(grid: grid, width: sizes[2], order: .columnFirst, prefix: 0)
         outcome.values["act/\(sizes[0])x\(sizes[1])x\(sizes[2])"] = GoldenValue(table, [grid.count, sizes[2]])
     }
@@ -172,10 +180,11 @@ private func smoothL1(_ golden: GoldenCase, _ engine: Engine) throws -> GoldenOu
 
 /// Features of the target encoder: mean of the last layer's tokens, and of the last four side by side.
 private func frozenFeatures(_ golden: GoldenCase, _ engine: Engine) throws -> GoldenOutcome {
-    let images = try golden.engineTensor("in/images")
+    let images = try golden.pictures()
     let options = try golden.encoder(for: IJEPAOptions.self)
-    let grid = options.grid(height: images.shape[2], width: images.shape[3])
-    var store = ParameterStore()
+    if let fault = options.headsFault { throw GoldenError(fault) }
+    let grid = try golden.grid(of: options, images.shape)
+    var store = ParameterStore(limit: golden.parameterLimit)
     let encoder = Encoder(
         options, grid: grid, traits: EncoderTraits(owner: "target_encoder.", initialization: .mae), adding: &store,
         random: RandomStream(seed: 0))
@@ -194,8 +203,12 @@ private func ijepaInitialValues(_ golden: GoldenCase) throws -> GoldenOutcome {
     var outcome = GoldenOutcome()
     for rescales in [false, true] {
         options.depthRescale = rescales
-        let method = options.makeMethod(
-            MethodContext(encoder: encoder, grid: PatchGrid(rows: 8, columns: 8), random: RandomStream(seed: 12)))
+        try golden.refuse(options, encoder, PatchGrid(rows: 8, columns: 8))
+        var context = MethodContext(
+            encoder: encoder, grid: PatchGrid(rows: 8, columns: 8), random: RandomStream(seed: 12))
+        context.parameterLimit = 1 << 24
+        let method = options.makeMethod(context)
+        try CaseBounds.require(!method.parameters.isOverLimit, "the recipe's model is too large for a case")
         let laws = (golden.json["statistics"]?.array ?? []).filter {
             ($0["depth_rescale"]?.bool ?? rescales) == rescales
         }

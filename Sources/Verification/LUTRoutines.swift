@@ -30,39 +30,45 @@ private func lutNames(losses place: String) -> TraceNames {
 ///
 /// Unlike MAE's cases, loss and gradients are means over the micro-batches of a step.
 private func unmaskedTokens(_ golden: GoldenCase, _ engine: Engine) throws -> GoldenOutcome {
-    let train = "recipe.train."
-    let accumulate = Int(golden.number(train + "accumulate", default: 1))
+    let accumulate = try golden.accumulate
     let prefixes = (0..<accumulate).map { accumulate == 1 ? "" : "\($0)/" }
     let views = try prefixes.map { prefix in
-        try (golden.engineTensor("in/\(prefix)view1"), golden.engineTensor("in/\(prefix)view2"))
+        try (golden.pictures("in/\(prefix)view1"), golden.pictures("in/\(prefix)view2"))
     }
     let shape = views[0].0.shape
+    try CaseBounds.require(
+        views.allSatisfy { $0.0.shape == shape && $0.1.shape == shape }, "the views are not all of one shape")
     let encoder = try golden.section("recipe.model", as: EncoderOptions.self)
     let options = try golden.section("recipe.method", as: LUTOptions.self, without: ["name"])
-    let grid = encoder.grid(height: shape[2], width: shape[3])
-    var method = options.makeMethod(MethodContext(encoder: encoder, grid: grid, random: RandomStream(seed: 0)))
+    let context = try golden.context(options, encoder, shape)
+    let grid = context.grid
+    var method = options.makeMethod(context)
     try load("w/", of: golden, into: &method.parameters)
     var state = method.state
-    for name in state.keys where name.hasPrefix("teacher/") { state[name] = try golden.engineTensor(name) }
-    for name in state.keys where !name.hasPrefix("teacher/") {
-        if golden.tensors["w/\(name)"] != nil { state[name] = try golden.engineTensor("w/\(name)") }
+    for (name, tensor) in state {
+        let place = name.hasPrefix("teacher/") ? name : "w/\(name)"
+        if !name.hasPrefix("teacher/") && golden.tensors[place] == nil { continue }
+        let stored = try golden.engineTensor(place)
+        try CaseBounds.require(stored.shape == tensor.shape, "\(place) has the shape \(stored.shape)")
+        state[name] = stored
     }
     method.state = state
 
-    let visible = grid.visibleCount(ratio: try golden.number("recipe.mask.ratio"))
+    let visible = try golden.visibleCount(on: grid)
     let plans = try prefixes.map { prefix in
         PatchMask(
-            grid: grid, scores: try golden.tensor("draw/\(prefix)noise").floats(), keepingHighest: false,
+            grid: grid, scores: try golden.scores("draw/\(prefix)noise", on: grid, pictures: shape[0]),
+            keepingHighest: false,
             visibleCount: visible)
     }
     let rules = try golden.stepRules()
     let treat = method.treatment(of:)
     var taker = StepTaker(
-        golden.makeOptimizer(for: method.parameters, treatment: treat), for: method.parameters, rules)
+        try golden.makeOptimizer(for: method.parameters, treatment: treat), for: method.parameters, rules)
     var outcome = GoldenOutcome()
     var losses: [Double] = []
     var momenta: [Double] = []
-    for step in 0..<Int(golden.number(train + "trace_steps", default: 5)) {
+    for step in 0..<(try golden.traceSteps) {
         let isFirst = step == 0
         let report = try taker.take(&method, on: engine) { gradients, method in
             guard isFirst else { return }
@@ -99,7 +105,9 @@ private func unmaskedTokens(_ golden: GoldenCase, _ engine: Engine) throws -> Go
 
 /// The operations on one picture `[3, H, W]` of bytes.
 private func viewOperations(_ golden: GoldenCase) throws -> GoldenOutcome {
-    let stored = try golden.tensor("in/image")
+    let stored = try golden.tensor("in/image", axes: 3)
+    try CaseBounds.require(
+        stored.shape[0] == 3 && stored.dtype == .uint8, "\"in/image\" is no picture of bytes [3, H, W]")
     let (height, width) = (stored.shape[1], stored.shape[2])
     let planar = stored.bytes
     func interleaved<Number>(_ planar: [Number]) -> [Number] {
@@ -122,16 +130,18 @@ private func viewOperations(_ golden: GoldenCase) throws -> GoldenOutcome {
         outcome.values["out/\(name)"] = GoldenValue(separated(changed), stored.shape)
     }
     let picture = DecodedImage(height: height, width: width, channels: 3, samples: .uint8(bytes))
-    let pad = try golden.integer("recipe.pad")
+    let pad = try golden.integer("recipe.pad", in: 0...max(0, min(height, width) - 1))
     for (index, crop) in (try golden.value("recipe.crops").array ?? []).enumerated() {
-        guard let place = crop.array?.compactMap(\.int), place.count == 3 else {
-            throw GoldenError("recipe.crops is not a list of three integers each")
+        guard let place = crop.array?.compactMap(\.int), place.count == 3,
+            place.prefix(2).allSatisfy({ (0...2 * pad).contains($0) })
+        else {
+            throw GoldenError("recipe.crops is not a list of three integers each, the places at most twice recipe.pad")
         }
         let view = TwoViewTransform.reflected(
             picture, pad: pad, top: place[0], left: place[1], height: height, width: width, mirrored: place[2] == 1)
         outcome.values["out/crop/\(index)"] = GoldenValue(separated(view.bytes()), stored.shape)
     }
-    let threshold = try golden.integer("recipe.solarize_threshold")
+    let threshold = try golden.integer("recipe.solarize_threshold", in: 0...256)
     addBytes("solarize") { ColourOperations.solarize(&$0, threshold: threshold) }
     addBytes("grayscale") { ColourOperations.grayscale(&$0) }
     func factor(_ name: String) throws -> Float { Float(try golden.number("recipe.\(name)")) }
@@ -146,6 +156,7 @@ private func viewOperations(_ golden: GoldenCase) throws -> GoldenOutcome {
         add(name) { ColourOperations.hue(&$0, shift: Float(shift)) }
     }
     for (index, sigma) in (try golden.value("recipe.blur_sigma").array?.compactMap(\.double) ?? []).enumerated() {
+        try CaseBounds.require((0.01...10).contains(sigma), "a blur of width \(sigma)")
         add("blur/\(index)") { ColourOperations.blur(&$0, sigma: sigma, height: height, width: width, channels: 3) }
     }
     return outcome
@@ -153,8 +164,8 @@ private func viewOperations(_ golden: GoldenCase) throws -> GoldenOutcome {
 
 /// The teacher's momentum and the learning rate by micro-batch, and the two rules for scaling a base rate.
 private func lutSchedules(_ golden: GoldenCase) throws -> GoldenOutcome {
-    let epochs = try golden.integer("recipe.epochs")
-    let steps = try golden.integer("recipe.steps_per_epoch")
+    let epochs = try golden.integer("recipe.epochs", in: 1...1000)
+    let steps = try golden.integer("recipe.steps_per_epoch", in: 1...1000)
     let start = try golden.number("recipe.ema_momentum")
     let momenta = (0..<epochs * steps).map { LUT.momentum(from: start, at: $0, of: epochs * steps) }
     let schedule = LearningRateSchedule(

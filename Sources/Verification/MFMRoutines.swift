@@ -25,9 +25,10 @@ let mfmRoutines: [GoldenRoutine] = [
 // MARK: - Models
 
 private func frequencyModel(_ golden: GoldenCase, _ engine: Engine) throws -> GoldenOutcome {
-    let pictures = try golden.engineTensor("in/images")
+    let pictures = try golden.pictures()
     let encoder = try golden.encoder(for: MFMOptions.self)
     let options = try golden.section("recipe.method", as: MFMOptions.self, without: ["name"])
+    try golden.refuse(options, encoder, try golden.grid(of: encoder, pictures.shape))
     var method = options.makeMethod(try context(golden, encoder, pictures.shape))
     try load("w/", of: golden, into: &method.parameters)
     let draws = MFM.Draws(try givenCorruption(golden, options, pictures))
@@ -47,28 +48,33 @@ private func frequencyModel(_ golden: GoldenCase, _ engine: Engine) throws -> Go
 }
 
 private func context(_ golden: GoldenCase, _ encoder: EncoderOptions, _ images: Shape) throws -> MethodContext {
-    MethodContext(
-        encoder: encoder, grid: encoder.grid(height: images[2], width: images[3]),
-        mean: try numbers(golden, "recipe.data.mean"), deviation: try numbers(golden, "recipe.data.std"),
-        random: RandomStream(seed: 0))
+    var context = MethodContext(
+        encoder: encoder, grid: try golden.grid(of: encoder, images),
+        mean: try numbers(golden, "recipe.data.mean", channels: images[1]),
+        deviation: try numbers(golden, "recipe.data.std", channels: images[1]), random: RandomStream(seed: 0))
+    context.parameterLimit = golden.parameterLimit
+    return context
 }
 
 /// Pictures as a loader hands them out.
 private func normalized(_ pictures: Tensor, _ golden: GoldenCase) throws -> Tensor {
-    let (mean, deviation) = (try numbers(golden, "recipe.data.mean"), try numbers(golden, "recipe.data.std"))
     let (plane, channels) = (pictures.shape[2] * pictures.shape[3], pictures.shape[1])
-    guard mean.count == deviation.count, [1, channels].contains(mean.count) else {
-        throw GoldenError("recipe.data.mean and std are not one number or one a channel")
-    }
+    let mean = try numbers(golden, "recipe.data.mean", channels: channels)
+    let deviation = try numbers(golden, "recipe.data.std", channels: channels)
     let values = pictures.array.enumerated().map { place, value in
-        let channel = place / plane % mean.count
-        return Float((Double(value) - mean[channel]) / deviation[channel])
+        let channel = place / plane % channels
+        return Float((Double(value) - mean[channel % mean.count]) / deviation[channel % deviation.count])
     }
     return Tensor(values, pictures.shape)
 }
 
-private func numbers(_ golden: GoldenCase, _ path: String) throws -> [Double] {
-    try golden.value(path).array?.compactMap(\.double) ?? []
+/// A number a channel, or one for all.
+private func numbers(_ golden: GoldenCase, _ path: String, channels: Int) throws -> [Double] {
+    let numbers = try golden.value(path).array?.compactMap(\.double) ?? []
+    guard [1, channels].contains(numbers.count) else {
+        throw GoldenError("\"\(path)\" has \(numbers.count) numbers for \(channels) channels")
+    }
+    return numbers
 }
 
 /// The corruption of a case, with the draws that it gives.
@@ -95,7 +101,8 @@ private func frequencyMask(_ golden: GoldenCase) throws -> FrequencyMask {
 /// Names say the size: `in/x_7x9`.
 private func fourierTransforms(_ golden: GoldenCase, _ engine: Engine) throws -> GoldenOutcome {
     var outcome = GoldenOutcome()
-    for (size, stored) in golden.tensors(under: "in/x_") {
+    for (size, _) in golden.tensors(under: "in/x_") {
+        let stored = try golden.tensor("in/x_\(size)", axes: 3)
         let x = Tensor(stored)
         let (height, width) = (stored.shape[1], stored.shape[2])
         var tape = Tape(engine: engine, recording: false)
@@ -164,7 +171,7 @@ private func frequencyMasks(_ golden: GoldenCase) throws -> GoldenOutcome {
 }
 
 private func corruption(_ golden: GoldenCase, _ engine: Engine) throws -> GoldenOutcome {
-    let pictures = try golden.engineTensor("in/images")
+    let pictures = try golden.pictures()
     let trace = ForwardTrace()
     let corrupted = Corruption.frequencies(try frequencyMask(golden)).applied(
         to: pictures, engine: engine, trace: trace)
@@ -181,7 +188,8 @@ private func corruption(_ golden: GoldenCase, _ engine: Engine) throws -> Golden
 private func lossVariants(_ golden: GoldenCase, _ engine: Engine) throws -> GoldenOutcome {
     var outcome = GoldenOutcome()
     let mask = FrequencyMask(
-        radius: maskRadius(golden), outerRadius: 999, lowPass: try golden.integers("draw/low_pass").map { $0 == 1 })
+        radius: try CaseBounds.checked(maskRadius(golden), in: 0...998, "the radius"), outerRadius: 999,
+        lowPass: try golden.integers("draw/low_pass").map { $0 == 1 })
     for (index, variant) in (try golden.value("recipe.variants").array ?? []).enumerated() {
         let options = try golden.lossOptions(variant, at: "recipe.variants[\(index)]")
         let removed = variant["target"]?.string == "masked" ? mask : nil
@@ -194,7 +202,7 @@ private func lossVariants(_ golden: GoldenCase, _ engine: Engine) throws -> Gold
 private func maskRadius(_ golden: GoldenCase) -> Int {
     if let radius = golden.json["recipe"]?["mask"]?["radius"]?.int { return radius }
     let words = (golden.json["what"]?.string ?? "").split(separator: "radius ").last ?? ""
-    return Int(words.prefix { $0.isNumber }) ?? 3
+    return min(Int(words.prefix { $0.isNumber }) ?? 3, 998)
 }
 
 private func lossAtZero(_ golden: GoldenCase, _ engine: Engine) throws -> GoldenOutcome {
@@ -225,12 +233,16 @@ private func record(
     _ name: String, _ options: FrequencyLossOptions, _ removed: FrequencyMask?, _ golden: GoldenCase, _ engine: Engine,
     gradient: String, _ outcome: inout GoldenOutcome
 ) throws {
-    let prediction = try golden.engineTensor("in/pred")
+    let prediction = try golden.engineTensor("in/pred", axes: 4)
+    let target = try golden.engineTensor("in/target", axes: 4)
+    try CaseBounds.require(
+        target.shape == prediction.shape && (removed.map { $0.lowPass.count == target.shape[0] } ?? true),
+        "\"in/pred\", \"in/target\" and \"draw/low_pass\" do not fit together")
     var store = ParameterStore()
     let id = store.add("prediction", prediction.shape, prediction.array)
     var tape = Tape(engine: engine)
     let (loss, map) = FrequencyLoss(options: options)(
-        tape.parameter(id, of: store), target: try golden.engineTensor("in/target"), removed: removed, on: &tape)
+        tape.parameter(id, of: store), target: target, removed: removed, on: &tape)
     outcome.values["loss/\(name)"] = GoldenValue(loss.value)
     outcome.values["act/map_\(name)"] = GoldenValue(map)
     outcome.values[gradient] = GoldenValue(tape.gradients(of: loss, for: store)[id])
@@ -243,7 +255,12 @@ private func blurKernels(_ golden: GoldenCase) throws -> [BlurKernel] {
     let (sigmaX, sigmaY) = (try numbers("sigma_x"), try numbers("sigma_y"))
     let (theta, beta, omega) = (try numbers("theta"), try numbers("beta"), try numbers("omega"))
     let sizes = try golden.integers("draw/kernel_size")
-    return try golden.integers("draw/kernel_kind").enumerated().map { image, kind in
+    let kinds = try golden.integers("draw/kernel_kind")
+    let counts = [sigmaX, sigmaY, theta, beta, omega].map(\.count) + [sizes.count]
+    try CaseBounds.require(
+        counts.allSatisfy { $0 == kinds.count } && sizes.allSatisfy { (1...99).contains($0) && $0 % 2 == 1 },
+        "the draws of the blurs do not fit together, or a size is not odd")
+    return try kinds.enumerated().map { image, kind in
         guard BlurKind.allCases.indices.contains(kind) else { throw GoldenError("there is no blur number \(kind)") }
         return BlurKernel(
             kind: BlurKind.allCases[kind], size: sizes[image], sigma: (sigmaX[image], sigmaY[image]),
@@ -264,8 +281,13 @@ private func pictureNoises(_ golden: GoldenCase, _ pictures: Tensor) throws -> [
     let strengths = try golden.tensor("draw/strength").doubles()
     let grays = try golden.integers("draw/gray")
     let size = pictures.count / pictures.shape[0]
-    return try golden.integers("draw/noise_kind").enumerated().map { image, kind in
+    let kinds = try golden.integers("draw/noise_kind")
+    try CaseBounds.require(
+        kinds.count == pictures.shape[0] && strengths.count == kinds.count && grays.count == kinds.count,
+        "the draws of the noise are not one a picture")
+    return try kinds.enumerated().map { image, kind in
         let values = try golden.tensor(kind == 0 ? "draw/normal" : "draw/counts").floats()
+        try CaseBounds.require(values.count == pictures.count, "a noise of \(values.count) numbers")
         return PictureNoise(
             kind: kind == 0 ? .gaussian : .poisson, strength: strengths[image], isGray: grays[image] == 1,
             values: Array(values[image * size..<(image + 1) * size]))
@@ -273,7 +295,7 @@ private func pictureNoises(_ golden: GoldenCase, _ pictures: Tensor) throws -> [
 }
 
 private func noises(_ golden: GoldenCase, _ engine: Engine) throws -> GoldenOutcome {
-    let pictures = try golden.engineTensor("in/images")
+    let pictures = try golden.pictures()
     let noises = try pictureNoises(golden, pictures)
     let noisy = Corruption.noise(noises).applied(to: pictures, engine: engine)
     let size = pictures.count / pictures.shape[0]

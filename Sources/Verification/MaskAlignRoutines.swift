@@ -21,11 +21,14 @@ let maskAlignRoutines: [GoldenRoutine] = [
 
 /// Student and teacher of a case, the mask of its draws, and some steps on the same images.
 private func maskAlign(_ golden: GoldenCase, _ engine: Engine) throws -> GoldenOutcome {
-    let images = try golden.engineTensor("in/images")
+    let images = try golden.pictures()
     let encoder = try golden.section("recipe.model", as: EncoderOptions.self)
     let options = try golden.section("recipe.method", as: MaskAlignOptions.self, without: ["name", "teacher"])
-    let grid = encoder.grid(height: images.shape[2], width: images.shape[3])
-    var context = MethodContext(encoder: encoder, grid: grid, random: RandomStream(seed: 0))
+    // A case gives the teacher itself.
+    var sourced = options
+    sourced.teacher.path = golden.folder
+    var context = try golden.context(sourced, encoder, images.shape)
+    let grid = context.grid
     context.mean = try numbers(golden, "recipe.data.mean") ?? context.mean
     context.deviation = try numbers(golden, "recipe.data.std") ?? context.deviation
     let teacher = try describedTeacher(golden, context)
@@ -112,8 +115,8 @@ private func drawnMask(_ golden: GoldenCase, _ grid: PatchGrid, importance: [Flo
             on: grid, importance: importance, exponentials: try golden.tensor("draw/expo").floats())
     }
     return PatchMask(
-        grid: grid, scores: try golden.tensor("draw/noise").floats(), keepingHighest: false,
-        visibleCount: grid.visibleCount(ratio: try golden.number("recipe.mask.ratio")))
+        grid: grid, scores: try golden.scores("draw/noise", on: grid), keepingHighest: false,
+        visibleCount: try golden.visibleCount(on: grid))
 }
 
 /// The factors of branches from `draw/keep_path` `[S, 2, B]`, 1 for a branch that is kept.
@@ -123,6 +126,9 @@ private func keptPaths(_ golden: GoldenCase, rate: Double, depth: Int) throws ->
         return nil
     }
     let kept = draws.floats()
+    try CaseBounds.require(
+        draws.shape.count == 3 && draws.shape[0] >= depth && draws.shape[1] == 2 && draws.shape[2] >= 1,
+        "\"draw/keep_path\" has the shape \(draws.shape)")
     let images = draws.shape[2]
     return DropPath.factors(rate: rate, depth: depth, images: images) { block, branch, image in
         // The largest number below 1 keeps a branch at any rate, 0 drops it at any rate above 0.
@@ -132,13 +138,15 @@ private func keptPaths(_ golden: GoldenCase, rate: Double, depth: Int) throws ->
 
 /// Masks of given draws, counts of kept patches, and the chance of each patch to be kept.
 private func attentionSampling(_ golden: GoldenCase) throws -> GoldenOutcome {
-    let importance = try golden.tensor("in/importance")
-    let grid = PatchGrid(rows: 1, columns: importance.shape[1])
+    let importance = try golden.tensor("in/importance", axes: 2)
+    let grid = try CaseBounds.grid(1, importance.shape[1])
     let strategy = try golden.section("recipe", as: AttentionMasking.self)
+    _ = try golden.scores("in/importance", on: grid)
+    _ = try golden.scores("draw/expo", on: grid, pictures: importance.shape[0])
     let drawn = strategy.mask(
         on: grid, importance: importance.floats(), exponentials: try golden.tensor("draw/expo").floats())
     let random = PatchMask(
-        grid: grid, scores: try golden.tensor("draw/noise").floats(), keepingHighest: false,
+        grid: grid, scores: try golden.scores("draw/noise", on: grid), keepingHighest: false,
         visibleCount: grid.visibleCount(ratio: strategy.ratio))
     var outcome = GoldenOutcome()
     for (name, mask) in [("attention", drawn), ("random", random)] {
@@ -148,13 +156,19 @@ private func attentionSampling(_ golden: GoldenCase) throws -> GoldenOutcome {
         outcome.values["act/mask_\(name)"] = all["mask"]
     }
     let table = try golden.integers("act/keep_table")
-    let counts = stride(from: 0, to: table.count, by: 3).flatMap { row in
+    try CaseBounds.require(table.count % 3 == 0, "\"act/keep_table\" is not made of rows of three")
+    let counts = try stride(from: 0, to: table.count, by: 3).flatMap { row in
+        _ = try CaseBounds.checked(table[row], in: 1...CaseBounds.entries, "a number of patches")
+        _ = try CaseBounds.checked(table[row + 1], in: 0...1000, "a ratio in thousandths")
         let kept = PatchGrid(rows: 1, columns: table[row]).visibleCount(ratio: Double(table[row + 1]) / 1000)
         return [table[row], table[row + 1], kept]
     }
     outcome.values["act/keep_table"] = GoldenValue(counts, [counts.count / 3, 3])
     let small = try golden.tensor("in/small").doubles()
-    let rows = try golden.tensor("act/inclusion_probability").shape[0]
+    let rows = try golden.tensor("act/inclusion_probability", axes: 2).shape[0]
+    try CaseBounds.require(
+        (2...6).contains(small.count) && rows <= small.count && small.allSatisfy { $0 >= 0 && $0.isFinite },
+        "\"in/small\" are not two to six weights, or \"act/inclusion_probability\" has more rows")
     let chances = (1...rows).map { inclusion(small, kept: $0) }
     outcome.values["act/inclusion_probability"] = GoldenValue(chances.flatMap { $0 }, [rows, small.count])
     for (kept, chances) in zip(1..., chances) where kept < small.count {
@@ -218,7 +232,7 @@ private func alignmentTargets(_ golden: GoldenCase, _ engine: Engine) throws -> 
         outcome.values["loss/\(loss.rawValue)"] = GoldenValue(value.value)
         outcome.values["grad/prediction_\(loss.rawValue)"] = GoldenValue(tape.gradients(of: value, for: store)[id])
     }
-    let blocks = try golden.integer("recipe.layers")
+    let blocks = try golden.integer("recipe.layers", in: 1...128)
     let rows = try golden.value("recipe.layer_weight_rows").array?.compactMap(\.string) ?? []
     let weights = try rows.flatMap { row in
         guard let weights = LossLayers(row)?.weights(of: blocks) else {
@@ -274,12 +288,12 @@ private func alignmentSchedule(_ golden: GoldenCase) throws -> GoldenOutcome {
 
 /// A file in a foreign layout, `state/*`, as it would be read: its canonical tensors, and what the teacher makes of images.
 private func teacherImport(_ golden: GoldenCase, _ engine: Engine) throws -> GoldenOutcome {
-    let images = try golden.engineTensor("in/images")
+    let images = try golden.pictures()
     let file = SafetensorsFile(golden.tensors(under: "state/"))
     var encoder = EncoderOptions()
-    encoder.patchSize = try golden.integer("recipe.teacher.patch_size")
+    encoder.patchSize = try golden.patchSide("recipe.teacher.patch_size", of: images.shape)
     encoder.channels = images.shape[1]
-    let grid = encoder.grid(height: images.shape[2], width: images.shape[3])
+    let grid = try golden.grid(of: encoder, images.shape)
     let imageNet = Normalization.imageNet
     let context = MethodContext(
         encoder: encoder, grid: grid, mean: imageNet.mean, deviation: imageNet.deviation, random: RandomStream(seed: 0))

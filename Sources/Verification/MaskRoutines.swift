@@ -25,11 +25,10 @@ private func maskOutcome(_ golden: GoldenCase, scores name: String, keepingHighe
     let patches = scores.shape.dropFirst().reduce(1, *)
     let grid =
         scores.shape.count == 3
-        ? PatchGrid(rows: scores.shape[1], columns: scores.shape[2])
-        : PatchGrid(rows: 1, columns: patches)
+        ? try CaseBounds.grid(scores.shape[1], scores.shape[2]) : try CaseBounds.grid(1, patches)
     let mask = PatchMask(
-        grid: grid, scores: scores.floats(), keepingHighest: keepingHighest,
-        visibleCount: grid.visibleCount(ratio: try golden.number("recipe.mask.ratio")))
+        grid: grid, scores: try golden.scores(name, on: grid), keepingHighest: keepingHighest,
+        visibleCount: try golden.visibleCount(on: grid))
     return GoldenOutcome(values(of: mask))
 }
 
@@ -46,8 +45,10 @@ func values(of mask: PatchMask, prefix: String = "") -> [String: GoldenValue] {
 }
 
 private func keepCounts(_ golden: GoldenCase) throws -> GoldenOutcome {
-    let counts = zip(try golden.integers("in/patches"), try golden.integers("in/ratio_x100")).map { patches, percent in
-        PatchGrid(rows: 1, columns: patches).visibleCount(ratio: Double(percent) / 100)
+    let counts = try zip(try golden.integers("in/patches"), try golden.integers("in/ratio_x100")).map {
+        let patches = try CaseBounds.checked($0, in: 1...CaseBounds.entries, "a number of patches")
+        let percent = try CaseBounds.checked($1, in: 0...100, "a ratio in percent")
+        return PatchGrid(rows: 1, columns: patches).visibleCount(ratio: Double(percent) / 100)
     }
     return GoldenOutcome(["visible": GoldenValue(counts, [counts.count])])
 }
@@ -57,14 +58,16 @@ func noiseFilter(_ json: JSONValue) throws -> NoiseFilter {
     guard let name = (json["colour"] ?? json["color"])?.string, let color = NoiseColor(rawValue: name) else {
         throw GoldenError("a filter without a known colour: \(json.text())")
     }
+    let passes = try CaseBounds.checked(json["passes"]?.int ?? 1, in: 0...64, "passes")
     return NoiseFilter(
         color: color, sigmaLow: (json["sigma"] ?? json["sigma_low"])?.double ?? 1,
-        sigmaHigh: json["sigma_high"]?.double ?? 1, passes: json["passes"]?.int ?? 1)
+        sigmaHigh: json["sigma_high"]?.double ?? 1, passes: passes)
 }
 
 private func filters(_ golden: GoldenCase) throws -> GoldenOutcome {
-    let white = try golden.tensor("draw/white")
-    let side = white.shape[2]
+    let white = try golden.tensor("draw/white", axes: 3)
+    let side = try CaseBounds.checked(white.shape[2], in: 1...256, "the side of a tile")
+    try CaseBounds.require(white.shape[1] == side, "tiles of \(white.shape) are not square")
     let grid = PatchGrid(rows: side, columns: side)
     let tiles = white.floats()
     var outcome = GoldenOutcome()
@@ -77,7 +80,9 @@ private func filters(_ golden: GoldenCase) throws -> GoldenOutcome {
         outcome.values["response/\(member.name)"] = GoldenValue(filter.response, [side, side])
     }
     for member in golden.json["kernels"]?.members ?? [] {
-        guard let sigma = Double(member.name), let expected = member.value.array?.compactMap(\.double) else { continue }
+        guard let sigma = Double(member.name), (0...1000).contains(sigma),
+            let expected = member.value.array?.compactMap(\.double)
+        else { continue }
         let kernel = gaussianKernel(sigma)
         let error = zip(kernel, expected).map { abs($0 - $1) }.max() ?? .infinity
         outcome.check(
@@ -87,16 +92,21 @@ private func filters(_ golden: GoldenCase) throws -> GoldenOutcome {
 }
 
 private func bankWindows(_ golden: GoldenCase) throws -> GoldenOutcome {
-    let bank = try golden.tensor("in/bank")
+    let bank = try golden.tensor("in/bank", axes: 3)
     let (tiles, side) = (bank.shape[0], bank.shape[1])
     let fields = bank.floats()
     let draws = try golden.integers("draw/crop_and_flips")
-    let expected = try golden.tensor("ids_shuffle")
+    let expected = try golden.tensor("ids_shuffle", axes: 2)
     guard let size = try golden.value("recipe.mask.grid").array?.compactMap(\.int), size.count == 2 else {
         throw GoldenError("recipe.mask.grid is not two integers")
     }
-    let grid = PatchGrid(rows: size[0], columns: size[1])
-    let images = expected.shape[0]
+    let grid = try CaseBounds.grid(size[0], size[1])
+    let images = try CaseBounds.checked(expected.shape[0], in: 1...4096, "the number of masks")
+    try CaseBounds.require(
+        bank.shape[2] == side && grid.rows <= side && grid.columns <= side
+            && draws.count >= 4 * ((images - 1) / tiles + 1),
+        "tiles of \(bank.shape), a grid of \(grid) and \(draws.count) draws do not fit together")
+    try checkWindows(draws, side: side, grid)
     let windows = (0..<images).flatMap { image -> [Float] in
         let window = noiseWindow(draws, run: image / tiles)
         let tile = image % tiles * side * side
@@ -104,10 +114,19 @@ private func bankWindows(_ golden: GoldenCase) throws -> GoldenOutcome {
     }
     let mask = PatchMask(
         grid: grid, scores: windows, keepingHighest: true,
-        visibleCount: grid.visibleCount(ratio: try golden.number("recipe.mask.ratio")))
+        visibleCount: try golden.visibleCount(on: grid))
     var outcome = GoldenOutcome(values(of: mask))
     outcome.values["windows"] = GoldenValue(windows, [images, grid.rows, grid.columns])
     return outcome
+}
+
+/// Refuses draws of windows that leave a tile.
+func checkWindows(_ draws: [Int], side: Int, _ grid: PatchGrid) throws {
+    for start in stride(from: 0, to: draws.count - 3, by: 4) {
+        try CaseBounds.require(
+            (0...side - grid.rows).contains(draws[start]) && (0...side - grid.columns).contains(draws[start + 1]),
+            "a window of \(grid) at \(draws[start]), \(draws[start + 1]) of a tile of side \(side)")
+    }
 }
 
 /// Row r of `draw/crop_and_flips`: row, column, flip left and right, flip top and bottom.
@@ -123,7 +142,8 @@ private func colourSchedule(_ golden: GoldenCase) throws -> GoldenOutcome {
     }
     var outcome = GoldenOutcome()
     for member in try golden.value("active").members ?? [] {
-        let color = Int(member.name).map { schedule.color(at: $0).rawValue }
+        let epoch = Int(member.name).flatMap { (0...CaseBounds.entries).contains($0) ? $0 : nil }
+        let color = epoch.map { schedule.color(at: $0).rawValue }
         outcome.check("epoch \(member.name) is \(member.value.text())", color == member.value.string)
     }
     return outcome

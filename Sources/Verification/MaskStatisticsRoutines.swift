@@ -5,11 +5,13 @@ import RecipeSchema
 
 /// The laws that random masks follow: share of every cell, a pair of cells, the first visible cell.
 func randomMaskStatistics(_ golden: GoldenCase) throws -> GoldenOutcome {
-    let patches = try golden.integer("statistics.patches")
+    let patches = try golden.integer("statistics.patches", in: 2...256)
     let visible = try golden.integer("statistics.visible_per_mask")
     let grid = PatchGrid(rows: 1, columns: patches)
     var strategy = RandomMasking()
-    strategy.ratio = try golden.number("statistics.ratio")
+    strategy.ratio = try golden.number("statistics.ratio", in: 0...1)
+    let hidden = patches - grid.visibleCount(ratio: strategy.ratio)
+    try CaseBounds.require((1..<patches).contains(hidden), "\(hidden) hidden patches of \(patches)")
     let n = 20_000
     var shares = [Double](repeating: 0, count: patches)
     var firsts = shares
@@ -52,7 +54,9 @@ private func checkColor(
     guard let size = entry["grid"]?.array?.compactMap(\.int), size.count == 2, let ratio = entry["ratio"]?.double,
         let tile = entry["tile"]?.int, let colour = entry["colour"]?.string, let color = NoiseColor(rawValue: colour)
     else { throw GoldenError("statistics \"\(name)\" lack grid, ratio, tile or colour") }
-    let grid = PatchGrid(rows: size[0], columns: size[1])
+    let grid = try CaseBounds.grid(size[0], size[1])
+    _ = try CaseBounds.checked(tile, in: 1...256, "tile")
+    try CaseBounds.require((0...1).contains(ratio), "statistics \"\(name)\" have the ratio \(ratio)")
     var strategy = ColorNoiseMasking()
     strategy.color = color
     strategy.ratio = ratio

@@ -36,6 +36,16 @@ struct MultiBlockItem {
         return options
     }
 
+    /// Pictures of a batch.
+    func batch() throws -> Int { try CaseBounds.checked(try integer("batch"), in: 1...CaseBounds.steps, "batch") }
+
+    /// Refuses blocks that would be drawn anew for ever, as the strategy itself does.
+    func check(_ target: BlockSize, _ context: BlockSize) throws {
+        try CaseBounds.require(
+            target.count > options.minKeep && context.count > options.minKeep,
+            "blocks of \(target) and \(context) never have more than \(options.minKeep) cells")
+    }
+
     func integer(_ key: String) throws -> Int {
         guard let value = json[key]?.int else { throw GoldenError("an entry without \"\(key)\"") }
         return value
@@ -45,10 +55,10 @@ struct MultiBlockItem {
 extension PatchGrid {
     /// A grid that a case writes as two integers.
     init(golden json: JSONValue?) throws {
-        guard let sides = json?.array?.compactMap(\.int), sides.count == 2, sides.allSatisfy({ $0 >= 1 }) else {
+        guard let sides = json?.array?.compactMap(\.int), sides.count == 2 else {
             throw GoldenError("a grid that is not two positive integers")
         }
-        self.init(rows: sides[0], columns: sides[1])
+        self = try CaseBounds.grid(sides[0], sides[1])
     }
 }
 
@@ -92,16 +102,16 @@ private func sizes(_ blocks: [BlockSize], _ shape: [Int]) -> GoldenValue {
 private func referenceMasks(_ golden: GoldenCase) throws -> GoldenOutcome {
     var outcome = GoldenOutcome()
     for (j, item) in try golden.items("recipe.masks").enumerated() {
-        let uniforms = try golden.tensor("draw/\(j)/size_uniforms").floats().map { Double($0) }
+        let uniforms = try golden.uniforms("draw/\(j)/size_uniforms")
+        try CaseBounds.require(uniforms.count >= 2, "draw/\(j)/size_uniforms are fewer than two")
         let spots = try golden.integers("draw/\(j)/positions")
         var draws = GivenDraws((0..<spots.count / 2).map { (top: spots[2 * $0], left: spots[2 * $0 + 1]) })
         let sampler = ReferenceBlocks(item.options, on: item.grid)
-        let drawn = try sampler.draw(
-            images: try item.integer("batch"), target: sampler.targetBlock(uniforms[0]),
-            context: sampler.contextBlock(uniforms[1])
-        ) { _, rows, columns in
+        let (target, context) = (sampler.targetBlock(uniforms[0]), sampler.contextBlock(uniforms[1]))
+        try item.check(target, context)
+        let drawn = try sampler.draw(images: try item.batch(), target: target, context: context) { _, rows, columns in
             let spot = try draws.next()
-            guard spot.top < rows && spot.left < columns else {
+            guard spot.top >= 0 && spot.left >= 0 && spot.top < rows && spot.left < columns else {
                 throw GoldenError("draw/\(j)/positions has \(spot) where places below \(rows), \(columns) are drawn")
             }
             return spot
@@ -118,10 +128,11 @@ private func referenceMasks(_ golden: GoldenCase) throws -> GoldenOutcome {
 private func unbiasedMasks(_ golden: GoldenCase) throws -> GoldenOutcome {
     var outcome = GoldenOutcome()
     for (j, item) in try golden.items("recipe.masks").enumerated() {
-        var draws = GivenDraws(try golden.tensor("draw/\(j)/uniforms").floats().map { Double($0) })
+        var draws = GivenDraws(try golden.uniforms("draw/\(j)/uniforms"))
         let sampler = UnbiasedBlocks(item.options, on: item.grid)
         let (target, context) = try sampler.sizes { try draws.next() }
-        let drawn = try sampler.draw(images: try item.integer("batch"), target: target, context: context) {
+        try item.check(target, context)
+        let drawn = try sampler.draw(images: try item.batch(), target: target, context: context) {
             try draws.next()
         }
         let mask = try sampler.cut(drawn) { try draws.next() }

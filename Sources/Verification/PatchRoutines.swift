@@ -29,8 +29,8 @@ extension GoldenValue {
 }
 
 private func patchOrder(_ golden: GoldenCase, _ engine: Engine) throws -> GoldenOutcome {
-    let images = try golden.engineTensor("in/images")
-    let patch = PatchSize(try golden.integer("options.patch_size"))
+    let images = try golden.pictures()
+    let patch = PatchSize(try golden.patchSide("options.patch_size", of: images.shape))
     var tape = Tape(engine: engine, recording: false)
     let patches = tape.patchify(tape.constant(images), patch: patch, order: .channelsLast)
     let back = tape.unpatchify(
@@ -40,8 +40,8 @@ private func patchOrder(_ golden: GoldenCase, _ engine: Engine) throws -> Golden
 }
 
 private func pixelTarget(_ golden: GoldenCase, _ engine: Engine) throws -> GoldenOutcome {
-    let images = try golden.engineTensor("in/images")
-    let patch = PatchSize(try golden.integer("options.patch_size"))
+    let images = try golden.pictures()
+    let patch = PatchSize(try golden.patchSide("options.patch_size", of: images.shape))
     var tape = Tape(engine: engine, recording: false)
     let patches = tape.patchify(tape.constant(images), patch: patch, order: .channelsLast)
     return GoldenOutcome([
@@ -102,6 +102,11 @@ private func modelForInitialValues(_ laws: [JSONValue]) throws -> MAE {
     }
     let embedding = try shape("patch_embed.proj.weight")
     let hidden = try shape("blocks.0.mlp.fc1.weight")
+    let decoder = try shape("decoder_embed.weight")
+    try CaseBounds.require(
+        embedding.count == 4 && hidden.count == 2 && decoder.count == 2
+            && (embedding + hidden + decoder).allSatisfy { (1...1024).contains($0) },
+        "the shapes of embedding, perceptron and decoder are no sizes of a small model")
     var encoder = EncoderOptions()
     encoder.width = embedding[0]
     encoder.channels = embedding[1]
@@ -110,9 +115,10 @@ private func modelForInitialValues(_ laws: [JSONValue]) throws -> MAE {
     encoder.heads = 1
     encoder.mlpRatio = Double(hidden[0]) / Double(hidden[1])
     var options = MAEOptions()
-    options.decoderWidth = try shape("decoder_embed.weight")[0]
+    options.decoderWidth = decoder[0]
     options.decoderDepth = depth("decoder_blocks.")
     options.decoderHeads = 1
-    return options.makeMethod(
-        MethodContext(encoder: encoder, grid: .init(rows: 8, columns: 8), random: RandomStream(seed: 12)))
+    let grid = PatchGrid(rows: 8, columns: 8)
+    if let fault = (encoder.check() + options.faults(encoder: encoder, grid: grid)).first { throw GoldenError(fault) }
+    return options.makeMethod(MethodContext(encoder: encoder, grid: grid, random: RandomStream(seed: 12)))
 }

@@ -16,6 +16,7 @@ private func positionTables(_ golden: GoldenCase) throws -> GoldenOutcome {
         guard parts.count >= 4, let grid = grid(parts[0]), let width = Int(parts[1].dropFirst()),
             let order = PositionOrder(rawValue: "\(parts[2])_\(parts[3])")
         else { throw GoldenError("the name \"\(tensor)\" does not say a table") }
+        try CaseBounds.table(grid, width: width)
         let prefix = parts.last == "cls" ? 1 : 0
         let table = PositionTable.sincos(grid: grid, width: width, order: order, prefix: prefix)
         outcome.values[tensor] = GoldenValue(table, [prefix + grid.count, width])
@@ -32,9 +33,12 @@ private func positionResize(_ golden: GoldenCase) throws -> GoldenOutcome {
         guard parts.count == 3, let old = grid(parts[0]), let new = grid(parts[2]) else {
             throw GoldenError("the name \"\(tensor)\" does not say two grids")
         }
-        let input = try golden.tensor("in/\(name)")
+        let input = try golden.tensor("in/\(name)", axes: 2)
         let prefix = input.shape[0] - old.count
         let width = input.shape[1]
+        try CaseBounds.require(
+            prefix >= 0 && width <= CaseBounds.entries / (prefix + new.count),
+            "\"in/\(name)\" of shape \(input.shape) is no table of \(old)")
         let table = PositionTable.resized(input.floats(), width: width, from: old, to: new, prefix: prefix)
         outcome.values[tensor] = GoldenValue(table, [prefix + new.count, width])
     }
@@ -43,5 +47,5 @@ private func positionResize(_ golden: GoldenCase) throws -> GoldenOutcome {
 
 private func grid(_ text: Substring) -> PatchGrid? {
     let sides = text.split(separator: "x").compactMap { Int($0) }
-    return sides.count == 2 ? PatchGrid(rows: sides[0], columns: sides[1]) : nil
+    return sides.count == 2 ? try? CaseBounds.grid(sides[0], sides[1]) : nil
 }

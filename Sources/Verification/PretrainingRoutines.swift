@@ -13,18 +13,20 @@ let pretrainingRoutines: [GoldenRoutine] = [
 ]
 
 private func maskedAutoencoder(_ golden: GoldenCase, _ engine: Engine) throws -> GoldenOutcome {
-    let images = try golden.engineTensor("in/images")
+    let images = try golden.pictures()
     let encoder = try golden.section("recipe.model", as: EncoderOptions.self)
     let options = try golden.section("recipe.method", as: MAEOptions.self, without: ["name"])
-    let grid = encoder.grid(height: images.shape[2], width: images.shape[3])
-    var method = options.makeMethod(MethodContext(encoder: encoder, grid: grid, random: RandomStream(seed: 0)))
+    let context = try golden.context(options, encoder, images.shape)
+    let grid = context.grid
+    var method = options.makeMethod(context)
     try load("w/", of: golden, into: &method.parameters)
 
-    let visible = grid.visibleCount(ratio: try golden.number("recipe.mask.ratio"))
+    let visible = try golden.visibleCount(on: grid)
     let isColor = try golden.value("recipe.mask.strategy").string == "color"
     func plan(_ microBatch: Int) throws -> PatchMask {
         let noise = try golden.tensors["draw/\(microBatch)/noise"] ?? golden.tensor("draw/noise")
-        return PatchMask(grid: grid, scores: noise.floats(), keepingHighest: isColor, visibleCount: visible)
+        let scores = try golden.scores(noise, "draw/noise", on: grid, pictures: images.shape[0])
+        return PatchMask(grid: grid, scores: scores, keepingHighest: isColor, visibleCount: visible)
     }
     let batch = Batch(images: images, samples: Array(0..<images.shape[0]))
     var outcome = try trainingTrace(golden, &method, engine) { method, microBatch, request, tape in
@@ -42,8 +44,11 @@ private func maskedAutoencoder(_ golden: GoldenCase, _ engine: Engine) throws ->
 
 /// The field computed from the white tiles that the case gives.
 private func colorField(_ golden: GoldenCase, _ grid: PatchGrid) throws -> GoldenValue {
-    let white = try golden.tensor("draw/white")
-    let side = white.shape[1]
+    let white = try golden.tensor("draw/white", axes: 3)
+    let side = try CaseBounds.checked(white.shape[1], in: 1...256, "the side of a tile")
+    try CaseBounds.require(
+        white.shape[2] == side && grid.rows <= side && grid.columns <= side,
+        "tiles of \(white.shape) for a grid of \(grid)")
     let strategy = try golden.section("recipe.mask", as: ColorNoiseMasking.self, without: ["strategy"])
     let filter = PeriodicFilter(strategy.filter(at: 0), side: side)
     let tiles = white.floats()
@@ -51,9 +56,13 @@ private func colorField(_ golden: GoldenCase, _ grid: PatchGrid) throws -> Golde
     let images = try golden.tensor("in/images").shape[0]
     let fields: [Float]
     switch strategy.form {
-    case .streamed: fields = (0..<images).flatMap { filter.window(of: tile($0), grid: grid) }
+    case .streamed:
+        try CaseBounds.require(images <= white.shape[0], "\(white.shape[0]) tiles for \(images) pictures")
+        fields = (0..<images).flatMap { filter.window(of: tile($0), grid: grid) }
     case .bank:
         let draws = try golden.integers("draw/crop_and_flips")
+        try CaseBounds.require(draws.count >= 4 * ((images - 1) / white.shape[0] + 1), "too few draws of windows")
+        try checkWindows(draws, side: side, grid)
         fields = (0..<images).flatMap { image -> [Float] in
             let window = noiseWindow(draws, run: image / white.shape[0])
             let field = filter.window(

@@ -18,6 +18,9 @@ private func schedules(_ golden: GoldenCase) throws -> GoldenOutcome {
             peak: peak, minimum: try number("min"), epochs: Double(epochs),
             warmupEpochs: try number("warmup_epochs"), warmupStart: peak * (try number("start_factor")))
         let batches = Int(try number("micro_batches_per_epoch"))
+        try CaseBounds.require(
+            epochs >= 0 && batches >= 0 && epochs * batches <= CaseBounds.entries,
+            "\(epochs) epochs of \(batches) micro-batches")
         let rates = (0..<epochs).flatMap { epoch in
             stride(from: 0, to: batches, by: max(1, member.value["accumulate"]?.int ?? 1)).map {
                 schedule.rate(at: Double(epoch) + Double($0) / Double(batches))

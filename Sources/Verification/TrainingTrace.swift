@@ -18,8 +18,7 @@ extension GoldenCase {
     /// `micro_batches_per_epoch`; a rate without a schedule is constant, and a constant one has no warm-up in cases.
     func stepRules() throws -> StepTaker.Rules {
         let train = "recipe.train."
-        let accumulate = Int(number(train + "accumulate", default: 1))
-        guard accumulate >= 1 else { throw GoldenError("\"\(train)accumulate\" is \(accumulate)") }
+        let accumulate = try self.accumulate
         let rate = try? number(train + "learning_rate")
         guard let peak = (try? number(train + "peak_learning_rate")) ?? rate else {
             throw GoldenError("the case has neither \"\(train)learning_rate\" nor \"\(train)peak_learning_rate\"")
@@ -36,6 +35,24 @@ extension GoldenCase {
         rules.epochs = Int(run.epochs)
         rules.scheduleScale = number(train + "ipe_scale", default: 1)
         return rules
+    }
+
+    /// Micro-batches of a step.
+    var accumulate: Int {
+        get throws {
+            try CaseBounds.checked(
+                Int(number("recipe.train.accumulate", default: 1)), in: 1...CaseBounds.steps,
+                "\"recipe.train.accumulate\"")
+        }
+    }
+
+    /// Optimiser steps that are taken.
+    var traceSteps: Int {
+        get throws {
+            try CaseBounds.checked(
+                Int(number("recipe.train.trace_steps", default: 5)), in: 0...CaseBounds.steps,
+                "\"recipe.train.trace_steps\"")
+        }
     }
 
     private func runLength(_ accumulate: Int) -> RunLength {
@@ -73,8 +90,11 @@ extension GoldenCase {
     }
 
     /// The optimiser of a case at step 0.
-    func makeOptimizer(for parameters: ParameterStore, treatment: (ParameterEntry) -> ParameterTreatment) -> AdamW {
+    func makeOptimizer(
+        for parameters: ParameterStore, treatment: (ParameterEntry) -> ParameterTreatment
+    ) throws -> AdamW {
         let betas = (try? value("recipe.train.betas"))?.array?.compactMap(\.double) ?? [0.9, 0.95]
+        try CaseBounds.require(betas.count == 2, "\"recipe.train.betas\" are not two numbers")
         let rule = decayRule
         let groups = ParameterGroup.each(of: parameters) { parameter in
             let treatment = treatment(parameter)
@@ -103,10 +123,10 @@ func trainingTrace<Method: PretrainingMethod>(
     record(value, tape.gradients(of: first, for: method.parameters), method.parameters, golden, &outcome)
 
     let rules = try golden.stepRules()
-    let steps = Int(golden.number("recipe.train.trace_steps", default: 5))
+    let steps = try golden.traceSteps
     let treat = method.treatment(of:)
     var taker = StepTaker(
-        golden.makeOptimizer(for: method.parameters, treatment: treat), for: method.parameters, rules)
+        try golden.makeOptimizer(for: method.parameters, treatment: treat), for: method.parameters, rules)
     let reports = try (0..<steps).map { step in
         try taker.take(&method, on: engine) { method, part, tape in
             try loss(&method, step * rules.accumulate + part, StepRequest(), &tape).loss

@@ -56,10 +56,17 @@ public struct Verifier {
 
     /// Runs the case of a folder; every fault is a result.
     public func run(folder: String) -> GoldenResult {
+        run(folder) { try GoldenCase(folder: folder) }
+    }
+
+    /// Runs a case that was read; every fault is a result.
+    package func run(_ golden: GoldenCase) -> GoldenResult { run(golden.folder) { golden } }
+
+    private func run(_ folder: String, _ read: () throws -> GoldenCase) -> GoldenResult {
         var result = GoldenResult(
             name: folder.split(separator: "/").suffix(2).joined(separator: "/"), worst: 0, worstTensor: "", count: 0)
         do {
-            let golden = try GoldenCase(folder: folder)
+            let golden = try read()
             let routine = goldenRoutines.first { $0.topics.contains(golden.topic) && $0.name == golden.routine }
             guard let routine else {
                 result.isRunnable = false

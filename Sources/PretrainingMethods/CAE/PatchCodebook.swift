@@ -1,5 +1,5 @@
 public import Autodiff
-import Checkpoints
+package import Checkpoints
 public import RandomStreams
 
 /// A tokenizer of normalised patches: the token of a patch is the number of the nearest row.
@@ -27,7 +27,11 @@ public struct PatchCodebook: Sendable {
 
     /// The tensor `codebook` of a safetensors file, for patches of so many values.
     init(path: String, patchValues: Int) throws {
-        let file = try Safetensors.read(path)
+        try self.init(try Safetensors.read(path), path: path, patchValues: patchValues)
+    }
+
+    /// Checks all of a file that was read; `path` is for errors.
+    package init(_ file: SafetensorsFile, path: String, patchValues: Int) throws {
         guard let stored = file["codebook"] else {
             throw MethodError.unusableFile(path: path, reason: "has no tensor \"codebook\"")
         }

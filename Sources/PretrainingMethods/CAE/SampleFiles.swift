@@ -62,7 +62,7 @@ public struct TokenFile: Sendable {
 
 /// A file of representations by picture: a float32 tensor `[N or 1 + N, C]` for each sample key, class token first if there is
 /// one, then patches in raster order. The keys are those of a `TokenFile`.
-struct FeatureFile: Sendable {
+package struct FeatureFile: Sendable {
     /// Tokens of a picture.
     let rows: Int
     /// Values of a token.
@@ -70,12 +70,14 @@ struct FeatureFile: Sendable {
     private let grid: PatchGrid
     private let path: String
     private let file: SafetensorsFile
+    /// The keys of the pictures, as the file has them.
+    package var keys: [String] { file.names }
 
     /// Reads a file for pictures of a grid.
     init(path: String, grid: PatchGrid) throws { try self.init(try Safetensors.read(path), path: path, grid: grid) }
 
     /// Checks all of a file that was read; `path` is for errors.
-    init(_ file: SafetensorsFile, path: String, grid: PatchGrid) throws {
+    package init(_ file: SafetensorsFile, path: String, grid: PatchGrid) throws {
         guard let key = file.names.first, let shape = file[key]?.shape else {
             throw MethodError.unusableFile(path: path, reason: "holds no representations")
         }
@@ -94,7 +96,7 @@ struct FeatureFile: Sendable {
     }
 
     /// The representations of a picture, `[rows · width]`; of one that is shown mirrored with the columns turned round.
-    func features(of key: String, mirrored: Bool) throws -> [Float] {
+    package func features(of key: String, mirrored: Bool) throws -> [Float] {
         let values = try stored(key).floats()
         guard mirrored else { return values }
         let prefix = rows - grid.count

@@ -31,7 +31,7 @@ public struct Teacher: Sendable {
     }
 
     /// The teacher of a recipe, read from its file.
-    init(_ options: TeacherOptions, _ context: MethodContext) throws {
+    package init(_ options: TeacherOptions, _ context: MethodContext) throws {
         let file: EncoderFile
         let loaded: LoadedEncoder
         do throws(CheckpointError) {
@@ -98,7 +98,7 @@ public struct Teacher: Sendable {
     }
 
     /// Its representations of whole images: tokens after the final norm, without registers, as in `View.layers`.
-    func representations(of images: Tensor, engine: Engine) -> Tensor {
+    package func representations(of images: Tensor, engine: Engine) -> Tensor {
         var tape = Tape(engine: engine, recording: false)
         let output = encoder(input(images, engine: engine), parameters, on: &tape)
         return withoutRegisters(output.normed, on: &tape)
