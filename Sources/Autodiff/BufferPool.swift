@@ -1,5 +1,4 @@
 import CPalimpsestKernels
-import Synchronization
 
 /// Keeps the buffers that tensors no longer need for the tensors to come.
 ///
@@ -17,7 +16,7 @@ final class BufferPool: Sendable {
         var bytes = 0
     }
 
-    private let state = Mutex(State())
+    private let state = Locked(State())
     private let poisons: Bool
     let limit: Int
     private let onShortage: @Sendable (MemoryShortage) -> Never
