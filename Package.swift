@@ -46,7 +46,8 @@ let package = Package(
             name: "Palimpsest",
             targets: [
                 "ContentDigests", "RandomStreams", "RecipeSchema", "ImageMasking", "Autodiff", "Optimizers",
-                "TrainingStep", "Checkpoints", "VisionTransformers", "EncoderFiles", "ImageData", "PretrainingMethods",
+                "TrainingStep", "Checkpoints", "VisionTransformers", "EncoderFiles", "EncoderExports", "ImageData",
+                "PretrainingMethods",
                 "Evaluation", "Pretraining", "Verification", "Reporting", "Palimpsest",
             ]),
         .executable(name: "pretrain", targets: ["pretrain"]),
@@ -101,8 +102,9 @@ let package = Package(
         module(
             "Pretraining",
             needs: [
-                "Autodiff", "Checkpoints", "ContentDigests", "EncoderFiles", "Evaluation", "ImageData", "ImageMasking",
-                "Optimizers", "PretrainingMethods", "RandomStreams", "RecipeSchema", "TrainingStep",
+                "Autodiff", "Checkpoints", "ContentDigests", "EncoderExports", "EncoderFiles", "Evaluation",
+                "ImageData",
+                "ImageMasking", "Optimizers", "PretrainingMethods", "RandomStreams", "RecipeSchema", "TrainingStep",
                 "VisionTransformers",
             ]),
         module(
@@ -111,6 +113,9 @@ let package = Package(
                 "Autodiff", "Checkpoints", "EncoderFiles", "Evaluation", "ImageData", "ImageMasking", "Optimizers",
                 "PretrainingMethods", "RandomStreams", "RecipeSchema", "TrainingStep", "VisionTransformers",
             ]),
+        module(
+            "EncoderExports",
+            needs: ["Autodiff", "Checkpoints", "EncoderFiles", "ImageMasking", "RecipeSchema", "VisionTransformers"]),
         module("Reporting", needs: ["ImageData", "ImageMasking"]),
         module(
             "Palimpsest",
@@ -122,7 +127,7 @@ let package = Package(
         program(
             "pretrain",
             needs: [
-                "Autodiff", "Checkpoints", "Evaluation", "ImageData", "ImageMasking", "Pretraining",
+                "Autodiff", "Checkpoints", "EncoderExports", "Evaluation", "ImageData", "ImageMasking", "Pretraining",
                 "PretrainingMethods", "RandomStreams", "RecipeSchema", "Reporting", "Verification",
                 "VisionTransformers",
             ]),
@@ -169,6 +174,12 @@ let package = Package(
                 "VisionTransformers",
             ]),
         tests("PalimpsestTests", needs: ["Palimpsest"]),
+        tests(
+            "EncoderExportsTests",
+            needs: [
+                "Autodiff", "Checkpoints", "EncoderExports", "EncoderFiles", "ImageMasking", "RandomStreams",
+                "RecipeSchema", "VisionTransformers",
+            ]),
         tests("ReportingTests", needs: ["ImageData", "Reporting"]),
         tests("VerificationTests", needs: ["Autodiff", "Checkpoints", "RecipeSchema", "Verification"]),
         tests("VisionTransformersTests", needs: ["Autodiff", "ImageMasking", "RandomStreams", "VisionTransformers"]),

@@ -41,6 +41,12 @@ public struct EncoderFile: Sendable {
         images = config?["pretrained_cfg"]
     }
 
+    /// Where a file of ours keeps the terms of weights that came from elsewhere.
+    public static let licenceKey = "licence"
+
+    /// The terms of the weights, as the file or timm's `config.json` beside it says them; nil where nothing does.
+    public var licence: String? { file.metadata[Self.licenceKey] ?? images?["license"]?.string }
+
     /// Strings about the file, such as the recipe that made it.
     public var metadata: [String: String] { file.metadata }
 

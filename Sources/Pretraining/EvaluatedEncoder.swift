@@ -18,6 +18,8 @@ public struct EvaluatedEncoder: Sendable {
     public let parameters: ParameterStore
     /// What became of each tensor of the file.
     public let account: EncoderAccount
+    /// The terms of weights that came from elsewhere; nil where nothing says them.
+    public let licence: String?
     /// Whether the file has a recipe of its own; where it has none, its pictures must be named.
     public let hasRecipe: Bool
     /// Why the recipe in the file cannot be used here, if there is one that cannot.
@@ -32,6 +34,7 @@ public struct EvaluatedEncoder: Sendable {
         encoder = loaded.encoder
         parameters = loaded.parameters
         account = loaded.account
+        licence = file.licence
         guard let text = file.metadata["recipe"] else {
             recipe = try Recipe(describing: loaded, path: file.path)
             hasRecipe = false

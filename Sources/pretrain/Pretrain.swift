@@ -15,6 +15,7 @@ struct Pretrain: ParsableCommand {
         version: "palimpsest \(palimpsestVersion)",
         subcommands: [
             TrainCommand.self, ResumeCommand.self, ProbeCommand.self, FeaturesCommand.self, ViewCommand.self,
+            ExportCommand.self, ImportCommand.self,
             RecipesCommand.self, MasksCommand.self, CodebookCommand.self, DataCommand.self, VerifyCommand.self,
             DoctorCommand.self,
         ],

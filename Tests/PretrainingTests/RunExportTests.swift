@@ -1,0 +1,79 @@
+import Checkpoints
+import EncoderExports
+import EncoderFiles
+import Foundation
+import ImageData
+import Pretraining
+import RecipeSchema
+import TestSupport
+import Testing
+
+/// A run on its way to another program, and weights on their way in.
+struct RunExportTests {
+    private func export(
+        _ run: TinyRun, _ format: ExportFormat, to folder: String, encoderOnly: Bool = false, replacing: Bool = false
+    ) throws {
+        try RunExport(
+            run.folder.path, as: format, encoderOnly: encoderOnly, cards: DatasetCards(folders: [])
+        ).write(to: folder, replacing: replacing)
+    }
+
+    private func text(_ path: String) throws -> String {
+        String(decoding: try Data(contentsOf: URL(fileURLWithPath: path)), as: UTF8.self)
+    }
+
+    @Test func aRunIsExportedAndComesBackAsTheSameEncoder() throws {
+        let run = try TinyRun()
+        try run.train(try TinyRun.recipe("train.max_steps=1"))
+        let own = try EncoderFile(path: run.folder.encoderFile).load()
+        for (format, encoderOnly) in [(ExportFormat.timm, false), (.huggingFace, true), (.huggingFace, false)] {
+            let folder = "\(run.home.path)/\(format.rawValue)-\(encoderOnly)"
+            try export(run, format, to: folder, encoderOnly: encoderOnly)
+            let made = try EncoderImport(folder, heads: format == .timm ? 2 : nil, licence: "MIT")
+            let file = run.home.path + "/back.safetensors"
+            try EncoderImport.output(file, replacing: true).write(made.bytes)
+            let back = try EncoderFile(path: file)
+            #expect(back.licence == "MIT")
+            let loaded = try back.load()
+            for entry in own.parameters.entries {
+                #expect(loaded.parameters[entry.name]?.array == own.parameters[entry.name]?.array, "\(entry.name)")
+            }
+            #expect(
+                loaded.encoder.positionTable(loaded.parameters).array == own.encoder.positionTable(own.parameters).array
+            )
+            #expect(try EvaluatedEncoder(path: file).licence == "MIT")
+            #expect(throws: RunError.self) { try EncoderImport(file) }
+        }
+        let config = try text(run.home.path + "/huggingface-false/config.json")
+        #expect(config.contains("ViTMAEForPreTraining") && config.contains("\"decoder_hidden_size\": 8"))
+        #expect(try text(run.home.path + "/huggingface-true/config.json").contains("\"ViTModel\""))
+        let card = try text(run.home.path + "/timm-false/README.md")
+        #expect(card.contains("license: apache-2.0") && card.contains("\"strategy\": \"color\""))
+        #expect(card.contains("num_heads=2") && card.contains("`model.safetensors`: sha256 `"))
+    }
+
+    @Test func onlyAnExportIsReplacedAndOnlyOnRequest() throws {
+        let run = try TinyRun()
+        try run.train(try TinyRun.recipe("train.max_steps=1"))
+        let folder = run.home.path + "/out"
+        try export(run, .onnx, to: folder)
+        #expect(throws: RunError.self) { try export(run, .onnx, to: folder) }
+        try export(run, .timm, to: folder, replacing: true)
+        #expect(!FileManager.default.fileExists(atPath: folder + "/encoder.onnx"))
+        try run.home.write([1], "out/mine.txt")
+        let thrown = #expect(throws: RunError.self) { try export(run, .timm, to: folder, replacing: true) }
+        #expect(thrown?.description.contains("mine.txt") == true)
+        #expect(throws: RunError.self) { try export(run, .timm, to: run.folder.path, replacing: true) }
+        #expect(throws: RunError.self) { try export(run, .timm, to: folder + "/mine.txt", replacing: true) }
+        #expect(FileManager.default.fileExists(atPath: folder + "/mine.txt") && run.folder.exists)
+    }
+
+    @Test func whatAFormatCannotHoldIsRefusedAndTheOthersAreNamed() throws {
+        let run = try TinyRun()
+        try run.train(try TinyRun.recipe("train.max_steps=1", "model.layer_scale=0.1"))
+        let thrown = #expect(throws: RunError.self) { try export(run, .huggingFace, to: run.home.path + "/out") }
+        #expect(thrown?.description.contains("layer scale") == true)
+        #expect(thrown?.description.contains("it can be exported as timm, onnx") == true)
+        #expect(!FileManager.default.fileExists(atPath: run.home.path + "/out"))
+    }
+}
