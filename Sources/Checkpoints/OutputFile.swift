@@ -28,8 +28,10 @@ public struct OutputFile: Sendable {
             throw CheckpointError(.unwritable, path: "\"\"", "the name of the output is empty; give a file")
         }
         self.path = path
-        target = try Self.followed(path)
         var status = stat()
+        // A device or pipe is written where it stands: what /dev/stdout leads to has no name of its own.
+        let isSpecial = stat(path, &status) == 0 && [S_IFCHR, S_IFIFO].contains(status.st_mode & S_IFMT)
+        target = isSpecial ? path : try Self.followed(path)
         guard stat(target, &status) == 0 else {
             guard errno == ENOENT else {
                 throw CheckpointError(.unwritable, path: path, "cannot be written: \(systemReason())")

@@ -68,6 +68,11 @@ public struct DataOptions: RecipeSection {
 
     /// Mean and deviation belong together.
     public func check() -> [String] {
+        if let small = deviation?.first(where: { $0 > 0 && $0 < 1e-20 }) {
+            return [
+                "std is \(small), so small that normalised numbers are infinite; give it in units of numbers in [0, 1]"
+            ]
+        }
         switch (mean, deviation) {
         case (nil, nil): return []
         case (let mean?, let deviation?) where mean.count == deviation.count && !mean.isEmpty: return []

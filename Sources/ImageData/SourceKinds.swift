@@ -134,6 +134,7 @@ public struct ClassFoldersSourceOptions: PathOptions {
     public func open(_ part: DatasetPart, in context: SourceContext) throws(ImageError) -> any ImageSource {
         let path = try required(path)
         let parts = DatasetParts.folders(of: path)
+        if let fault = parts.fault { throw ImageError(.unsupported, path: path, fault) }
         guard part == .test else {
             return try ImageFolder(
                 classes: parts.train, table: context.classes, decoder: context.decoder, notes: parts.notes)

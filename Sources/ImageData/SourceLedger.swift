@@ -6,6 +6,8 @@ public struct SourceLedger: Sendable, Equatable {
         case hidden
         /// A file that is no picture by the end of its name.
         case otherSuffix = "other-suffix"
+        /// A picture beside the class folders.
+        case outsideClasses = "outside-classes"
         /// A picture of a format that is not read.
         case otherFormat = "other-format"
         /// A device, a pipe or a socket.
@@ -56,6 +58,8 @@ public struct SourceLedger: Sendable, Equatable {
             return switch self {
             case .hidden: one ? "hidden name" : "hidden names"
             case .otherSuffix: one ? "file that is no picture by its name" : "files that are no pictures by their names"
+            case .outsideClasses:
+                one ? "picture that lies in no class folder" : "pictures that lie in no class folder"
             case .otherFormat:
                 (one ? "picture" : "pictures") + " of other formats than JPEG and PNG, the two that are read"
             case .notAFile: one ? "device, pipe or socket" : "devices, pipes or sockets"

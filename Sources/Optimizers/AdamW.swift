@@ -21,7 +21,7 @@ public struct AdamWOptions: OptimizerOptions {
             "betas", \.betas,
             in: .list(2...2, of: .range(0..<1)),
             "Decay rates of the two moments."),
-        Field("eps", \.eps, in: .between(0, 1), "What is added to the root of the second moment."),
+        Field("eps", \.eps, in: .closed(1e-30...1), "What is added to the root of the second moment."),
     ]
 
     /// An optimiser at step 0.

@@ -58,6 +58,12 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
         case .resumed:
             lastCheckpoint = try trainer.resume(job.folder, &state, source: source, stepsPerEpoch: steps, log)
         }
+        if let most = train.maxSteps, state.step > most {
+            throw RunError(
+                .usage,
+                "the run has taken \(state.step) steps already, more than train.max_steps \(most); give a larger number, or null for "
+                    + "all epochs")
+        }
         let loader = try Loader(
             source: source, transform: transform, batchSize: train.batchSize, accumulate: train.accumulate,
             random: RandomStream(seed: UInt64(job.recipe.seed)).child("data"),

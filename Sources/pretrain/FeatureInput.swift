@@ -54,9 +54,13 @@ struct FeatureInput: ParsableArguments {
             if !isThere || absence.kind == .usage { throw absence }
         }
         if folder.exists && !FileManager.default.fileExists(atPath: folder.encoderFile) {
+            let earlier =
+                folder.previous.exists
+                ? "; the run that it was to replace stands whole in \(folder.previous.path.quotedForShell)" : ""
             throw RunError(
                 .missing,
-                "\(target) has no encoder.safetensors yet: no checkpoint was written; train on with pretrain resume")
+                "\(target) has no encoder.safetensors yet: no checkpoint was written; train on with: pretrain resume "
+                    + target.quotedForShell + earlier)
         }
         var subject = try EvaluatedEncoder(path: target)
         guard subject.hasRecipe || data != nil else {

@@ -24,10 +24,10 @@ struct TrainCommand: ParsableCommand {
     @Option(name: .customLong("set"), help: "Change a value of the recipe: KEY=VALUE, such as mask.ratio=0.6.")
     var changes: [String] = []
 
-    @Option(help: "Another seed.")
+    @Option(parsing: .unconditional, help: "Another seed.")
     var seed: Int?
 
-    @Option(help: "Stop after that many optimiser steps.")
+    @Option(parsing: .unconditional, help: "Stop after that many optimiser steps.")
     var maxSteps: Int?
 
     @Flag(help: "Go on from the run's last good checkpoint.")
@@ -160,7 +160,7 @@ struct TrainingOutput: ParsableArguments {
                 try written.check()
             })
         if shows { try line.clear() }
-        let end = sentence(outcome, folder, source)
+        let end = sentence(outcome, folder, obstacle: probeObstacle(recipe.data, source))
         if case .stopped(let number) = outcome {
             log.warning(end)
             throw ExitCode(128 + number)
@@ -171,14 +171,12 @@ struct TrainingOutput: ParsableArguments {
 
     /// The last line: how it ended, and a next step that fits the data.
     private func sentence(
-        _ outcome: TrainingJob.Outcome, _ folder: RunFolder, _ source: any ImageSource
+        _ outcome: TrainingJob.Outcome, _ folder: RunFolder, obstacle: String?
     ) -> String {
         let place = folder.path.quotedForShell
         let probe = "pretrain probe \(place)"
         let next =
-            source.label(0) != nil
-            ? probe
-            : "pretrain features \(place) --out features.safetensors (the pictures have no labels to probe with)"
+            obstacle.map { "pretrain features \(place) --out features.safetensors (no probe: \($0))" } ?? probe
         switch outcome {
         case .finished: return "finished; next: \(next)"
         case .reachedEpoch(let epoch): return "epoch \(epoch) reached; go on with: pretrain resume \(place)"
@@ -188,6 +186,22 @@ struct TrainingOutput: ParsableArguments {
                 "the run in \(folder.path) is at its end, step \(step) of \(last): nothing was left to do; next: \(next)"
         case .nothingLeft(let step, let last):
             return "the run in \(folder.path) is past that epoch already, at step \(step) of \(last): nothing was done"
+        }
+    }
+
+    /// Why a probe cannot work on the data of a run; nil where it can.
+    private func probeObstacle(_ data: DataOptions, _ source: any ImageSource) -> String? {
+        guard let first = source.label(0) else { return "the pictures have no labels" }
+        guard (1..<source.count).contains(where: { source.label($0) != first }) else {
+            return "all pictures have one label"
+        }
+        do {
+            let test = try DataAccess.source(data, .test)
+            return test.label(0) == nil ? "the test part has no labels" : nil
+        } catch let error as ImageError {
+            return error.message
+        } catch {
+            return "\(error)"
         }
     }
 

@@ -25,6 +25,26 @@ private func folders(_ files: [String]) throws -> (TemporaryFolder, ClassFolders
         withExtendedLifetime(folder) {}
     }
 
+    /// As classes they would bring the test pictures into training.
+    @Test(arguments: [["Train/a/1.png", "Test/a/2.png"], ["TRAIN/1.png", "val/a/2.png", "other/3.png"]])
+    func partsInCapitalsAreRefused(files: [String]) throws {
+        let (folder, options) = try folders(files)
+        for part in DatasetPart.allCases {
+            let error = try #require(throws: ImageError.self) { try options.open(part, in: context) }
+            #expect(error.message.contains("look like the parts of a set"), "\(error)")
+        }
+        withExtendedLifetime(folder) {}
+    }
+
+    @Test func picturesInNoClassAndInNoPartAreCounted() throws {
+        let (folder, options) = try folders(["train/a/1.png", "train/stray.png", "other.png", "extra/a/1.png"])
+        let ledger = try options.open(.train, in: context).ledger
+        #expect(ledger.count(.outsideClasses) == 1 && ledger.count(.otherSuffix) == 0 && ledger.isAlarming)
+        #expect(ledger.notes.contains("the picture `other.png` beside `train` belongs to no part"))
+        #expect(ledger.notes.contains("the folder `extra` beside `train` belongs to no part"))
+        withExtendedLifetime(folder) {}
+    }
+
     @Test func aFlatTestFolderIsToldAndValIsTaken() throws {
         let (folder, options) = try folders(["train/a/1.png", "train/b/1.png", "val/a/2.png", "test/0.png"])
         let test = try options.open(.test, in: context)

@@ -18,6 +18,8 @@ enum DatasetParts {
         var test: String?
         /// Sentences for the log.
         var notes: [String] = []
+        /// Why these folders cannot be taken as they are.
+        var fault: String?
         /// Why there is no test part.
         var missing = "it would be the folder `test`, `val`, `validation` or `valid` beside `train`, with class folders"
     }
@@ -28,7 +30,11 @@ enum DatasetParts {
     /// folders have nothing in common with those of a test part, while other folders with pictures lie beside it.
     static func folders(of root: String) -> Folders {
         let entries = FolderWalk.look(FileName(root)).filter(\.isFolder).map(\.name)
-        guard entries.contains(FileName(train)) else { return Folders(train: root) }
+        guard entries.contains(FileName(train)) else {
+            var parts = Folders(train: root)
+            parts.fault = fault(of: entries)
+            return parts
+        }
         let others = entries.filter { !($0.description == train || tests.contains($0.description)) }
         let own = FolderWalk.look(FileName("\(root)/\(train)"))
         let ownFolders = Set(own.filter(\.isFolder).map(\.name))
@@ -66,10 +72,33 @@ enum DatasetParts {
         }
         if !others.isEmpty {
             let list = others.prefix(3).map { "`\($0)`" }.joined(separator: ", ") + (others.count > 3 ? ", …" : "")
-            notes.append("the \(others.count == 1 ? "folder" : "folders") \(list) beside `train` belong to no part")
+            notes.append(
+                "the \(others.count == 1 ? "folder \(list) beside `train` belongs" : "folders \(list) beside `train` belong") to "
+                    + "no part")
+        }
+        let strays = FolderWalk.look(FileName(root)).filter {
+            !$0.isFolder && FolderWalk.readable.contains($0.name.suffix)
+        }
+        if let first = strays.first {
+            notes.append(
+                strays.count == 1
+                    ? "the picture `\(first.name)` beside `train` belongs to no part"
+                    : "\(strays.count) pictures beside `train` belong to no part, such as `\(first.name)`")
         }
         parts.notes = notes
         return parts
+    }
+
+    /// Folders that are called as parts but for the size of their letters would become classes, the test pictures among those
+    /// that are trained on.
+    private static func fault(of entries: [FileName]) -> String? {
+        func called(_ words: [String]) -> FileName? {
+            entries.first { words.contains($0.description.lowercased()) }
+        }
+        guard let training = called([train]), let test = called(tests) else { return nil }
+        return
+            "the folders `\(training)` and `\(test)` look like the parts of a set, whose names are `train` and `test`, in small "
+            + "letters; rename them, or name the folder of one part"
     }
 
     // MARK: Shards

@@ -90,8 +90,11 @@ public struct ImageFolder: ImageSource {
         try requireFolder(root)
         let entries = try FolderWalk.entries(of: FileName(root), ledger: &ledger)
         for entry in entries where !entry.isFolder {
-            ledger.add(
-                FolderWalk.unreadable.contains(entry.name.suffix) ? .otherFormat : .otherSuffix, entry.name.description)
+            let suffix = entry.name.suffix
+            let reason: SourceLedger.Reason =
+                FolderWalk.readable.contains(suffix)
+                ? .outsideClasses : FolderWalk.unreadable.contains(suffix) ? .otherFormat : .otherSuffix
+            ledger.add(reason, entry.name.description)
         }
         let names = entries.filter(\.isFolder).map(\.name)
         guard !names.isEmpty else {
