@@ -1,3 +1,4 @@
+#if Commands
 import ArgumentParser
 import Foundation
 import Pretraining
@@ -64,3 +65,4 @@ struct Pretrain: ParsableCommand {
         return code.rawValue
     }
 }
+#endif
