@@ -57,7 +57,7 @@ public struct SourceLedger: Sendable, Equatable {
             case .hidden: one ? "hidden name" : "hidden names"
             case .otherSuffix: one ? "file that is no picture by its name" : "files that are no pictures by their names"
             case .otherFormat:
-                (one ? "picture" : "pictures") + " of other formats than JPEG and PNG, the two that are read"
+                (one ? "picture" : "pictures") + " of formats that are not read (\(ImageFormat.names) are)"
             case .notAFile: one ? "device, pipe or socket" : "devices, pipes or sockets"
             case .linkToAncestor: one ? "link to a folder around it" : "links to a folder around them"
             case .repeatedLink: "more " + (one ? "link" : "links") + " to folders that were read already"
