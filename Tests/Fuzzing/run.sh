@@ -3,7 +3,7 @@
 #
 #     Tests/Fuzzing/run.sh [SECONDS [CODEC_RUNS [PARSER_RUNS]]]
 #
-# PNG, JPEG and gunzip by libFuzzer with address checking, up to 10,000,000 inputs each; the parsers in Swift by a seeded
+# PNG, JPEG, TIFF, WebP and gunzip by libFuzzer with address checking, up to 10,000,000 inputs each; the parsers in Swift by a seeded
 # mutator, up to 1,000,000 inputs each; each stops after SECONDS (3600). No input may crash, leak, take over a second or
 # 256 MiB. What is found is left in Tests/Fuzzing/found, and becomes a test.
 set -euo pipefail
@@ -40,17 +40,19 @@ seeds() { # NAME
     case $1 in
         png) cp "$fixtures"/odd-images/*.png "$work/seeds-png" ;;
         jpeg) cp "$fixtures"/odd-images/*.jpg "$work/seeds-jpeg" ;;
+        tiff) cp "$fixtures"/picture-kinds/*.tif "$work/seeds-tiff" ;;
+        webp) cp "$fixtures"/picture-kinds/*.webp "$work/seeds-webp" ;;
         gunzip) for file in "$fixtures"/format-samples/*.gz "$fixtures"/format-samples/gz_without_suffix.idx; do
             { printf '\100\017'; cat "$file"; } >"$work/seeds-gunzip/$(basename "$file")"
         done ;;
     esac
 }
 export ASAN_OPTIONS=quarantine_size_mb=8:detect_leaks=1
-for name in png jpeg gunzip; do
+for name in png jpeg gunzip tiff webp; do
     seeds "$name"
     "$compiler" -std=c11 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
-        -Wall -Wextra -Werror -I"$root/Sources/CPalimpsestImageCodecs/include" -I"$here/Codecs" \
-        "$root"/Sources/CPalimpsestImageCodecs/*.c "$here/Codecs/$name.c" -lpng -ljpeg -lz -lm -o "$work/$name" 2>"$work/said" ||
+        -Wall -Wextra -Werror -DPAL_TIFF -DPAL_WEBP -I"$root/Sources/CPalimpsestImageCodecs/include" -I"$here/Codecs" \
+        "$root"/Sources/CPalimpsestImageCodecs/*.c "$here/Codecs/$name.c" -lpng -ljpeg -lz -ltiff -lwebp -lwebpdemux -lm -o "$work/$name" 2>"$work/said" ||
         { cat "$work/said"; exit 1; }
     mkdir -p "$found" "$work/corpus-$name"
     if "$work/$name" -seed=1 -runs="$codec_runs" -max_total_time="$seconds" -max_len=32768 -timeout=1 -rss_limit_mb=256 \
