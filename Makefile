@@ -4,9 +4,11 @@ FLAGS := -c release -Xswiftc -cross-module-optimization
 PRETRAIN := .build/release/pretrain
 
 # pkg-config name : Debian package
-LIBRARIES := openblas:libopenblas-dev libpng:libpng-dev libjpeg:libjpeg-dev zlib:zlib1g-dev
+LIBRARIES := openblas:libopenblas-dev libpng:libpng-dev libjpeg:libjpeg-dev zlib:zlib1g-dev libtiff-4:libtiff-dev \
+  libwebp:libwebp-dev
 
-.PHONY: setup demo test snapshots lint lint-c format bench golden kill health fuzz sanitize sanitize-quick examples clean
+.PHONY: setup demo test snapshots lint lint-c format bench golden kill health fuzz traits sanitize sanitize-quick \
+  examples clean
 
 # Installs the system libraries that pkg-config does not find; on systems without apt it says which, and stops.
 setup:
@@ -44,8 +46,10 @@ lint: setup lint-c
 CLANG = $(dir $(realpath $(shell command -v swift)))clang
 lint-c:
 	for target in CPalimpsestKernels CPalimpsestImageCodecs; do \
-	  $(CLANG) -std=c11 -Wall -Wextra -Wshadow -Wstrict-prototypes -Werror -fsyntax-only -ISources/$$target/include \
-	    $$(pkg-config --cflags openblas libpng libjpeg zlib) Sources/$$target/*.c || exit 1; \
+	  for traits in "" "-DPAL_TIFF -DPAL_WEBP"; do \
+	    $(CLANG) -std=c11 -Wall -Wextra -Wshadow -Wstrict-prototypes -Werror -fsyntax-only -ISources/$$target/include $$traits \
+	      $$(pkg-config --cflags openblas libpng libjpeg zlib libtiff-4 libwebp libwebpdemux) Sources/$$target/*.c || exit 1; \
+	  done; \
 	done
 
 # Packages of their own that use this one as anybody else would: built, run, and none fetches another package.
@@ -76,6 +80,10 @@ SECONDS := 3600
 fuzz: setup
 	swift build $(FLAGS) --product fuzz
 	Tests/Fuzzing/run.sh $(SECONDS)
+
+# Builds without TIFF, WebP and commands, in a folder of their own, and what they say.
+traits: setup
+	Tests/Traits/run.sh
 
 # Every golden case that is shipped with the tests; name another folder with GOLDEN=...
 GOLDEN := Tests/Golden

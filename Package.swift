@@ -55,7 +55,9 @@ let package = Package(
     ],
     traits: [
         .trait(name: "Commands", description: "The commands pretrain and bench, which need swift-argument-parser."),
-        .default(enabledTraits: ["Commands"]),
+        .trait(name: "TIFF", description: "Reads TIFF pictures, with libtiff."),
+        .trait(name: "WebP", description: "Reads WebP pictures, with libwebp."),
+        .default(enabledTraits: ["Commands", "TIFF", "WebP"]),
     ],
     dependencies: [.package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")],
     targets: [
@@ -72,7 +74,13 @@ let package = Package(
             linkerSettings: [.linkedLibrary("m"), .linkedLibrary("pthread")]),
         .target(
             name: "CPalimpsestImageCodecs",
-            linkerSettings: [.linkedLibrary("png"), .linkedLibrary("jpeg"), .linkedLibrary("z")]),
+            cSettings: [.define("PAL_TIFF", .when(traits: ["TIFF"])), .define("PAL_WEBP", .when(traits: ["WebP"]))],
+            linkerSettings: [
+                .linkedLibrary("png"), .linkedLibrary("jpeg"), .linkedLibrary("z"),
+                .linkedLibrary("tiff", .when(traits: ["TIFF"])),
+                .linkedLibrary("webp", .when(traits: ["WebP"])),
+                .linkedLibrary("webpdemux", .when(traits: ["WebP"])),
+            ]),
 
         module("Autodiff", needs: ["CPalimpsestKernels", "RandomStreams"], exclude: ["README.md"]),
         module("Optimizers", needs: ["Autodiff", "CPalimpsestKernels", "RecipeSchema"]),

@@ -10,14 +10,18 @@ pal_status pal_check_size(const pal_limits *limits, uint64_t width, uint64_t hei
         return PAL_TOO_LARGE;
     }
     if (width * height > limits->max_pixels) {
-        PAL_SAY(message, "%llu x %llu pixels; a picture may have %llu. Scale it down or cut it into tiles", (unsigned long long)width,
-                (unsigned long long)height, (unsigned long long)limits->max_pixels);
+        PAL_SAY(message, "%llu x %llu = %llu pixels; the limit is %llu. " PAL_RAISE ", or cut the picture into tiles",
+                (unsigned long long)width, (unsigned long long)height, (unsigned long long)(width * height),
+                (unsigned long long)limits->max_pixels);
         return PAL_TOO_LARGE;
     }
-    uint64_t memory = width * height * sample_bytes + extra;
-    if (memory > limits->max_memory) {
-        PAL_SAY(message, "%llu x %llu pixels need %llu MB to decode; the limit is %llu MB", (unsigned long long)width,
-                (unsigned long long)height, (unsigned long long)(memory >> 20),
+    /* `extra` comes from a header: the sum must not wrap. */
+    uint64_t picture = width * height * sample_bytes;
+    if (picture > limits->max_memory || extra > limits->max_memory - picture) {
+        uint64_t memory = picture > UINT64_MAX - extra ? UINT64_MAX : picture + extra;
+        PAL_SAY(message,
+                "%llu x %llu pixels need %llu MB to decode; the limit is %llu MB, 4 bytes for each that are allowed. " PAL_RAISE,
+                (unsigned long long)width, (unsigned long long)height, (unsigned long long)(memory >> 20),
                 (unsigned long long)(limits->max_memory >> 20));
         return PAL_TOO_LARGE;
     }

@@ -47,7 +47,7 @@ extension DataOptions {
             guard !sample.isMixed else {
                 throw ImageError(
                     .unsupported, path: "",
-                    "pictures of 8 and of 16 bits are mixed, so data.value_range cannot be measured; give [low, high], or "
+                    "pictures of several types of numbers are mixed, such as of 8 and of 16 bits, so data.value_range cannot be measured; give [low, high], or "
                         + "null for the range of each picture's type")
             }
             made.options.valueRange = .numbers(low: range.lowerBound, high: range.upperBound)
@@ -113,13 +113,19 @@ extension SourceSample {
         (try? SourceSample(of: source, size: glance, channels: channels, threads: threads))?.narrowRange
     }
 
-    /// A sentence where the largest number is far below the range of its type, as of 12-bit values in 16-bit files.
+    /// A sentence where the numbers use a small part of the range of their type, as of 12-bit values in 16-bit files.
     var narrowRange: String? {
-        guard let limit = typeLimit, let range, range.upperBound < limit / 4, range.upperBound > range.lowerBound else {
-            return nil
+        guard let type = typeRange, let range, range.upperBound < type.upperBound / 4,
+            range.lowerBound >= type.lowerBound / 4, range.upperBound > range.lowerBound
+        else { return nil }
+        let remedy = "such as of 12-bit values in 16-bit files; --set data.value_range=measured scales them to 0 and 1"
+        if type.lowerBound == 0 {
+            return
+                "the largest stored number of \(count) pictures is \(Int(range.upperBound)), far below the "
+                + "\(Int(type.upperBound)) of their type, \(remedy)"
         }
         return
-            "the largest stored number of \(count) pictures is \(Int(range.upperBound)), far below the \(Int(limit)) of "
-            + "their type, such as of 12-bit values in 16-bit files; --set data.value_range=measured scales them to 0 and 1"
+            "the stored numbers of \(count) pictures are from \(Int(range.lowerBound)) to \(Int(range.upperBound)), a small part "
+            + "of the \(Int(type.lowerBound)) to \(Int(type.upperBound)) of their type, \(remedy)"
     }
 }

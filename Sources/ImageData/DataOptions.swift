@@ -26,6 +26,12 @@ public struct DataOptions: RecipeSection {
     public var scaledDecoding = false
     /// Turns pictures as their EXIF orientation says.
     public var exifOrientation = false
+    /// Most pixels of a picture.
+    public var mostPixels = ImageDecoder.usualPixels
+    /// The page of TIFF files, counted from 0.
+    public var page = 0
+    /// Which axes of three-dimensional `.npy` arrays are what.
+    public var arrayLayout = ArrayLayout.auto
 
     /// The built-in pictures, random crops of 0.2…1, mirrored.
     public init() {}
@@ -54,8 +60,8 @@ public struct DataOptions: RecipeSection {
             "Standard deviation of each channel; null: as mean."),
         Field(
             "value_range", \.valueRange,
-            "[low, high] in stored numbers (0 to 65535 for 16 bits), scaled to 0 and 1; measured: the smallest and largest of a "
-                + "sample; null: the range of the type."),
+            "[low, high] in stored numbers (0 to 65535 for 16 bits), scaled to 0 and 1, never clipped; measured: the smallest and "
+                + "largest of a sample; null: the range of an integer type, and numbers with a point as they are."),
         Field(
             "corrupt_limit", \.corruptLimit, in: .closed(0...1),
             "Share of unreadable pictures above which the run stops; below it they are replaced and listed."),
@@ -63,8 +69,29 @@ public struct DataOptions: RecipeSection {
             "scaled_decoding", \.scaledDecoding,
             "Decode JPEGs at 1/2, 1/4 or 1/8 for training where the crop stays larger than image_size: faster, by about "
                 + "half a gray level other pixels."),
-        Field("exif_orientation", \.exifOrientation, "Turn pictures as their EXIF orientation says."),
+        Field("exif_orientation", \.exifOrientation, "Turn pictures as their EXIF or TIFF orientation says."),
+        Field(
+            "max_pixels", \.mostPixels, in: .closed(1...mostPixels),
+            "Most pixels of a picture; above 64 million its memory and file may have 4 bytes for each. Larger ones are unreadable."
+        ),
+        Field("tiff_page", \.page, in: .closed(0...TIFFDirectory.mostPages - 1), "Page of TIFF files, counted from 0."),
+        Field(
+            "npy_layout", \.arrayLayout,
+            "Axes of three-dimensional .npy arrays: height, width, bands or bands, height, width; auto: told by the sizes where "
+                + "only first or last is at most 64."),
     ]
+
+    /// Pixels that may be allowed: sides have at most 65,500.
+    static let mostPixels = 65_500 * 65_500
+
+    /// The decoder that the options ask for.
+    public var decoder: ImageDecoder {
+        var decoder = ImageDecoder(mostPixels: mostPixels)
+        decoder.appliesOrientation = exifOrientation
+        decoder.page = page
+        decoder.arrayLayout = arrayLayout
+        return decoder
+    }
 
     /// Mean and deviation belong together.
     public func check() -> [String] {
@@ -83,8 +110,6 @@ public struct DataOptions: RecipeSection {
 
     /// The pictures of one part; scaled where `valueRange` has numbers, not where it is still to be measured.
     public func open(_ part: DatasetPart, cards: DatasetCards) throws(ImageError) -> any ImageSource {
-        var decoder = ImageDecoder()
-        decoder.appliesOrientation = exifOrientation
         let opened = try source.open(part, in: SourceContext(cards: cards, decoder: decoder))
         guard case .numbers(let low, let high) = valueRange else { return opened }
         return ScaledSource(opened, low: low, high: high)

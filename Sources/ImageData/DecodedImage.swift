@@ -1,21 +1,31 @@
 /// A picture in memory: samples in row-major order [height, width, channels].
 public struct DecodedImage: Sendable, Equatable {
-    /// The stored samples.
+    /// Most channels of a picture.
+    public static let mostChannels = 64
+
+    /// The stored samples. The smallest number of an integer type stands for 0 and the largest for 1, of signed types too:
+    /// zero of 16 bits is 32768/65535.
     public enum Samples: Sendable, Equatable {
         /// 0…255 stands for [0, 1].
         case uint8([UInt8])
+        /// −128…127 stands for [0, 1].
+        case int8([Int8])
         /// 0…65535 stands for [0, 1].
         case uint16([UInt16])
+        /// −32768…32767 stands for [0, 1].
+        case int16([Int16])
+        /// 0…2³²−1 stands for [0, 1].
+        case uint32([UInt32])
+        /// −2³¹…2³¹−1 stands for [0, 1].
+        case int32([Int32])
         /// Any numbers; taken as they are.
         case float32([Float])
 
         /// The number of samples.
-        public var count: Int {
-            switch self {
-            case .uint8(let values): values.count
-            case .uint16(let values): values.count
-            case .float32(let values): values.count
-            }
+        public var count: Int { read(Count()) }
+
+        private struct Count: SampleReader {
+            func read<Sample: StoredSample>(_ values: [Sample]) -> Int { values.count }
         }
     }
 
@@ -23,7 +33,7 @@ public struct DecodedImage: Sendable, Equatable {
     public let height: Int
     /// Columns.
     public let width: Int
-    /// Numbers a pixel: 1 gray, 3 RGB, or any other count for pictures from arrays.
+    /// Numbers a pixel: 1 gray, 3 RGB, or any other count for pictures of other bands.
     public let channels: Int
     /// The samples, `height · width · channels` of them.
     public let samples: Samples
@@ -43,21 +53,26 @@ public struct DecodedImage: Sendable, Equatable {
         self.samples = samples
     }
 
-    /// The samples as numbers, [height, width, channels]: those of 8 and 16 bits in [0, 1], others as they are.
-    public func unitSamples() -> [Float] {
-        switch samples {
-        case .uint8(let values): values.map { Float($0) / 255 }
-        case .uint16(let values): values.map { Float($0) / 65535 }
-        case .float32(let values): values
-        }
+    /// The kind of number in a word: `unsigned`, `signed` or `float`.
+    public var numberType: String {
+        guard let range = samples.typeRange else { return "float" }
+        return range.lowerBound < 0 ? "signed" : "unsigned"
     }
 
-    /// The samples with 8 bits: 16-bit ones are rounded (v / 257), others clamped to [0, 1] and scaled.
+    /// The samples as numbers, [height, width, channels]: integers by the range of their type in [0, 1], floats as they are.
+    public func unitSamples() -> [Float] { samples.read(Units()) }
+
+    private struct Units: SampleReader {
+        func read<Sample: StoredSample>(_ values: [Sample]) -> [Float] { values.map(\.unit) }
+    }
+
+    /// The samples with 8 bits, to be looked at: unsigned 16-bit ones are rounded (v / 257), others scaled from [0, 1] and
+    /// clamped.
     public func bytes() -> [UInt8] {
         switch samples {
         case .uint8(let values): values
         case .uint16(let values): values.map { UInt8((Int($0) + 128) / 257) }
-        case .float32(let values): values.map { $0.isNaN ? 0 : UInt8((min(max($0, 0), 1) * 255).rounded()) }
+        default: unitSamples().map { $0.isNaN ? 0 : UInt8((min(max($0, 0), 1) * 255).rounded()) }
         }
     }
 
@@ -66,15 +81,8 @@ public struct DecodedImage: Sendable, Equatable {
     public func converted(toChannels wanted: Int) -> DecodedImage? {
         switch (channels, wanted) {
         case (wanted, wanted): self
-        case (1, 3): mapped(channels: 3, { repeated($0) }, { repeated($0) }, { repeated($0) })
-        case (3, 1):
-            mapped(
-                channels: 1, { gray($0, UInt32.self) }, { gray($0, UInt64.self) },
-                { values in
-                    (0..<values.count / 3).map {
-                        0.299 * values[3 * $0] + 0.587 * values[3 * $0 + 1] + 0.114 * values[3 * $0 + 2]
-                    }
-                })
+        case (1, 3): mapped(channels: 3, Repeating())
+        case (3, 1): mapped(channels: 1, Graying())
         default: nil
         }
     }
@@ -93,42 +101,18 @@ public struct DecodedImage: Sendable, Equatable {
     }
 
     /// A picture whose pixel (row, column) is the pixel of this one that `source` names.
-    func gathered(height: Int, width: Int, _ source: (Int, Int) -> (Int, Int)) -> DecodedImage {
-        let old = self.width
-        let channels = channels
-        func gather<Sample>(_ values: [Sample]) -> [Sample] {
-            [Sample](unsafeUninitializedCapacity: height * width * channels) { buffer, count in
-                var next = buffer.baseAddress
-                values.withUnsafeBufferPointer { values in
-                    for row in 0..<height {
-                        for column in 0..<width {
-                            let (fromRow, fromColumn) = source(row, column)
-                            let first = (fromRow * old + fromColumn) * channels
-                            for channel in 0..<channels {
-                                next?.initialize(to: values[first + channel])
-                                next = next?.successor()
-                            }
-                        }
-                    }
-                }
-                count = height * width * channels
-            }
-        }
-        return mapped(height: height, width: width, channels: channels, gather, gather, gather)
+    func gathered(height: Int, width: Int, _ source: @escaping (Int, Int) -> (Int, Int)) -> DecodedImage {
+        mapped(
+            height: height, width: width, channels: channels,
+            Gathering(height: height, width: width, channels: channels, oldWidth: self.width, source: source))
     }
 
     private func mapped(
-        height: Int? = nil, width: Int? = nil, channels: Int, _ bytes: ([UInt8]) -> [UInt8],
-        _ words: ([UInt16]) -> [UInt16], _ floats: ([Float]) -> [Float]
+        height: Int? = nil, width: Int? = nil, channels: Int, _ change: some SampleChange
     ) -> DecodedImage {
-        let changed: Samples =
-            switch samples {
-            case .uint8(let values): .uint8(bytes(values))
-            case .uint16(let values): .uint16(words(values))
-            case .float32(let values): .float32(floats(values))
-            }
         var image = DecodedImage(
-            height: height ?? self.height, width: width ?? self.width, channels: channels, samples: changed)
+            height: height ?? self.height, width: width ?? self.width, channels: channels,
+            samples: samples.mapped(change))
         // A change of channels keeps every pixel in its place; any other leaves nothing to compare with the full size.
         if height == nil && width == nil { image.reduction = reduction }
         image.fault = fault
@@ -158,21 +142,49 @@ public struct ImageReduction: Sendable, Equatable {
     }
 }
 
-private func repeated<Sample>(_ values: [Sample]) -> [Sample] {
-    [Sample](unsafeUninitializedCapacity: values.count * 3) { buffer, count in
-        for (i, value) in values.enumerated() {
-            for channel in 0..<3 { buffer.initializeElement(at: 3 * i + channel, to: value) }
+/// Gray three times.
+private struct Repeating: SampleChange {
+    func changed<Sample: StoredSample>(_ values: [Sample]) -> [Sample] {
+        [Sample](unsafeUninitializedCapacity: values.count * 3) { buffer, count in
+            for (i, value) in values.enumerated() {
+                for channel in 0..<3 { buffer.initializeElement(at: 3 * i + channel, to: value) }
+            }
+            count = values.count * 3
         }
-        count = values.count * 3
     }
 }
 
-/// Pillow's integer weights, 16 bits after the point, rounded once.
-private func gray<Sample: FixedWidthInteger, Wide: FixedWidthInteger>(_ values: [Sample], _: Wide.Type) -> [Sample] {
-    (0..<values.count / 3).map { pixel in
-        let red = Wide(values[3 * pixel]) * 19595
-        let green = Wide(values[3 * pixel + 1]) * 38470
-        let blue = Wide(values[3 * pixel + 2]) * 7471
-        return Sample((red + green + blue + 0x8000) >> 16)
+/// RGB to gray.
+private struct Graying: SampleChange {
+    func changed<Sample: StoredSample>(_ values: [Sample]) -> [Sample] {
+        (0..<values.count / 3).map { Sample.gray(values[3 * $0], values[3 * $0 + 1], values[3 * $0 + 2]) }
+    }
+}
+
+/// Pixels from other places.
+private struct Gathering: SampleChange {
+    var height: Int
+    var width: Int
+    var channels: Int
+    var oldWidth: Int
+    var source: (Int, Int) -> (Int, Int)
+
+    func changed<Sample: StoredSample>(_ values: [Sample]) -> [Sample] {
+        [Sample](unsafeUninitializedCapacity: height * width * channels) { buffer, count in
+            var next = buffer.baseAddress
+            values.withUnsafeBufferPointer { values in
+                for row in 0..<height {
+                    for column in 0..<width {
+                        let (fromRow, fromColumn) = source(row, column)
+                        let first = (fromRow * oldWidth + fromColumn) * channels
+                        for channel in 0..<channels {
+                            next?.initialize(to: values[first + channel])
+                            next = next?.successor()
+                        }
+                    }
+                }
+            }
+            count = height * width * channels
+        }
     }
 }

@@ -1,16 +1,8 @@
 import CPalimpsestImageCodecs
 
-/// A picture format that can be read.
-public enum ImageFormat: String, Sendable {
-    /// JPEG: baseline, extended, progressive; gray, colour, CMYK.
-    case jpeg
-    /// PNG, all colour types and depths.
-    case png
-}
-
 /// A decoded picture with what its file said about it.
 public struct DecodedFile: Sendable {
-    /// The picture, gray or RGB; turned upright only if that was asked for.
+    /// The picture with the bands of its file, but alpha; turned upright only if that was asked for.
     public var image: DecodedImage
     /// The format, told by content.
     public var format: ImageFormat
@@ -18,23 +10,27 @@ public struct DecodedFile: Sendable {
     public var bitDepth: Int
     /// The orientation stated in the file.
     public var orientation: ImageOrientation
+    /// Pages of the file; more than 1 only with TIFF.
+    public var pages = 1
     /// Faults that the decoder went past, such as damaged entropy-coded data.
     public var warningCount: Int
     /// The first of them.
     public var firstWarning: String? { image.fault }
 }
 
-/// Decodes JPEG and PNG files, whoever made them: memory and time are bounded before anything is allocated, and content
-/// decides the format, never the name.
+/// Decodes picture files, whoever made them: memory and time are bounded before anything is allocated, and content decides
+/// the format, never the name.
 ///
 /// The rules are those of Pillow's `convert("RGB")`: transparency is dropped, colour profiles and gamma are ignored,
-/// gray of few bits is spread over 0…255, four-component JPEG is taken as inverted ink.
+/// gray of few bits is spread over 0…255, four-component JPEG is taken as inverted ink. TIFF and `.npy` keep all their bands
+/// and the type of their numbers.
 public struct ImageDecoder: Sendable {
     /// Longest side, in pixels.
     public var longestSide = 65_500
     /// Most pixels a picture may have.
-    public var mostPixels = 64_000_000
-    /// Most bytes for a picture and, with progressive JPEG, its coefficients.
+    public var mostPixels = ImageDecoder.usualPixels
+    /// Most bytes for a picture with all its bands and for what the decoder needs besides, such as the coefficients of a
+    /// progressive JPEG or a tile.
     public var mostMemory = 256 << 20
     /// Most scans of a progressive JPEG; very large ones may have fewer.
     public var mostScans = 100
@@ -42,6 +38,13 @@ public struct ImageDecoder: Sendable {
     public var mostFileBytes = 256 << 20
     /// Turns pictures as their EXIF orientation says. Off by default, as in torchvision.
     public var appliesOrientation = false
+    /// The page of a TIFF that is read, counted from 0.
+    public var page = 0
+    /// Which axes of a three-dimensional `.npy` array are what.
+    public var arrayLayout = ArrayLayout.auto
+
+    /// Pixels that a picture may have if nothing else is said.
+    public static let usualPixels = 64_000_000
 
     /// Chooses, from the height and width of a JPEG, at which fraction of its size it is decoded: 1, 2, 4 or 8. The
     /// inverse transform is cheaper the smaller the result; its size is rounded up.
@@ -49,6 +52,16 @@ public struct ImageDecoder: Sendable {
 
     /// A decoder with the usual limits.
     public init() {}
+
+    /// A decoder for pictures of up to `mostPixels`; above the usual number memory and size of files may grow with it, by 4 bytes
+    /// a pixel.
+    public init(mostPixels: Int) {
+        self.mostPixels = mostPixels
+        if mostPixels > Self.usualPixels {
+            mostMemory = max(mostMemory, 4 * mostPixels)
+            mostFileBytes = max(mostFileBytes, 4 * mostPixels)
+        }
+    }
 
     /// Reads and decodes a file.
     public func decode(file path: String, reduction: Reduction? = nil) throws(ImageError) -> DecodedFile {
@@ -80,11 +93,19 @@ public struct ImageDecoder: Sendable {
     private func decode(
         _ bytes: UnsafeRawBufferPointer, _ path: String, _ member: String?, _ reduction: Reduction?
     ) throws(ImageError) -> DecodedFile {
-        let format = try Self.format(of: bytes, path, member)
+        let format = try ImageFormat(of: bytes, path, member)
         guard let start = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self) else {
             throw ImageError(.notAnImage, path: path, member: member, "the file is empty")
         }
-        let orientation = format == .jpeg ? ImageOrientation(jpeg: bytes) : .upright
+        let directory =
+            format == .tiff && pal_reads_tiff() != 0 ? try TIFFDirectory(page: page, of: bytes, path, member) : nil
+        let orientation: ImageOrientation =
+            switch format {
+            case .jpeg: ImageOrientation(jpeg: bytes)
+            case .tiff: directory?.orientation ?? .upright
+            case .webp: WebPHeader.orientation(of: bytes)
+            case .png, .npy: .upright
+            }
         let turns = appliesOrientation && orientation != .upright
         var whole: ImageReduction?
         if format == .jpeg, !turns, let reduction, let size = JPEGHeader.size(of: bytes) {
@@ -94,36 +115,55 @@ public struct ImageDecoder: Sendable {
         let reduced = whole
         func work() -> Result<DecodedFile, ImageError> {
             Result { () throws(ImageError) in
-                try decode(
-                    start, bytes.count, format, reduced, turns ? orientation : .upright, orientation, path, member)
+                var file: DecodedFile
+                if format == .npy {
+                    let (image, bits) = try NumPyArray.decode(bytes, layout: arrayLayout, limits: self, path, member)
+                    file = DecodedFile(
+                        image: image, format: format, bitDepth: bits, orientation: orientation, warningCount: 0)
+                } else {
+                    file = try decode(start, bytes.count, format, directory?.offset ?? 0, reduced, path, member)
+                    file.orientation = orientation
+                    file.pages = directory?.pages ?? 1
+                }
+                if turns { file.image = file.image.turned(orientation) }
+                return file
             }
         }
         // One at a time of these: while a picture is decoded it is in memory twice.
-        let isLarge = Self.pixels(of: bytes, format) > Self.largePicture
+        let isLarge = Self.bytes(of: bytes, format, directory) > Self.largePicture
         return try (isLarge ? Self.largeOnes.withLock { _ in work() } : work()).get()
     }
 
-    /// Pixels from which on a picture waits for others to be decoded.
-    private static let largePicture = 16_000_000
+    /// Bytes from which on a picture waits for others to be decoded: RGB of 16 million pixels.
+    private static let largePicture = 48_000_000
     private static let largeOnes = Locked<Void>(())
 
-    /// The pixels that a file's header states; 0 where that is not found.
-    private static func pixels(of bytes: UnsafeRawBufferPointer, _ format: ImageFormat) -> Int {
+    /// The bytes that a picture will have, about, as its file's header says; 0 where that is not found.
+    private static func bytes(
+        of bytes: UnsafeRawBufferPointer, _ format: ImageFormat, _ directory: TIFFDirectory?
+    ) -> Int {
+        func product(_ a: Int, _ b: Int, _ c: Int = 1) -> Int {
+            let (pixels, tooMany) = a.multipliedReportingOverflow(by: b)
+            let (product, tooMuch) = pixels.multipliedReportingOverflow(by: c)
+            return tooMany || tooMuch ? Int.max : product
+        }
         switch format {
         case .jpeg:
             guard let size = JPEGHeader.size(of: bytes) else { return 0 }
-            return size.height * size.width
+            return product(size.height, size.width, 3)
         case .png:
             guard bytes.count >= 24 else { return 0 }
             let sides = [16, 20].map { UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: $0, as: UInt32.self)) }
-            let product = Int(sides[0]).multipliedReportingOverflow(by: Int(sides[1]))
-            return product.overflow ? Int.max : product.partialValue
+            return product(Int(sides[0]), Int(sides[1]), 3)
+        case .tiff: return directory?.bytes ?? 0
+        case .webp: return product(WebPHeader.pixels(of: bytes), 3)
+        case .npy: return NumPyArray.bytes(of: bytes)
         }
     }
 
     private func decode(
-        _ start: UnsafePointer<UInt8>, _ count: Int, _ format: ImageFormat, _ whole: ImageReduction?,
-        _ turn: ImageOrientation, _ orientation: ImageOrientation, _ path: String, _ member: String?
+        _ start: UnsafePointer<UInt8>, _ count: Int, _ format: ImageFormat, _ directory: UInt64,
+        _ whole: ImageReduction?, _ path: String, _ member: String?
     ) throws(ImageError) -> DecodedFile {
         var limits = limits
         var decoded = pal_image()
@@ -131,66 +171,52 @@ public struct ImageDecoder: Sendable {
             switch format {
             case .jpeg: pal_decode_jpeg(start, count, &limits, UInt32(whole?.factor ?? 1), &decoded)
             case .png: pal_decode_png(start, count, &limits, &decoded)
+            case .tiff: pal_decode_tiff(start, count, directory, &limits, &decoded)
+            case .webp: pal_decode_webp(start, count, &limits, &decoded)
+            case .npy: PAL_UNSUPPORTED
             }
         defer { pal_free(decoded.samples) }
-        guard status == PAL_OK, let samples = decoded.samples else {
+        guard status == PAL_OK, let pixels = decoded.samples else {
             throw ImageError(
                 Self.reason(of: status), path: path, member: member, withUnsafeBytes(of: decoded.message, Self.text))
         }
-        let pixels = UnsafeRawBufferPointer(start: samples, count: decoded.bytes)
         var image = DecodedImage(
             height: Int(decoded.height), width: Int(decoded.width), channels: Int(decoded.channels),
-            samples: decoded.bits == 16
-                ? .uint16([UInt16](pixels.bindMemory(to: UInt16.self))) : .uint8([UInt8](pixels)))
+            samples: Self.samples(UnsafeRawBufferPointer(start: pixels, count: decoded.bytes), of: decoded))
         image.reduction = whole
         image.fault = decoded.warnings > 0 ? withUnsafeBytes(of: decoded.first_warning, Self.text) : nil
-        if turn != .upright { image = image.turned(turn) }
         return DecodedFile(
-            image: image, format: format, bitDepth: Int(decoded.stored_bits), orientation: orientation,
+            image: image, format: format, bitDepth: Int(decoded.stored_bits), orientation: .upright,
             warningCount: Int(decoded.warnings))
+    }
+
+    private static func samples(_ bytes: UnsafeRawBufferPointer, of image: pal_image) -> DecodedImage.Samples {
+        switch (image.kind, image.bits) {
+        case (PAL_SIGNED, 8): .int8([Int8](bytes.bindMemory(to: Int8.self)))
+        case (PAL_SIGNED, 16): .int16([Int16](bytes.bindMemory(to: Int16.self)))
+        case (PAL_SIGNED, _): .int32([Int32](bytes.bindMemory(to: Int32.self)))
+        case (PAL_FLOAT, _): .float32([Float](bytes.bindMemory(to: Float.self)))
+        case (_, 8): .uint8([UInt8](bytes))
+        case (_, 16): .uint16([UInt16](bytes.bindMemory(to: UInt16.self)))
+        default: .uint32([UInt32](bytes.bindMemory(to: UInt32.self)))
+        }
+    }
+
+    /// What is too much about a picture of some bytes a pixel; nil where the limits allow it.
+    func excess(height: Int, width: Int, bytes: Int) -> String? {
+        guard let height = UInt64(exactly: height), let width = UInt64(exactly: width),
+            let bytes = UInt64(exactly: bytes)
+        else { return "\(height) x \(width) pixels" }
+        var limits = limits
+        var message = [CChar](repeating: 0, count: 256)
+        guard pal_check_size(&limits, width, height, bytes, 0, &message) != PAL_OK else { return nil }
+        return message.withUnsafeBytes(Self.text)
     }
 
     private var limits: pal_limits {
         pal_limits(
             max_side: UInt32(longestSide), max_pixels: UInt64(mostPixels), max_memory: UInt64(mostMemory),
             max_scans: UInt32(mostScans))
-    }
-
-    /// The format by the first bytes.
-    private static func format(
-        of bytes: UnsafeRawBufferPointer, _ path: String, _ member: String?
-    ) throws(ImageError) -> ImageFormat {
-        let pngSignature: [UInt8] = [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]
-        let jpegSignature: [UInt8] = [0xFF, 0xD8, 0xFF]
-        guard !bytes.isEmpty else { throw ImageError(.notAnImage, path: path, member: member, "the file is empty") }
-        if bytes.starts(with: jpegSignature) { return .jpeg }
-        if bytes.starts(with: pngSignature) { return .png }
-        if jpegSignature.starts(with: bytes) || pngSignature.starts(with: bytes) {
-            throw ImageError(
-                .truncated, path: path, member: member, "the file ends after \(bytes.count) bytes, inside its signature"
-            )
-        }
-        if let name = foreignFormat(of: bytes) {
-            throw ImageError(
-                .unsupported, path: path, member: member, "a \(name) file; convert it to PNG or JPEG, which can be read"
-            )
-        }
-        throw ImageError(
-            .notAnImage, path: path, member: member, "not a picture by its first bytes; JPEG and PNG are read")
-    }
-
-    /// The name of a picture format that is recognised, so that the error can say it, but not read.
-    private static func foreignFormat(of bytes: UnsafeRawBufferPointer) -> String? {
-        func has(_ text: String, at offset: Int = 0) -> Bool { bytes.dropFirst(offset).starts(with: text.utf8) }
-        if has("GIF87a") || has("GIF89a") { return "GIF" }
-        if has("RIFF") && has("WEBP", at: 8) { return "WebP" }
-        if has("II*\0") || has("MM\0*") { return "TIFF" }
-        if has("ftypavif", at: 4) || has("ftypavis", at: 4) { return "AVIF" }
-        if has("ftyphei", at: 4) || has("ftypmif1", at: 4) { return "HEIF" }
-        if has("jP  ", at: 4) { return "JPEG 2000" }
-        // Two letters are weak evidence: a BMP also states the place of its pixels within the first kilobytes.
-        if has("BM") && bytes.count >= 14 && bytes[12] == 0 && bytes[13] == 0 { return "BMP" }
-        return nil
     }
 
     private static func reason(of status: pal_status) -> ImageError.Reason {

@@ -26,7 +26,7 @@ public enum ImageOrientation: Int, Sendable, CaseIterable {
     }
 
     /// The orientation in a TIFF structure, the content of an EXIF block; nil where there is none.
-    private init?(exif block: UnsafeRawBufferPointer) {
+    init?(exif block: UnsafeRawBufferPointer) {
         guard block.count >= 8 else { return nil }
         let littleEndian: Bool
         switch (block[0], block[1]) {

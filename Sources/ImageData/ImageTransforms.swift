@@ -67,7 +67,11 @@ public struct Normalization: Sendable, Equatable {
                     for value in 0..<256 { table[value] = (Float(value) / 255 - mean) / deviation }
                     fill(values) { table[Int($0)] }
                 }
-            case .uint16(let values): fill(values) { (Float($0) / 65535 - mean) / deviation }
+            case .int8(let values): fill(values) { ($0.unit - mean) / deviation }
+            case .uint16(let values): fill(values) { ($0.unit - mean) / deviation }
+            case .int16(let values): fill(values) { ($0.unit - mean) / deviation }
+            case .uint32(let values): fill(values) { ($0.unit - mean) / deviation }
+            case .int32(let values): fill(values) { ($0.unit - mean) / deviation }
             case .float32(let values): fill(values) { ($0 - mean) / deviation }
             }
         }

@@ -224,12 +224,15 @@ struct BatchPlan: Sendable {
 }
 
 extension ImageSource {
-    /// A picture with the channels that a model wants.
+    /// A picture with the channels that a model wants, all of its numbers finite.
     public func image(
         _ index: Int, channels: Int, reduction: @escaping ImageDecoder.Reduction = { _, _ in 1 }
     ) throws(ImageError) -> DecodedImage {
         let image = try image(index, reduction: reduction)
-        if let converted = image.converted(toChannels: channels) { return converted }
+        if let converted = image.converted(toChannels: channels) {
+            guard let fault = converted.notFiniteFault else { return converted }
+            throw ImageError(.corrupt, path: "", member: key(index), fault)
+        }
         throw ImageError(
             .channels, path: "", member: key(index),
             "the picture has \(image.channels) channels and the model \(channels); only 1 and 3 are converted into one "

@@ -122,7 +122,7 @@ public enum Resampling {
         let samples: DecodedImage.Samples
         switch image.samples {
         case .uint8(let values): samples = .uint8(resize(values, of: image, rectangle, rows, columns, integer))
-        case .uint16, .float32:
+        default:
             samples = .float32(resize(image.unitSamples(), of: image, rectangle, rows, columns, Float.init))
         }
         return DecodedImage(height: window.height, width: window.width, channels: image.channels, samples: samples)

@@ -61,7 +61,7 @@ public struct SourceLedger: Sendable, Equatable {
             case .outsideClasses:
                 one ? "picture that lies in no class folder" : "pictures that lie in no class folder"
             case .otherFormat:
-                (one ? "picture" : "pictures") + " of other formats than JPEG and PNG, the two that are read"
+                (one ? "picture" : "pictures") + " of formats that are not read (\(ImageFormat.names) are)"
             case .notAFile: one ? "device, pipe or socket" : "devices, pipes or sockets"
             case .linkToAncestor: one ? "link to a folder around it" : "links to a folder around them"
             case .repeatedLink: "more " + (one ? "link" : "links") + " to folders that were read already"

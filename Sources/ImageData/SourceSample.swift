@@ -14,12 +14,12 @@ public struct SourceSample: Sendable {
     public var isColour: Bool { channels.contains(3) && channels.isSubset(of: [1, 3]) }
     /// Smallest and largest stored number; nil where nothing could be read.
     public private(set) var range: ClosedRange<Double>?
-    /// The largest number of the type, 255 or 65535; nil where the types differ or have no range.
-    public private(set) var typeLimit: Double?
+    /// The smallest and largest number of the type, such as 0 and 255; nil where the types differ or have no range.
+    public private(set) var typeRange: ClosedRange<Double>?
     /// True where the types of the pictures differ.
     private(set) var isMixed = false
     private var channels: Set<Int> = []
-    private var sums: [ChannelSums] = []
+    private var sums: [BandStatistics] = []
 
     /// Reads at most `size` pictures, evenly through the source, converted to some channels; unreadable ones do not
     /// count.
@@ -43,11 +43,14 @@ public struct SourceSample: Sendable {
                             _ = try source.image(index, channels: wanted)
                             throw ImageError(.channels, path: "", member: source.key(index), "other channels")
                         }
+                        if let fault = image.notFiniteFault {
+                            throw ImageError(.corrupt, path: "", member: source.key(index), fault)
+                        }
                         return DecodedImage.Statistics(of: image, converted)
                     }
                 })
         }
-        var types: Set<Double?> = []
+        var types: Set<ClosedRange<Double>?> = []
         var first: ImageError?
         while let part = try parts.next()?.get() {
             for result in part {
@@ -55,12 +58,9 @@ public struct SourceSample: Sendable {
                 case .success(let picture):
                     count += 1
                     channels.insert(picture.channels)
-                    isEightBit = isEightBit && picture.typeLimit == 255
-                    types.insert(picture.typeLimit)
-                    range =
-                        range.map {
-                            min($0.lowerBound, picture.low)...max($0.upperBound, picture.high)
-                        } ?? picture.low...picture.high
+                    isEightBit = isEightBit && picture.typeRange == 0...255
+                    types.insert(picture.typeRange)
+                    range = hull(range, picture.range)
                     sums = sums.isEmpty ? picture.sums : zip(sums, picture.sums).map { $0 + $1 }
                 case .failure(let error):
                     if error.reason == .channels { throw error }
@@ -69,7 +69,7 @@ public struct SourceSample: Sendable {
             }
         }
         isMixed = types.count > 1
-        typeLimit = types.count == 1 ? types.first ?? nil : nil
+        typeRange = types.count == 1 ? types.first ?? nil : nil
         if count == 0, var first {
             first.message = "none of \(number) pictures of the training part can be read; the first: \(first.message)"
             throw first
@@ -84,10 +84,11 @@ public struct SourceSample: Sendable {
 
     /// The same constants where `low` becomes 0 and `high` 1; `isColour` and types are those of the stored numbers.
     func normalization(low: Double, high: Double) -> Normalization {
-        let unit = typeLimit ?? 1
+        let unit = typeRange.map { $0.upperBound - $0.lowerBound } ?? 1
+        let zero = typeRange?.lowerBound ?? 0
         let plain = normalization
         return Normalization(
-            mean: plain.mean.map { ($0 * unit - low) / (high - low) },
+            mean: plain.mean.map { ($0 * unit + zero - low) / (high - low) },
             deviation: zip(plain.deviation, sums).map { $1.deviation > 0 ? $0 * unit / (high - low) : 1 })
     }
 }
@@ -96,27 +97,17 @@ extension DecodedImage {
     /// What a picture adds to a sample.
     struct Statistics: Sendable {
         var channels: Int
-        var low: Double
-        var high: Double
-        var typeLimit: Double?
-        var sums: [ChannelSums]
+        var range: ClosedRange<Double>?
+        var typeRange: ClosedRange<Double>?
+        var sums: [BandStatistics]
 
         /// Range and type of a picture as stored, sums of it as converted.
         init(of image: DecodedImage, _ converted: DecodedImage) {
             channels = image.channels
-            func hull<Sample: Comparable>(_ values: [Sample], _ number: (Sample) -> Double) -> (Double, Double) {
-                (number(values.min() ?? values[0]), number(values.max() ?? values[0]))
-            }
-            switch image.samples {
-            case .uint8(let values):
-                (low, high) = hull(values) { Double($0) }
-                typeLimit = 255
-            case .uint16(let values):
-                (low, high) = hull(values) { Double($0) }
-                typeLimit = 65535
-            case .float32(let values): (low, high) = hull(values) { Double($0) }
-            }
-            sums = converted.channelSums()
+            typeRange = image.samples.typeRange
+            sums = converted.bandStatistics()
+            let stored = image.channels == converted.channels ? sums : image.bandStatistics()
+            range = stored.reduce(nil) { hull($0, $1.range) }
         }
     }
 }

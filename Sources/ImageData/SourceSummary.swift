@@ -22,7 +22,40 @@ public struct SourceSummary: Sendable {
     public private(set) var widths: ClosedRange<Int>?
     /// Readable pictures by their channels.
     public private(set) var channelCounts: [Int: Int] = [:]
-    private var sums: [Int: [ChannelSums]] = [:]
+    /// Readable pictures with numbers that are NaN or infinite. Training counts them as unreadable.
+    public private(set) var notFinite = Findings()
+    /// Readable pictures with a band whose numbers are all the same, such as one of zeros.
+    public private(set) var constantBands = Findings()
+    private var sums: [Int: [BandStatistics]] = [:]
+
+    /// Pictures in which something was found.
+    public struct Findings: Sendable, Equatable {
+        /// How many.
+        public private(set) var pictures = 0
+        /// How many numbers or bands of theirs.
+        public private(set) var count = 0
+        /// The first three, by what identifies them.
+        public private(set) var examples: [String] = []
+
+        mutating func add(_ number: Int, _ key: @autoclosure () -> String) {
+            guard number > 0 else { return }
+            pictures += 1
+            count += number
+            if examples.count < SourceLedger.mostExamples { examples.append(key()) }
+        }
+
+        mutating func add(_ other: Findings) {
+            pictures += other.pictures
+            count += other.count
+            examples = Array((examples + other.examples).prefix(SourceLedger.mostExamples))
+        }
+
+        /// The pictures for people.
+        var words: String {
+            let names = examples.map { "`\($0)`" }.joined(separator: ", ") + (pictures > examples.count ? ", …" : "")
+            return "\(pictures) \(pictures == 1 ? "picture" : "pictures") (\(names))"
+        }
+    }
 
     /// Reads all pictures of a source with some threads; the numbers do not depend on how many.
     public init(of source: any ImageSource, threads: Int) {
@@ -43,7 +76,7 @@ public struct SourceSummary: Sendable {
     /// Mean and deviation of each channel over all pixels, in the units of `DecodedImage.unitSamples`. Gray pictures among
     /// coloured ones count as gray RGB; nil where other numbers of channels are mixed, or nothing can be read.
     public var normalization: Normalization? {
-        var all: [ChannelSums]
+        var all: [BandStatistics]
         switch channelCounts.keys.sorted() {
         case [1, 3]:
             guard let gray = sums[1]?.first, let colour = sums[3] else { return nil }
@@ -54,15 +87,41 @@ public struct SourceSummary: Sendable {
         return Normalization(mean: all.map(\.mean), deviation: all.map(\.deviation))
     }
 
+    /// What each band holds over all pictures; nil where pictures of several numbers of channels are mixed, or none can be read.
+    public var bands: [BandStatistics]? {
+        guard sums.count == 1 else { return nil }
+        return sums.values.first
+    }
+
+    /// Sentences about numbers that are not finite and bands that say nothing.
+    public var warnings: [String] {
+        var sentences: [String] = []
+        if notFinite.pictures > 0 {
+            sentences.append(
+                "\(notFinite.words) with \(notFinite.count) numbers that are NaN or infinite; training replaces such pictures "
+                    + "as unreadable ones (data.corrupt_limit)")
+        }
+        if constantBands.pictures > 0 {
+            sentences.append("\(constantBands.words) with bands of a single number: \(constantBands.count) bands")
+        }
+        for (band, found) in (bands ?? []).enumerated() where found.isConstant && count > 1 {
+            sentences.append("band \(band), counted from 0, is \(found.range?.lowerBound ?? 0) in all pictures")
+        }
+        return sentences
+    }
+
     private mutating func add(_ index: Int, of source: any ImageSource) {
         count += 1
         if let label = source.label(index) { count(1, label: label) } else { unlabelled += 1 }
         do throws(ImageError) {
             let image = try source.image(index)
-            heights = Self.hull(heights, image.height...image.height)
-            widths = Self.hull(widths, image.width...image.width)
+            heights = hull(heights, image.height...image.height)
+            widths = hull(widths, image.width...image.width)
             channelCounts[image.channels, default: 0] += 1
-            add(image.channelSums(), channels: image.channels)
+            let bands = image.bandStatistics()
+            notFinite.add(bands.reduce(0) { $0 + $1.notFinite }, source.key(index))
+            constantBands.add(bands.count { $0.isConstant }, source.key(index))
+            add(bands, channels: image.channels)
         } catch {
             unreadable.append(Unreadable(key: source.key(index), error: error))
         }
@@ -73,8 +132,10 @@ public struct SourceSummary: Sendable {
         unlabelled += part.unlabelled
         unreadable += part.unreadable
         for (label, number) in part.labelCounts.enumerated() { count(number, label: label) }
-        heights = part.heights.map { Self.hull(heights, $0) } ?? heights
-        widths = part.widths.map { Self.hull(widths, $0) } ?? widths
+        heights = hull(heights, part.heights)
+        widths = hull(widths, part.widths)
+        notFinite.add(part.notFinite)
+        constantBands.add(part.constantBands)
         for (channels, number) in part.channelCounts { channelCounts[channels, default: 0] += number }
         for (channels, more) in part.sums { add(more, channels: channels) }
     }
@@ -84,63 +145,7 @@ public struct SourceSummary: Sendable {
         labelCounts[label] += number
     }
 
-    private mutating func add(_ more: [ChannelSums], channels: Int) {
+    private mutating func add(_ more: [BandStatistics], channels: Int) {
         sums[channels] = sums[channels].map { zip($0, more).map { $0 + $1 } } ?? more
     }
-
-    private static func hull(_ a: ClosedRange<Int>?, _ b: ClosedRange<Int>) -> ClosedRange<Int> {
-        guard let a else { return b }
-        return min(a.lowerBound, b.lowerBound)...max(a.upperBound, b.upperBound)
-    }
-}
-
-/// Number, sum and sum of squares of a channel's samples.
-struct ChannelSums: Sendable {
-    var count = 0.0
-    var sum = 0.0
-    var squares = 0.0
-
-    var mean: Double { sum / count }
-    var deviation: Double { max(0, squares / count - mean * mean).squareRoot() }
-
-    static func + (a: ChannelSums, b: ChannelSums) -> ChannelSums {
-        ChannelSums(count: a.count + b.count, sum: a.sum + b.sum, squares: a.squares + b.squares)
-    }
-}
-
-extension DecodedImage {
-    /// The sums of each channel, in the units of `unitSamples`; exact for integer samples.
-    func channelSums() -> [ChannelSums] {
-        switch samples {
-        case .uint8(let values): integerSums(values, unit: 255)
-        case .uint16(let values): integerSums(values, unit: 65535)
-        case .float32(let values):
-            (0..<channels).map { channel in
-                var sums = ChannelSums(count: Double(height * width))
-                for place in stride(from: channel, to: values.count, by: channels) {
-                    sums.sum += Double(values[place])
-                    sums.squares += Double(values[place]) * Double(values[place])
-                }
-                return sums
-            }
-        }
-    }
-
-    // A picture of 2²⁶ pixels of 16 bits sums to less than 2⁵⁸.
-    private func integerSums<Sample: FixedWidthInteger>(_ values: [Sample], unit: Double) -> [ChannelSums] {
-        (0..<channels).map { channel in
-            var sum: UInt64 = 0
-            var squares: UInt64 = 0
-            for place in stride(from: channel, to: values.count, by: channels) {
-                let value = UInt64(values[place])
-                sum &+= value
-                squares &+= value &* value
-            }
-            return ChannelSums(
-                count: Double(height * width), sum: Double(sum) / unit, squares: Double(squares) / (unit * unit))
-        }
-    }
-
-    /// The mean of each channel, in the units of `unitSamples`.
-    public func channelMeans() -> [Double] { channelSums().map(\.mean) }
 }

@@ -78,16 +78,19 @@ struct ScaledSource: ImageSource {
     func key(_ index: Int) -> String { source.key(index) }
 
     private func scaled(_ image: DecodedImage) -> DecodedImage {
-        let values: [Float] =
-            switch image.samples {
-            case .uint8(let values): values.map { (Float($0) - low) / span }
-            case .uint16(let values): values.map { (Float($0) - low) / span }
-            case .float32(let values): values.map { ($0 - low) / span }
-            }
+        let values = image.samples.read(Scaling(low: low, span: span))
         var made = DecodedImage(
             height: image.height, width: image.width, channels: image.channels, samples: .float32(values))
         made.reduction = image.reduction
         made.fault = image.fault
         return made
+    }
+}
+
+private struct Scaling: SampleReader {
+    var low: Float
+    var span: Float
+    func read<Sample: StoredSample>(_ values: [Sample]) -> [Float] {
+        values.map { $0.scaled(low: low, span: span) }
     }
 }

@@ -18,6 +18,7 @@ extension EvaluatedEncoder {
             throw RunError(
                 .data, "a picture of \(picture.channels) channels; the encoder sees \(options.channels)")
         }
+        if let fault = image.notFiniteFault { throw RunError(.data, fault) }
         guard let mean = recipe.data.mean, let deviation = recipe.data.deviation else {
             throw RunError(
                 .data,
@@ -33,8 +34,8 @@ extension EvaluatedEncoder {
         return extractor.features(of: Tensor(numbers, [1, channels, height, width])).array
     }
 
-    /// The feature of a picture file, JPEG or PNG.
+    /// The feature of a picture file, read as the encoder's recipe reads pictures.
     public func features(ofFile path: String, engine: Engine) throws -> [Float] {
-        try features(of: try ImageDecoder().decode(file: path).image, engine: engine)
+        try features(of: try recipe.data.decoder.decode(file: path).image, engine: engine)
     }
 }

@@ -1,3 +1,4 @@
+#if Commands
 import ArgumentParser
 import Autodiff
 import Foundation
@@ -114,3 +115,4 @@ func median(_ values: [Double]) -> Double {
 
 /// Two digits after the point.
 func rounded(_ value: Double) -> JSONValue { JSONValue((value * 100).rounded() / 100) }
+#endif

@@ -1,3 +1,4 @@
+#if Commands
 import ArgumentParser
 import Autodiff
 import Foundation
@@ -81,3 +82,4 @@ struct RecipesCommand: ParsableCommand {
         return try Rehearsal(recipe, source: source, normalization: normalization, engine: engine)
     }
 }
+#endif

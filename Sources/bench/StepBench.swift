@@ -1,3 +1,4 @@
+#if Commands
 import Autodiff
 import ImageMasking
 import Optimizers
@@ -91,3 +92,4 @@ struct StepBench {
         }
     }
 }
+#endif

@@ -1,3 +1,4 @@
+#if Commands
 import ArgumentParser
 import Autodiff
 import Checkpoints
@@ -69,3 +70,4 @@ struct CodebookCommand: ParsableCommand {
         try Console.show(output.path)
     }
 }
+#endif

@@ -1,3 +1,4 @@
+#if Commands
 import Checkpoints
 import Foundation
 import Pretraining
@@ -98,3 +99,4 @@ extension String {
         return plain ? self : "'\(shown.replacing("'", with: "'\\''"))'"
     }
 }
+#endif

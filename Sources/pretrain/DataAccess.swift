@@ -1,3 +1,4 @@
+#if Commands
 import Foundation
 import ImageData
 import Pretraining
@@ -42,3 +43,4 @@ enum DataAccess {
         try recipe.data.normalization(channels: recipe.model.channels, cards: cards)
     }
 }
+#endif

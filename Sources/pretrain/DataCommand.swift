@@ -1,3 +1,4 @@
+#if Commands
 import ArgumentParser
 import Foundation
 import ImageData
@@ -10,12 +11,49 @@ struct DataCommand: ParsableCommand {
         subcommands: [DataInspectCommand.self, DataCheckCommand.self])
 }
 
+/// How pictures are decoded where no recipe says it.
+struct DecodingArguments: ParsableArguments {
+    @Option(help: "Most pixels of a picture, as data.max_pixels.")
+    var maxPixels = ImageDecoder.usualPixels
+
+    @Option(help: "Page of TIFF files, counted from 0, as data.tiff_page.")
+    var tiffPage = 0
+
+    @Option(help: "Axes of three-dimensional .npy arrays, as data.npy_layout: auto, hwc or chw.")
+    var npyLayout = ArrayLayout.auto.rawValue
+
+    func validate() throws {
+        let most = 65_500 * 65_500
+        guard (1...most).contains(maxPixels) else {
+            throw ValidationError("--max-pixels is \(maxPixels); allowed is 1 to \(most)")
+        }
+        guard ArrayLayout(rawValue: npyLayout) != nil else {
+            throw ValidationError("--npy-layout is \(npyLayout); allowed is auto, hwc or chw")
+        }
+        guard (0..<65_536).contains(tiffPage) else {
+            throw ValidationError("--tiff-page is \(tiffPage); allowed is 0 to 65535")
+        }
+    }
+
+    var decoder: ImageDecoder {
+        var data = DataOptions()
+        (data.mostPixels, data.page) = (maxPixels, tiffPage)
+        data.arrayLayout = ArrayLayout(rawValue: npyLayout) ?? .auto
+        return data.decoder
+    }
+}
+
 /// `pretrain data inspect`: decodes files.
 struct DataInspectCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "inspect",
-        abstract: "Decode picture files: size, channels, depth, mean, orientation, or what is wrong with them.",
-        discussion: "Example: pretrain data inspect photos/*.jpg --json\nExit code 65 if a file cannot be read.")
+        abstract: "Decode picture files: size, bands, type, range, mean, orientation, or what is wrong with them.",
+        discussion: """
+            Example: pretrain data inspect photos/*.jpg scenes/*.tif --json
+            Means are of numbers in [0, 1], the range of an integer type; numbers with a point are as they are. Ranges are of \
+            stored numbers.
+            Exit code 65 if a file cannot be read.
+            """)
 
     @Argument(help: "Picture files.", completion: .file())
     var files: [String]
@@ -23,11 +61,14 @@ struct DataInspectCommand: ParsableCommand {
     @Flag(help: "One JSON object a file on standard output.")
     var json = false
 
+    @OptionGroup var decoding: DecodingArguments
+
     func run() throws {
         var failed = false
+        let decoder = decoding.decoder
         for path in files {
             do {
-                let file = try ImageDecoder().decode(file: path)
+                let file = try decoder.decode(file: path)
                 try Console.show(json ? row(path, file).text() : line(path, file))
             } catch let error as ImageError {
                 failed = true
@@ -40,19 +81,29 @@ struct DataInspectCommand: ParsableCommand {
     }
 
     private func row(_ path: String, _ file: DecodedFile) -> JSONValue {
-        .object([
+        let bands = file.image.bandStatistics()
+        return .object([
             ("path", JSONValue(path)), ("format", JSONValue(file.format.rawValue)),
             ("width", JSONValue(file.image.width)), ("height", JSONValue(file.image.height)),
-            ("channels", JSONValue(file.image.channels)), ("bit_depth", JSONValue(file.bitDepth)),
-            ("orientation", JSONValue(file.orientation.rawValue)),
-            ("mean", JSONValue(file.image.channelMeans().map { JSONValue($0) })),
+            ("channels", JSONValue(file.image.channels)), ("type", JSONValue(file.image.numberType)),
+            ("bit_depth", JSONValue(file.bitDepth)), ("orientation", JSONValue(file.orientation.rawValue)),
+            ("pages", JSONValue(file.pages)), ("mean", JSONValue(bands.map { JSONValue($0.mean) })),
+            ("std", JSONValue(bands.map { JSONValue($0.deviation) })), ("ranges", JSONValue(bands.map(Spoken.json))),
+            ("not_finite", JSONValue(file.image.notFiniteCount)),
+            (
+                "constant_bands",
+                JSONValue(bands.indices.filter { bands[$0].isConstant }.map { JSONValue($0) })
+            ),
             ("warnings", JSONValue(file.warningCount)),
             ("first_warning", file.firstWarning.map { JSONValue($0) } ?? .null), ("error", .null),
         ])
     }
 
     private func row(_ path: String, _ error: ImageError) -> JSONValue {
-        let unknown = ["format", "width", "height", "channels", "bit_depth", "orientation", "mean"]
+        let unknown = [
+            "format", "width", "height", "channels", "type", "bit_depth", "orientation", "pages", "mean", "std",
+            "ranges", "not_finite", "constant_bands",
+        ]
         return .object(
             [("path", JSONValue(path))] + unknown.map { ($0, .null) }
                 + [
@@ -64,11 +115,58 @@ struct DataInspectCommand: ParsableCommand {
     }
 
     private func line(_ path: String, _ file: DecodedFile) -> String {
-        let mean = file.image.channelMeans().map { String(format: "%.4f", $0) }.joined(separator: " ")
-        let turned = file.orientation == .upright ? "" : ", EXIF orientation \(file.orientation.rawValue)"
-        let warning = file.firstWarning.map { ", \(file.warningCount) warnings: \($0)" } ?? ""
-        return "\(FileName(path)): \(file.format.rawValue), \(file.image.width) x \(file.image.height), "
-            + "\(file.image.channels == 1 ? "gray" : "RGB"), \(file.bitDepth) bit, mean \(mean)\(turned)\(warning)"
+        let bands = file.image.bandStatistics()
+        let kinds = [1: "gray", 3: "RGB"]
+        let kind = kinds[bands.count] ?? "\(bands.count) bands"
+        let type = file.image.numberType == "unsigned" ? "" : " \(file.image.numberType)"
+        var text =
+            "\(FileName(path)): \(file.format.rawValue), \(file.image.width) x \(file.image.height), \(kind), "
+            + "\(file.bitDepth) bit\(type)"
+        let range = bands.reduce(nil as ClosedRange<Double>?) { whole, band in
+            guard let whole, let range = band.range else { return whole ?? band.range }
+            return min(whole.lowerBound, range.lowerBound)...max(whole.upperBound, range.upperBound)
+        }
+        text += ", \(Spoken.range(range))"
+        if kinds[bands.count] != nil {
+            text += ", mean " + bands.map { Spoken.number($0.mean) }.joined(separator: " ")
+        }
+        if file.orientation != .upright { text += ", orientation \(file.orientation.rawValue)" }
+        if file.pages > 1 { text += ", page \(decoding.tiffPage) of \(file.pages)" }
+        if let warning = file.firstWarning { text += ", \(file.warningCount) warnings: \(warning)" }
+        var lines = [text]
+        if kinds[bands.count] == nil {
+            lines += bands.enumerated().map { number, band in
+                "  band \(number): \(Spoken.range(band.range)), mean \(Spoken.number(band.mean)), "
+                    + "std \(Spoken.number(band.deviation))"
+            }
+        }
+        if let fault = file.image.notFiniteFault { lines.append("  warning: \(fault)") }
+        let constant = bands.indices.filter { bands[$0].isConstant }
+        if !constant.isEmpty {
+            let some = "bands \(constant.map(String.init).joined(separator: ", ")), counted from 0"
+            lines.append("  warning: all numbers are the same in \(constant.count == bands.count ? "each band" : some)")
+        }
+        return lines.joined(separator: "\n")
+    }
+}
+
+/// Numbers and ranges for people and in JSON.
+private enum Spoken {
+    /// Four digits behind the point, or the leading digits of large and small numbers.
+    static func number(_ value: Double) -> String {
+        value == 0 || (0.001..<1e6).contains(abs(value)) ? String(format: "%.4f", value) : String(format: "%.5g", value)
+    }
+
+    static func range(_ range: ClosedRange<Double>?) -> String {
+        guard let range else { return "no finite number" }
+        func short(_ value: Double) -> String {
+            String(format: value == value.rounded() && abs(value) < 1e15 ? "%.0f" : "%.6g", value)
+        }
+        return "\(short(range.lowerBound)) to \(short(range.upperBound))"
+    }
+
+    static func json(_ band: BandStatistics) -> JSONValue {
+        band.range.map { JSONValue([JSONValue($0.lowerBound), JSONValue($0.upperBound)]) } ?? .null
     }
 }
 
@@ -92,6 +190,8 @@ struct DataCheckCommand: ParsableCommand {
     @Option(help: "Threads to read with.")
     var threads = ProcessInfo.processInfo.activeProcessorCount
 
+    @OptionGroup var decoding: DecodingArguments
+
     func run() throws {
         let cards = DataAccess.cards
         let options: any SourceOptions
@@ -106,7 +206,7 @@ struct DataCheckCommand: ParsableCommand {
         var absent: [(DatasetPart, ImageError)] = []
         for part in DatasetPart.allCases {
             do throws(ImageError) {
-                parts.append((part, try options.open(part, in: SourceContext(cards: cards))))
+                parts.append((part, try options.open(part, in: SourceContext(cards: cards, decoder: decoding.decoder))))
             } catch {
                 absent.append((part, error))
             }
@@ -119,7 +219,8 @@ struct DataCheckCommand: ParsableCommand {
             failed = failed || !summary.unreadable.isEmpty
             let kinds = summary.channelCounts
             let range = kinds.count == 1 ? kinds.keys.first.flatMap { narrowRange(opened, channels: $0) } : nil
-            try Console.show(json ? row(part, opened, summary, range).text() : text(part, opened, summary, range))
+            let notes = summary.warnings + [range].compactMap { $0 }
+            try Console.show(json ? row(part, opened, summary, notes).text() : text(part, opened, summary, notes))
         }
         for (part, error) in absent {
             let text = error.reason == .noPart ? error.message : "\(error)"
@@ -133,7 +234,7 @@ struct DataCheckCommand: ParsableCommand {
     }
 
     private func row(
-        _ part: DatasetPart, _ opened: any ImageSource, _ summary: SourceSummary, _ range: String?
+        _ part: DatasetPart, _ opened: any ImageSource, _ summary: SourceSummary, _ notes: [String]
     ) -> JSONValue {
         func bounds(_ range: ClosedRange<Int>?) -> JSONValue {
             range.map { JSONValue([JSONValue($0.lowerBound), JSONValue($0.upperBound)]) } ?? .null
@@ -158,9 +259,18 @@ struct DataCheckCommand: ParsableCommand {
             ("widths", bounds(summary.widths)),
             ("channels", .object(channels.map { (String($0.key), JSONValue($0.value)) })),
             ("mean", list(summary.normalization?.mean)), ("std", list(summary.normalization?.deviation)),
+            ("ranges", summary.bands.map { JSONValue($0.map(Spoken.json)) } ?? .null),
+            ("not_finite", found(summary.notFinite)), ("constant_bands", found(summary.constantBands)),
             ("skipped", skipped(opened.ledger)),
-            ("notes", JSONValue((opened.ledger.notes + [range].compactMap { $0 }).map { JSONValue($0) })),
+            ("notes", JSONValue((opened.ledger.notes + notes).map { JSONValue($0) })),
             ("fingerprint", JSONValue(opened.fingerprint)),
+        ])
+    }
+
+    private func found(_ findings: SourceSummary.Findings) -> JSONValue {
+        .object([
+            ("pictures", JSONValue(findings.pictures)), ("count", JSONValue(findings.count)),
+            ("examples", JSONValue(findings.examples.map { JSONValue($0) })),
         ])
     }
 
@@ -181,7 +291,7 @@ struct DataCheckCommand: ParsableCommand {
     }
 
     private func text(
-        _ part: DatasetPart, _ opened: any ImageSource, _ summary: SourceSummary, _ range: String?
+        _ part: DatasetPart, _ opened: any ImageSource, _ summary: SourceSummary, _ notes: [String]
     ) -> String {
         var lines = ["\(part.rawValue): \(summary.count) pictures"]
         if let heights = summary.heights, let widths = summary.widths {
@@ -192,6 +302,9 @@ struct DataCheckCommand: ParsableCommand {
         }
         if let constants = summary.normalization {
             lines.append("  mean \(spoken(constants.mean)), std \(spoken(constants.deviation))")
+        }
+        if let bands = summary.bands {
+            lines.append("  stored numbers: \(bands.map { Spoken.range($0.range) }.joined(separator: ", "))")
         }
         for (label, count) in summary.labelCounts.enumerated() where count > 0 || opened.labelNames != nil {
             lines.append("  class \(label) \(name(label, opened)): \(count)")
@@ -204,7 +317,7 @@ struct DataCheckCommand: ParsableCommand {
         if summary.unreadable.count > 20 {
             lines.append("    … and \(summary.unreadable.count - 20) more; --json lists all")
         }
-        lines += (opened.ledger.sentences + [range].compactMap { $0 }).map { "  note: \($0)" }
+        lines += (opened.ledger.sentences + notes).map { "  note: \($0)" }
         return lines.joined(separator: "\n")
     }
 
@@ -213,6 +326,7 @@ struct DataCheckCommand: ParsableCommand {
     }
 
     private func spoken(_ values: [Double]) -> String {
-        values.map { String(format: "%.4f", $0) }.joined(separator: " ")
+        values.map { Spoken.number($0) }.joined(separator: " ")
     }
 }
+#endif

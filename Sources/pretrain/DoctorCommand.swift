@@ -1,3 +1,4 @@
+#if Commands
 import ArgumentParser
 import Autodiff
 import Foundation
@@ -45,3 +46,4 @@ struct DoctorCommand: ParsableCommand {
         ]
     }
 }
+#endif

@@ -1,3 +1,4 @@
+#if Commands
 import Autodiff
 import Checkpoints
 import Foundation
@@ -38,3 +39,4 @@ struct Failure {
         Foundation.exit(code)
     }
 }
+#endif

@@ -1,3 +1,4 @@
+#if Commands
 import ArgumentParser
 import Autodiff
 import Checkpoints
@@ -172,3 +173,4 @@ enum FeatureFile {
         return Safetensors.bytes(of: table.file)
     }
 }
+#endif

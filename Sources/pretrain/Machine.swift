@@ -1,3 +1,4 @@
+#if Commands
 import Autodiff
 import Pretraining
 
@@ -10,3 +11,4 @@ extension Machine {
         }
     }
 }
+#endif

@@ -1,3 +1,4 @@
+#if Commands
 import ArgumentParser
 import Autodiff
 import Checkpoints
@@ -173,3 +174,4 @@ struct MasksCommand: ParsableCommand {
         return lines.joined(separator: "\n")
     }
 }
+#endif

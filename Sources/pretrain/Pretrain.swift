@@ -1,3 +1,4 @@
+#if Commands
 import ArgumentParser
 import Foundation
 import Pretraining
@@ -65,3 +66,4 @@ struct Pretrain: ParsableCommand {
         return code.rawValue
     }
 }
+#endif

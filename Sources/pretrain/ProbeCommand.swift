@@ -1,3 +1,4 @@
+#if Commands
 public import ArgumentParser
 import Autodiff
 import Checkpoints
@@ -166,3 +167,4 @@ private func orUsage<Result>(_ body: () throws -> Result) throws -> Result {
 private func orData<Result>(_ body: () throws -> Result) throws -> Result {
     do { return try body() } catch let error as EvaluationError { throw RunError(.data, "\(error)") }
 }
+#endif

@@ -1,3 +1,4 @@
+#if Commands
 import ArgumentParser
 import Foundation
 import Pretraining
@@ -92,3 +93,4 @@ struct RecipesCommand: ParsableCommand {
         }
     }
 }
+#endif

@@ -1,3 +1,4 @@
+#if Commands
 import ArgumentParser
 import Autodiff
 import Foundation
@@ -229,3 +230,4 @@ struct TrainingOutput: ParsableArguments {
             + "\(spoken(seconds: progress.secondsLeft)) left"
     }
 }
+#endif

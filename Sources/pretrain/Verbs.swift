@@ -1,3 +1,4 @@
+#if Commands
 import ArgumentParser
 import Pretraining
 import RecipeSchema
@@ -28,3 +29,4 @@ enum Verbs {
         throw RunError(.usage, "there is no verb `\(word.shown(limit: 60))`; \(hint)")
     }
 }
+#endif

@@ -1,3 +1,4 @@
+#if Commands
 import ArgumentParser
 import Autodiff
 import Foundation
@@ -54,3 +55,4 @@ struct VerifyCommand: ParsableCommand {
             "\(verdict)  \(result.name): \(worst) of the tolerance at \(result.worstTensor) (\(result.count) compared)"
     }
 }
+#endif

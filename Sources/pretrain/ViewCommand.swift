@@ -1,3 +1,4 @@
+#if Commands
 import ArgumentParser
 import Autodiff
 import Checkpoints
@@ -89,3 +90,4 @@ struct ViewCommand: ParsableCommand {
         return (Tensor(batch.images, Shape(batch.shape)), part)
     }
 }
+#endif

@@ -3,9 +3,10 @@
 #
 #     Tests/Fuzzing/run.sh [SECONDS [CODEC_RUNS [PARSER_RUNS]]]
 #
-# PNG, JPEG and gunzip by libFuzzer with address checking, up to 10,000,000 inputs each; the parsers in Swift by a seeded
-# mutator, up to 1,000,000 inputs each; each stops after SECONDS (3600). No input may crash, leak, or take over 256 MiB or
-# a second of the processor; libFuzzer knows only the clock on the wall, and waits twenty for machines that do other things too. What is found is left in Tests/Fuzzing/found, and becomes a test.
+# PNG, JPEG, TIFF, WebP and gunzip by libFuzzer with address checking, up to 10,000,000 inputs each; the parsers in Swift by a
+# seeded mutator, up to 1,000,000 inputs each; each stops after SECONDS (3600). No input may crash, leak, or take over 256 MiB or
+# a second of the processor; libFuzzer knows only the clock on the wall, and waits twenty for machines that do other things, too.
+# What is found is left in Tests/Fuzzing/found, and becomes a test.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
@@ -40,17 +41,19 @@ seeds() { # NAME
     case $1 in
         png) cp "$fixtures"/odd-images/*.png "$work/seeds-png" ;;
         jpeg) cp "$fixtures"/odd-images/*.jpg "$work/seeds-jpeg" ;;
+        tiff) cp "$fixtures"/picture-kinds/*.tif "$work/seeds-tiff" ;;
+        webp) cp "$fixtures"/picture-kinds/*.webp "$work/seeds-webp" ;;
         gunzip) for file in "$fixtures"/format-samples/*.gz "$fixtures"/format-samples/gz_without_suffix.idx; do
             { printf '\100\017'; cat "$file"; } >"$work/seeds-gunzip/$(basename "$file")"
         done ;;
     esac
 }
 export ASAN_OPTIONS=quarantine_size_mb=8:detect_leaks=1
-for name in png jpeg gunzip; do
+for name in png jpeg gunzip tiff webp; do
     seeds "$name"
     "$compiler" -std=c11 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
-        -Wall -Wextra -Werror -I"$root/Sources/CPalimpsestImageCodecs/include" -I"$here/Codecs" \
-        "$root"/Sources/CPalimpsestImageCodecs/*.c "$here/Codecs/$name.c" -lpng -ljpeg -lz -lm -o "$work/$name" 2>"$work/said" ||
+        -Wall -Wextra -Werror -DPAL_TIFF -DPAL_WEBP -I"$root/Sources/CPalimpsestImageCodecs/include" -I"$here/Codecs" \
+        "$root"/Sources/CPalimpsestImageCodecs/*.c "$here/Codecs/$name.c" -lpng -ljpeg -lz -ltiff -lwebp -lwebpdemux -lm -o "$work/$name" 2>"$work/said" ||
         { cat "$work/said"; exit 1; }
     mkdir -p "$found" "$work/corpus-$name"
     began=$SECONDS

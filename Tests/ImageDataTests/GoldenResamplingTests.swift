@@ -31,6 +31,7 @@ struct GoldenResamplingTests {
             case .uint8(let values): values.map(Double.init)
             case .uint16(let values): values.map(Double.init)
             case .float32(let values): values.map(Double.init)
+            default: image.unitSamples().map(Double.init)
             }
         let pixels = image.height * image.width
         return (0..<values.count).map { values[($0 % pixels) * image.channels + $0 / pixels] }

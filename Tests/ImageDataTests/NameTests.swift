@@ -87,7 +87,7 @@ private func makeFolder(_ name: [UInt8], in folder: String) {
 
 @Suite struct FolderLedgerTests {
     @Test func whatIsNoPictureIsCounted() throws {
-        let folder = try TemporaryFolder(["a.png", ".hidden.png", "classes.txt", "b.tif", "sub/c.png"])
+        let folder = try TemporaryFolder(["a.png", ".hidden.png", "classes.txt", "b.gif", "sub/c.png"])
         #expect(mkfifo("\(folder.path)/pipe.png", 0o644) == 0)
         try FileManager.default.createSymbolicLink(
             atPath: "\(folder.path)/sub/up", withDestinationPath: "..")

@@ -1,6 +1,6 @@
 /* Whole-picture decoders and small compression helpers, shaped for callers that must not be jumped over.
  *
- * libjpeg and libpng report errors by longjmp. Every function here sets its own jump target, decodes from memory, frees
+ * libjpeg and libpng report errors by longjmp, libtiff and libwebp by return values. Every function here sets its own jump target, decodes from memory, frees
  * what it took and returns a status: no longjmp ever crosses the caller's frames, nothing is written to stderr, and no
  * state is shared between calls, so any number of threads may decode at once.
  */
@@ -29,15 +29,24 @@ typedef struct {
     uint32_t max_scans;  /* scans of a progressive JPEG */
 } pal_limits;
 
-/* A decoded picture: row-major [height][width][channels], 8 or 16 bits a sample in the processor's byte order. */
+/* What the bits of a sample mean. */
+typedef enum { PAL_UNSIGNED = 0, PAL_SIGNED, PAL_FLOAT } pal_kind;
+
+/* PAL_OK, or PAL_TOO_LARGE with a message, for a picture whose samples take `sample_bytes` a pixel and whose decoding
+ * takes `extra` bytes more. Sides are checked first, and sample_bytes is at most 2^10: nothing overflows. */
+pal_status pal_check_size(const pal_limits *_Nonnull limits, uint64_t width, uint64_t height, uint64_t sample_bytes,
+                          uint64_t extra, char message[_Nonnull 256]);
+
+/* A decoded picture: row-major [height][width][channels], 8, 16 or 32 bits a sample in the processor's byte order. */
 typedef struct {
     uint8_t *_Nullable samples; /* freed with pal_free; NULL after an error */
     size_t bytes;
     uint32_t width;
     uint32_t height;
-    uint32_t channels;         /* 1 or 3 */
-    uint32_t bits;             /* 8 or 16: of `samples` */
-    uint32_t stored_bits;      /* bits a sample of the file (1, 2, 4, 8, 16; of the colours where there is a palette) */
+    uint32_t channels;         /* 1 or 3; of TIFF 1 to 64 */
+    uint32_t bits;             /* 8, 16 or 32: of `samples` */
+    pal_kind kind;             /* of `samples`; numbers with a point have 32 bits */
+    uint32_t stored_bits;      /* bits a sample of the file (1, 2, 4, 8, 16, 32, 64; of the colours of a palette 8) */
     uint32_t warnings;         /* faults that the library went past */
     char first_warning[256];   /* empty without warnings */
     char message[256];         /* what went wrong; empty without an error */
@@ -50,6 +59,20 @@ pal_status pal_decode_jpeg(const uint8_t *_Nonnull data, size_t size, const pal_
 /* Decodes a PNG picture to gray or RGB; transparency is dropped, colours stay as stored. */
 pal_status pal_decode_png(const uint8_t *_Nonnull data, size_t size, const pal_limits *_Nonnull limits,
                           pal_image *_Nonnull image);
+
+/* 1 where TIFF is read, 0 in a build without PAL_TIFF. */
+int pal_reads_tiff(void);
+
+/* Decodes one page of a TIFF picture with all its bands but alpha: unsigned and signed integers of 8, 16 and 32 bits,
+ * unsigned ones of 1, 2 and 4 bits spread over 8, floats of 16, 32 and 64 bits as 32. `directory` is the place of the
+ * page's directory in the file, or 0 for the first page. PAL_UNSUPPORTED in a build without PAL_TIFF. */
+pal_status pal_decode_tiff(const uint8_t *_Nonnull data, size_t size, uint64_t directory,
+                           const pal_limits *_Nonnull limits, pal_image *_Nonnull image);
+
+/* Decodes a WebP picture, or the first frame of an animation on its canvas, to RGB; transparency is dropped.
+ * PAL_UNSUPPORTED in a build without PAL_WEBP. */
+pal_status pal_decode_webp(const uint8_t *_Nonnull data, size_t size, const pal_limits *_Nonnull limits,
+                           pal_image *_Nonnull image);
 
 /* Encodes 8-bit gray (channels 1) or RGB (3) as PNG. `*encoded` is freed with pal_free. */
 pal_status pal_encode_png(const uint8_t *_Nonnull samples, uint32_t width, uint32_t height, uint32_t channels,

@@ -3,9 +3,9 @@ import Foundation
 /// The picture files below a folder, found in an order that does not depend on the file system.
 struct FolderWalk {
     /// Suffixes of files that can be read, lower-cased.
-    static let readable = ["jpg", "jpeg", "png", "jpe", "jfif"]
+    static let readable = ImageFormat.allCases.flatMap(\.suffixes)
     /// Suffixes of pictures that other programs read and this one does not.
-    static let unreadable: Set = ["ppm", "bmp", "pgm", "tif", "tiff", "webp", "gif", "heic", "avif", "jp2", "jxl"]
+    static let unreadable: Set = ["ppm", "bmp", "pgm", "gif", "heic", "avif", "jp2", "jxl"]
     /// How often folders that were read already are entered again through links. Without a limit, thirty folders with
     /// two links each to the next one are a thousand million folders.
     static let mostRepeats = 1000

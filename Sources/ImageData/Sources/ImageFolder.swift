@@ -1,6 +1,6 @@
 /// Pictures of a folder tree, without labels or with the names of folders as classes.
 ///
-/// The flat form takes every JPEG and PNG file below the folder, at any depth, in the order of their paths' bytes. With
+/// The flat form takes every file below the folder that ends as pictures do, at any depth, in the order of their paths' bytes. With
 /// classes the folders directly below the root are the classes, in the order of their names' bytes, and the order of
 /// pictures is that of torchvision's `ImageFolder`.
 public struct ImageFolder: ImageSource {

@@ -23,7 +23,9 @@ struct ShardIndex {
     /// Why a label cannot be used.
     struct LabelFault: Error { var message: String }
 
-    static let pictureSuffixes = ["jpg", "jpeg", "png", "img", "jpe", "jfif"]
+    /// Best first. Arrays come last: beside a picture they are mostly something else, such as a mask or features.
+    static let pictureSuffixes =
+        ["jpg", "jpeg", "png", "img", "jpe", "jfif"] + (ImageFormat.tiff.suffixes + ImageFormat.webp.suffixes + ["npy"])
     static let labelSuffixes = ["cls", "json"]
     /// Most bytes behind the end mark of a compressed archive that are inflated.
     private static let longestTail = 16 << 20

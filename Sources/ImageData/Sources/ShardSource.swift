@@ -1,7 +1,7 @@
 /// Pictures in tar archives, plain or gzip-compressed: WebDataset groups, or class folders.
 ///
 /// Consecutive members with the same path up to the first dot of the base name are one sample: a picture (`jpg`, `jpeg`,
-/// `png` or `img`) and its label (`cls`, an integer in ASCII; or `json`, an object with the key `label`); see
+/// `png`, `img`, `tif`, `tiff`, `webp` or `npy`) and its label (`cls`, an integer in ASCII; or `json`, an object with the key `label`); see
 /// `ShardGroups` for other orders and dots. Where no picture has a label member and all lie in folders, the first folder
 /// of the path is the class, and every picture is a sample by itself.
 ///
@@ -94,7 +94,7 @@ public struct ShardSource: ImageSource {
         guard !samples.isEmpty else {
             throw ImageError(
                 .empty, path: place,
-                "no sample in \(files.count == 1 ? "this shard" : "these shards"); members ending in .jpg, .jpeg or .png are read"
+                "no sample in \(files.count == 1 ? "this shard" : "these shards"); members ending in \(ShardIndex.pictureSuffixes.map { ".\($0)" }.joined(separator: " ")) are read"
                     + (ledger.summary.map { "; \($0)" } ?? ""))
         }
         for i in shards.indices { shards[i].members = [] }

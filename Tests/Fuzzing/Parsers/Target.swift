@@ -78,6 +78,8 @@ struct Target: Sendable {
             guard let array = try? IDXArray(file: path) else { return }
             for index in 0..<min(array.shape.reduce(1, *), 8) { _ = array.number(index) }
         },
+        pictures("npy", ["u2", "f8", "fortran", "big-endian", "auto"].map { "\($0).npy" }),
+        pictures("tiff-pages", ["pages.tif", "orientation6.tif", "u32-bigtiff.tif"]),
         Target(name: "cifar", files: ["Fixtures/format-samples/cifar100.bin"], suffix: ".bin") { _, path in
             guard let source = try? CIFARSource(files: [path], variant: .cifar100) else { return }
             for index in 0..<min(source.count, 4) { _ = try? source.image(index) }

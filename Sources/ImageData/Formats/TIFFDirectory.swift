@@ -1,0 +1,116 @@
+/// The directory of a page of a TIFF file: where it is, and the few of its numbers that are wanted before libtiff reads it.
+///
+/// Own code, because libtiff looks for a loop in the chain of pages in a time that grows with the square of their number.
+struct TIFFDirectory {
+    /// Pages that are counted at most.
+    static let mostPages = 65_536
+
+    /// The place of the directory in the file.
+    let offset: UInt64
+    /// Pages of the file, at most `mostPages`.
+    let pages: Int
+    private let file: UnsafeRawBufferPointer
+    private let form: Form
+
+    /// The sizes and byte order of a file's numbers.
+    private struct Form {
+        var isLittle: Bool
+        var isBig: Bool
+
+        var countBytes: Int { isBig ? 8 : 2 }
+        var entryBytes: Int { isBig ? 20 : 12 }
+        var offsetBytes: Int { isBig ? 8 : 4 }
+    }
+
+    /// The directory of page `page`, counted from 0.
+    init(
+        page: Int, of file: UnsafeRawBufferPointer, _ path: String, _ member: String?
+    ) throws(ImageError) {
+        func fault(_ reason: ImageError.Reason, _ message: String) -> ImageError {
+            ImageError(reason, path: path, member: member, message)
+        }
+        guard file.count >= 8 else {
+            throw fault(.truncated, "the file ends after \(file.count) bytes, inside its header")
+        }
+        let form = Form(isLittle: file[0] == 0x49, isBig: file[2] == 0x2B || file[3] == 0x2B)
+        self.form = form
+        self.file = file
+        guard var next = Self.number(file, form.isBig ? 8 : 4, form.offsetBytes, form) else {
+            throw fault(.truncated, "the file ends after \(file.count) bytes, inside its header")
+        }
+        var wanted: UInt64?
+        var count = 0
+        while next != 0, count < Self.mostPages {
+            guard let following = Self.following(next, file, form) else {
+                if wanted != nil { break }
+                throw fault(
+                    .truncated, "the file has \(file.count) bytes, the directory of page \(count) is at byte \(next)")
+            }
+            if count == page { wanted = next }
+            count += 1
+            next = following
+        }
+        guard let offset = wanted else {
+            throw fault(
+                count == 0 ? .corrupt : .unsupported,
+                count == 0
+                    ? "a TIFF without a page"
+                    : "there is no page \(page), counted from 0; the file has \(count). Set data.tiff_page (--tiff-page of the "
+                        + "data commands)")
+        }
+        self.offset = offset
+        pages = count
+    }
+
+    /// The first number of a tag of one of the types BYTE, SHORT, LONG and LONG8; nil without it.
+    func number(_ tag: Int) -> Int? {
+        let start = Int(offset)
+        guard let count = Self.number(file, start, form.countBytes, form) else { return nil }
+        for entry in 0..<Int(min(count, 4096)) {
+            let place = start + form.countBytes + entry * form.entryBytes
+            guard let found = Self.number(file, place, 2, form), let type = Self.number(file, place + 2, 2, form),
+                let values = Self.number(file, place + 4, form.isBig ? 8 : 4, form)
+            else { return nil }
+            guard found == tag else { continue }
+            let bytes: [UInt64: Int] = [1: 1, 3: 2, 4: 4, 16: 8]
+            guard values >= 1, let size = bytes[type] else { return nil }
+            let value = place + 4 + (form.isBig ? 8 : 4)
+            if values <= UInt64(form.offsetBytes / size) {
+                return Self.number(file, value, size, form).flatMap { Int(exactly: $0) }
+            }
+            guard let away = Self.number(file, value, form.offsetBytes, form).flatMap({ Int(exactly: $0) }) else {
+                return nil
+            }
+            return Self.number(file, away, size, form).flatMap { Int(exactly: $0) }
+        }
+        return nil
+    }
+
+    /// The orientation of the page; anything odd is `upright`.
+    var orientation: ImageOrientation { number(274).flatMap { ImageOrientation(rawValue: $0) } ?? .upright }
+
+    /// Bytes of the page's samples, by its header; `Int.max` where that is no number.
+    var bytes: Int {
+        let bits = [number(256) ?? 1, number(257) ?? 1, number(277) ?? 1, number(258) ?? 1].reduce(1) {
+            let product = $0.multipliedReportingOverflow(by: $1)
+            return product.overflow || $0 == Int.max ? Int.max : product.partialValue
+        }
+        return bits / 8
+    }
+
+    /// The place of the directory behind that at `offset`; nil where a directory is not whole.
+    private static func following(_ offset: UInt64, _ file: UnsafeRawBufferPointer, _ form: Form) -> UInt64? {
+        guard let start = Int(exactly: offset), let entries = number(file, start, form.countBytes, form),
+            entries <= UInt64(file.count / form.entryBytes)
+        else { return nil }
+        return number(file, start + form.countBytes + Int(entries) * form.entryBytes, form.offsetBytes, form)
+    }
+
+    /// The unsigned number of some bytes at a place; nil outside of the file.
+    private static func number(_ file: UnsafeRawBufferPointer, _ place: Int, _ bytes: Int, _ form: Form) -> UInt64? {
+        guard place >= 0, place <= file.count - bytes else { return nil }
+        return (0..<bytes).reduce(UInt64(0)) { sum, i in
+            sum << 8 | UInt64(file[place + (form.isLittle ? bytes - 1 - i : i)])
+        }
+    }
+}
