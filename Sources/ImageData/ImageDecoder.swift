@@ -122,6 +122,10 @@ public struct ImageDecoder: Sendable {
                         image: image, format: format, bitDepth: bits, orientation: orientation, warningCount: 0)
                 } else {
                     file = try decode(start, bytes.count, format, directory?.offset ?? 0, reduced, path, member)
+                    // libtiff makes gray of a palette that it cannot read.
+                    if let directory, directory.hasPalette, file.image.channels != 3 {
+                        throw ImageError(.corrupt, path: path, member: member, "a TIFF whose palette cannot be read")
+                    }
                     file.orientation = orientation
                     file.pages = directory?.pages ?? 1
                 }

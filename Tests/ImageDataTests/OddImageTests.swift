@@ -42,6 +42,9 @@ struct OddImage: Decodable, Sendable, CustomTestStringConvertible {
 }
 
 struct OddImageTests {
+    /// Files that the collection expects to be refused, from before their formats were read.
+    private static let readSince = ["tiff_name.jpg", "webp_name.jpg"]
+
     @Test func thereAreAllOfThem() {
         #expect(OddImage.read(SharedFiles.shipped("odd-images")).count == 25)
         #expect(OddImage.all.count == (SharedFiles.isPresent ? 146 : 25))
@@ -52,6 +55,8 @@ struct OddImageTests {
         let path = SharedFiles.collection("odd-images").appendingPathComponent(try #require(odd.name)).path
         let result = Result { () throws(ImageError) in try ImageDecoder().decode(file: path) }
         switch result {
+        case .success(let file) where Self.readSince.contains(odd.name ?? ""):
+            #expect(["tiff", "webp"].contains(file.format.rawValue))
         case .success(let file):
             #expect(odd.must != "error", "decoded, but must fail")
             let image = file.image

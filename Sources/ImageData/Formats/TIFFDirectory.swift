@@ -60,10 +60,20 @@ struct TIFFDirectory {
         }
         self.offset = offset
         pages = count
+        guard isWhole else {
+            throw fault(.truncated, "the file has \(file.count) bytes, and a part of its directory lies beyond")
+        }
     }
 
-    /// The first number of a tag of one of the types BYTE, SHORT, LONG and LONG8; nil without it.
-    func number(_ tag: Int) -> Int? {
+    /// Tags whose values libtiff does without where they lie beyond the end of the file: it then reads another picture.
+    private static let needed = [258, 273, 277, 279, 320, 324, 325, 338, 339, 347]
+    /// Bytes of a value of each type.
+    private static let typeBytes: [UInt64: Int] = [
+        1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8,
+    ]
+
+    /// Type, number and place of a tag's values; nil without the tag. The place may be outside of the file.
+    private func values(_ tag: Int) -> (type: UInt64, count: UInt64, place: Int)? {
         let start = Int(offset)
         guard let count = Self.number(file, start, form.countBytes, form) else { return nil }
         for entry in 0..<Int(min(count, 4096)) {
@@ -71,20 +81,34 @@ struct TIFFDirectory {
             guard let found = Self.number(file, place, 2, form), let type = Self.number(file, place + 2, 2, form),
                 let values = Self.number(file, place + 4, form.isBig ? 8 : 4, form)
             else { return nil }
-            guard found == tag else { continue }
-            let bytes: [UInt64: Int] = [1: 1, 3: 2, 4: 4, 16: 8]
-            guard values >= 1, let size = bytes[type] else { return nil }
+            guard found == tag, let size = Self.typeBytes[type] else { continue }
             let value = place + 4 + (form.isBig ? 8 : 4)
-            if values <= UInt64(form.offsetBytes / size) {
-                return Self.number(file, value, size, form).flatMap { Int(exactly: $0) }
-            }
-            guard let away = Self.number(file, value, form.offsetBytes, form).flatMap({ Int(exactly: $0) }) else {
-                return nil
-            }
-            return Self.number(file, away, size, form).flatMap { Int(exactly: $0) }
+            if values <= UInt64(form.offsetBytes / size) { return (type, values, value) }
+            guard let away = Self.number(file, value, form.offsetBytes, form) else { return nil }
+            return (type, values, Int(exactly: away) ?? Int.max)
         }
         return nil
     }
+
+    /// True where the values of all tags that matter are in the file.
+    private var isWhole: Bool {
+        Self.needed.allSatisfy { tag in
+            guard let (type, count, place) = values(tag), let size = Self.typeBytes[type] else { return true }
+            let (bytes, overflow) = count.multipliedReportingOverflow(by: UInt64(size))
+            return !overflow && place <= file.count && bytes <= UInt64(file.count - place)
+        }
+    }
+
+    /// The first number of a tag of one of the types BYTE, SHORT, LONG and LONG8; nil without it.
+    func number(_ tag: Int) -> Int? {
+        guard let (type, count, place) = values(tag), count >= 1, [1, 3, 4, 16].contains(type),
+            let size = Self.typeBytes[type]
+        else { return nil }
+        return Self.number(file, place, size, form).flatMap { Int(exactly: $0) }
+    }
+
+    /// True where the page's numbers are places in a palette.
+    var hasPalette: Bool { number(262) == 3 }
 
     /// The orientation of the page; anything odd is `upright`.
     var orientation: ImageOrientation { number(274).flatMap { ImageOrientation(rawValue: $0) } ?? .upright }
