@@ -177,7 +177,8 @@ let package = Package(
         tests(
             "PretrainingTests",
             needs: [
-                "Autodiff", "Checkpoints", "ContentDigests", "EncoderFiles", "Evaluation", "ImageData", "ImageMasking",
+                "Autodiff", "Checkpoints", "ContentDigests", "EncoderExports", "EncoderFiles", "Evaluation",
+                "ImageData", "ImageMasking",
                 "Optimizers", "Pretraining", "PretrainingMethods", "RandomStreams", "RecipeSchema", "TrainingStep",
                 "VisionTransformers",
             ]),

@@ -88,12 +88,17 @@ struct ExportTests {
             let made = try runner.run(["images": given])
             func values(_ name: String) throws -> [Float] { try #require(made[name]).numbers.map { Float($0) } }
             expectEqual(try values("mean"), Array(wanted.mean.prefix(count * 8)), "mean")
-            let patches = (0..<count).flatMap { wanted.tokens[($0 * tokens + prefix) * 8..<($0 + 1) * tokens * 8] }
-            expectEqual(try values("patch_tokens"), patches, "patch tokens")
-            if export.encoder.options.classToken {
-                let first = (0..<count).flatMap { wanted.tokens[$0 * tokens * 8..<$0 * tokens * 8 + 8] }
-                expectEqual(try values("cls"), first, "class token")
+            func rows(_ range: Range<Int>) -> [Float] {
+                var rows: [Float] = []
+                for image in 0..<count {
+                    let start = image * tokens
+                    let (low, high) = (8 * (start + range.lowerBound), 8 * (start + range.upperBound))
+                    rows += wanted.tokens[low..<high]
+                }
+                return rows
             }
+            expectEqual(try values("patch_tokens"), rows(prefix..<tokens), "patch tokens")
+            if export.encoder.options.classToken { expectEqual(try values("cls"), rows(0..<1), "class token") }
         }
     }
 

@@ -1,3 +1,4 @@
+import Autodiff
 import Checkpoints
 import EncoderExports
 import EncoderFiles
@@ -7,6 +8,7 @@ import Pretraining
 import RecipeSchema
 import TestSupport
 import Testing
+import VisionTransformers
 
 /// A run on its way to another program, and weights on their way in.
 struct RunExportTests {
