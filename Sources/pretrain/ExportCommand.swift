@@ -1,3 +1,4 @@
+#if Commands
 public import ArgumentParser
 import Checkpoints
 public import EncoderExports
@@ -79,3 +80,4 @@ struct ImportCommand: ParsableCommand {
         )
     }
 }
+#endif
