@@ -1,6 +1,7 @@
 public import Checkpoints
 import EncoderFiles
 import Foundation
+import ImageData
 import RecipeSchema
 import VisionTransformers
 
@@ -26,13 +27,14 @@ public struct EncoderImport: Sendable {
         }
         let statistics = loaded.statisticsBeside ?? loaded.statistics
         let isPhoto = loaded.encoder.options.channels == 3
-        let mean = statistics?.mean ?? (isPhoto ? [0.485, 0.456, 0.406] : [0])
-        let deviation = statistics?.deviation ?? (isPhoto ? [0.229, 0.224, 0.225] : [1])
+        let usual = isPhoto ? Normalization.imageNet : Normalization(mean: [0], deviation: [1])
         var metadata = ["palimpsest": palimpsestVersion, "imported_from": file.path]
         let terms = licence ?? file.licence
         metadata[EncoderFile.licenceKey] = terms
         bytes = Safetensors.bytes(
-            of: loaded.encoder.file(loaded.parameters, mean: mean, deviation: deviation, metadata: metadata))
+            of: loaded.encoder.file(
+                loaded.parameters, mean: statistics?.mean ?? usual.mean,
+                deviation: statistics?.deviation ?? usual.deviation, metadata: metadata))
         var notes = [loaded.account.sentence]
         if statistics == nil {
             notes.append(
