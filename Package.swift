@@ -45,7 +45,7 @@ let package = Package(
         .library(
             name: "Palimpsest",
             targets: [
-                "ContentDigests", "RandomStreams", "RecipeSchema", "ImageMasking", "Autodiff", "Optimizers",
+                "ContentDigests", "Locks", "RandomStreams", "RecipeSchema", "ImageMasking", "Autodiff", "Optimizers",
                 "TrainingStep", "Checkpoints", "VisionTransformers", "EncoderFiles", "EncoderExports", "ImageData",
                 "PretrainingMethods",
                 "Evaluation", "Pretraining", "Verification", "Reporting", "Palimpsest",
@@ -62,6 +62,7 @@ let package = Package(
     dependencies: [.package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")],
     targets: [
         module("ContentDigests"),
+        module("Locks"),
         module("RandomStreams", linker: mathsLibrary),
         module("RecipeSchema", linker: mathsLibrary),
         module(
@@ -82,7 +83,7 @@ let package = Package(
                 .linkedLibrary("webpdemux", .when(traits: ["WebP"])),
             ]),
 
-        module("Autodiff", needs: ["CPalimpsestKernels", "RandomStreams"], exclude: ["README.md"]),
+        module("Autodiff", needs: ["CPalimpsestKernels", "Locks", "RandomStreams"], exclude: ["README.md"]),
         module("Optimizers", needs: ["Autodiff", "CPalimpsestKernels", "RecipeSchema"]),
         module("TrainingStep", needs: ["Autodiff", "Optimizers"]),
         module("Checkpoints", needs: ["ContentDigests", "RecipeSchema"], exclude: ["README.md"]),
@@ -93,7 +94,7 @@ let package = Package(
                 "Autodiff", "Checkpoints", "ImageMasking", "RandomStreams", "RecipeSchema", "VisionTransformers",
             ], exclude: ["README.md"]),
         module(
-            "ImageData", needs: ["ContentDigests", "CPalimpsestImageCodecs", "RandomStreams", "RecipeSchema"],
+            "ImageData", needs: ["ContentDigests", "CPalimpsestImageCodecs", "Locks", "RandomStreams", "RecipeSchema"],
             exclude: ["README.md"]),
         module(
             "PretrainingMethods",
@@ -110,6 +111,7 @@ let package = Package(
         module(
             "Pretraining",
             needs: [
+                "Locks",
                 "Autodiff", "Checkpoints", "ContentDigests", "EncoderExports", "EncoderFiles", "Evaluation",
                 "ImageData",
                 "ImageMasking", "Optimizers", "PretrainingMethods", "RandomStreams", "RecipeSchema", "TrainingStep",
@@ -135,6 +137,7 @@ let package = Package(
         program(
             "pretrain",
             needs: [
+                "Locks",
                 "Autodiff", "Checkpoints", "EncoderExports", "Evaluation", "ImageData", "ImageMasking", "Pretraining",
                 "PretrainingMethods", "RandomStreams", "RecipeSchema", "Reporting", "Verification",
                 "VisionTransformers",

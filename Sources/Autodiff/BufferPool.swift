@@ -1,4 +1,5 @@
 import CPalimpsestKernels
+import Locks
 
 /// Keeps the buffers that tensors no longer need for the tensors to come.
 ///

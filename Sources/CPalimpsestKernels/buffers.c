@@ -1,7 +1,6 @@
 #define _DEFAULT_SOURCE
 #include "buffers.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
@@ -19,25 +18,3 @@ void *pal_buffer_allocate(size_t bytes) {
 }
 
 void pal_buffer_free(void *buffer) { free(buffer); }
-
-struct pal_lock {
-    pthread_mutex_t mutex;
-};
-
-pal_lock *pal_lock_create(void) {
-    pal_lock *lock = malloc(sizeof(pal_lock));
-    if (lock && pthread_mutex_init(&lock->mutex, NULL) != 0) {
-        free(lock);
-        return NULL;
-    }
-    return lock;
-}
-
-void pal_lock_destroy(pal_lock *lock) {
-    if (!lock) return;
-    pthread_mutex_destroy(&lock->mutex);
-    free(lock);
-}
-
-void pal_lock_acquire(pal_lock *lock) { pthread_mutex_lock(&lock->mutex); }
-void pal_lock_release(pal_lock *lock) { pthread_mutex_unlock(&lock->mutex); }

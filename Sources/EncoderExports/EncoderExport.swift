@@ -96,6 +96,15 @@ public enum ExportFormat: String, Sendable, CaseIterable {
     /// ONNX, opset 17.
     case onnx
 
+    /// The library that reads it, by the word of model cards.
+    public var library: String {
+        switch self {
+        case .timm: "timm"
+        case .huggingFace: "transformers"
+        case .onnx: "onnx"
+        }
+    }
+
     /// Why the format has no place for an encoder, a sentence each; empty where it has.
     public func obstacles(_ export: EncoderExport) -> [String] {
         switch self {

@@ -29,8 +29,8 @@ public struct BandStatistics: Sendable, Equatable {
     }
 }
 
-/// The smallest range that holds both.
-func hull<Bound>(_ a: ClosedRange<Bound>?, _ b: ClosedRange<Bound>?) -> ClosedRange<Bound>? {
+/// The smallest range that holds both; of none, the other.
+public func hull<Bound>(_ a: ClosedRange<Bound>?, _ b: ClosedRange<Bound>?) -> ClosedRange<Bound>? {
     guard let a, let b else { return a ?? b }
     return min(a.lowerBound, b.lowerBound)...max(a.upperBound, b.upperBound)
 }

@@ -1,3 +1,4 @@
+import Locks
 import RandomStreams
 
 /// Consecutive pictures of a source, for evaluation.

@@ -1,4 +1,5 @@
 import CPalimpsestImageCodecs
+import Locks
 
 /// A decoded picture with what its file said about it.
 public struct DecodedFile: Sendable {

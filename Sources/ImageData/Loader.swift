@@ -1,3 +1,4 @@
+import Locks
 public import RandomStreams
 
 /// A picture that could not be read, and what was taken in its place.

@@ -6,6 +6,7 @@ import Foundation
 public import ImageData
 import ImageMasking
 import PretrainingMethods
+import RandomStreams
 import RecipeSchema
 import TrainingStep
 import VisionTransformers
@@ -38,8 +39,8 @@ public struct RunExport: Sendable {
             export.parameters = trained.method.parameters
             export.decoder = EncoderExport.MAEDecoder(
                 size: .init(width: options.decoderWidth, depth: options.decoderDepth, heads: options.decoderHeads),
-                hidden: Int(Double(options.decoderWidth) * recipe.model.mlpRatio),
-                maskRatio: recipe.encoded["mask"]?["ratio"]?.double ?? 0.75, normalizesTarget: options.normPixLoss)
+                hidden: recipe.model.blocks(width: options.decoderWidth, heads: options.decoderHeads).hidden,
+                maskRatio: try Self.hiddenShare(of: recipe), normalizesTarget: options.normPixLoss)
         }
         let obstacles = format.obstacles(export)
         guard obstacles.isEmpty else {
@@ -51,6 +52,14 @@ public struct RunExport: Sendable {
         self.export = export
         self.format = format
         card = try Self.card(subject, folder, path, format, cards)
+    }
+
+    /// The share of patches that a run's masks hide.
+    private static func hiddenShare(of recipe: Recipe) throws -> Double {
+        let plan = try recipe.mask.plan(
+            MaskRequest(grid: recipe.grid, samples: [0]), random: RandomStream(seed: UInt64(recipe.seed)))
+        guard case .patches(let mask) = plan else { return 0 }
+        return 1 - Double(mask.visibleCount) / Double(mask.grid.count)
     }
 
     /// The formats that have a place for an encoder that this one has none for.
@@ -123,10 +132,9 @@ public struct RunExport: Sendable {
         _ subject: EvaluatedEncoder, _ folder: RunFolder, _ path: String, _ format: ExportFormat, _ cards: DatasetCards
     ) throws -> ModelCard {
         let recipe = subject.recipe
-        let libraries: [ExportFormat: String] = [.timm: "timm", .huggingFace: "transformers", .onnx: "onnx"]
         var card = ModelCard(
             name: recipe.name, method: subject.hasRecipe ? type(of: recipe.method).name : nil,
-            library: libraries[format] ?? format.rawValue)
+            library: format.library)
         let (size, constants) = (recipe.data.imageSize, recipe.data.writtenNormalization)
         if subject.hasRecipe {
             card.recipe = recipe.encoded

@@ -1,5 +1,5 @@
 import Foundation
-import Synchronization
+import Locks
 
 /// The lines of `log.txt`, dated. Those from before the folder is the run's are kept until it is.
 final class RunLogFile: Sendable {
@@ -8,7 +8,7 @@ final class RunLogFile: Sendable {
         var descriptor: Int32?
     }
 
-    private let state = Mutex(State())
+    private let state = Locked(State())
 
     deinit { state.withLock { if let descriptor = $0.descriptor { _ = close(descriptor) } } }
 

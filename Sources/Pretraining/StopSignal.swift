@@ -1,10 +1,10 @@
 @preconcurrency import Dispatch
 import Foundation
-import Synchronization
+import Locks
 
 /// Turns SIGINT, SIGTERM and SIGHUP into a wish to stop; a second signal ends the process at once.
 public final class StopSignal: Sendable {
-    private let received = Mutex<Int32>(0)
+    private let received = Locked<Int32>(0)
     private let sources: [any DispatchSourceSignal]
 
     /// Takes over the signals for the rest of the process. A hang-up that was ignored already, as under `nohup`, stays so.

@@ -1,9 +1,9 @@
 #if Commands
 import Checkpoints
 import Foundation
+import Locks
 import Pretraining
 import RecipeSchema
-import Synchronization
 
 /// The two streams of the program. What cannot be written is an error with a code of its own, never a trap.
 enum Console {
@@ -40,7 +40,7 @@ enum Console {
 enum PeopleLog {
     /// Whether standard output took all that was said: a log cannot throw, whoever hands it on asks afterwards.
     final class Outcome: Sendable {
-        private let reason = Mutex<String?>(nil)
+        private let reason = Locked<String?>(nil)
 
         fileprivate func failed(_ why: String) { reason.withLock { $0 = $0 ?? why } }
 

@@ -22,24 +22,21 @@ struct DecodingArguments: ParsableArguments {
     @Option(help: "Axes of three-dimensional .npy arrays, as data.npy_layout: auto, hwc or chw.")
     var npyLayout = ArrayLayout.auto.rawValue
 
-    func validate() throws {
-        let most = 65_500 * 65_500
-        guard (1...most).contains(maxPixels) else {
-            throw ValidationError("--max-pixels is \(maxPixels); allowed is 1 to \(most)")
-        }
-        guard ArrayLayout(rawValue: npyLayout) != nil else {
-            throw ValidationError("--npy-layout is \(npyLayout); allowed is auto, hwc or chw")
-        }
-        guard (0..<65_536).contains(tiffPage) else {
-            throw ValidationError("--tiff-page is \(tiffPage); allowed is 0 to 65535")
-        }
-    }
+    func validate() throws { _ = try options() }
 
-    var decoder: ImageDecoder {
-        var data = DataOptions()
-        (data.mostPixels, data.page) = (maxPixels, tiffPage)
-        data.arrayLayout = ArrayLayout(rawValue: npyLayout) ?? .auto
-        return data.decoder
+    var decoder: ImageDecoder { ((try? options()) ?? DataOptions()).decoder }
+
+    /// The options as the section of a recipe that they are: its ranges hold.
+    private func options() throws -> DataOptions {
+        let section = JSONValue.object([
+            ("max_pixels", JSONValue(maxPixels)), ("tiff_page", JSONValue(tiffPage)),
+            ("npy_layout", JSONValue(npyLayout)),
+        ])
+        var problems: [Problem] = []
+        guard let options = DataOptions.decode(section, at: "data", &problems) else {
+            throw ValidationError(problems.map { "\($0.path): \($0.message)" }.joined(separator: "; "))
+        }
+        return options
     }
 }
 
@@ -122,11 +119,7 @@ struct DataInspectCommand: ParsableCommand {
         var text =
             "\(FileName(path)): \(file.format.rawValue), \(file.image.width) x \(file.image.height), \(kind), "
             + "\(file.bitDepth) bit\(type)"
-        let range = bands.reduce(nil as ClosedRange<Double>?) { whole, band in
-            guard let whole, let range = band.range else { return whole ?? band.range }
-            return min(whole.lowerBound, range.lowerBound)...max(whole.upperBound, range.upperBound)
-        }
-        text += ", \(Spoken.range(range))"
+        text += ", \(Spoken.range(bands.reduce(nil) { hull($0, $1.range) }))"
         if kinds[bands.count] != nil {
             text += ", mean " + bands.map { Spoken.number($0.mean) }.joined(separator: " ")
         }
@@ -143,7 +136,8 @@ struct DataInspectCommand: ParsableCommand {
         if let fault = file.image.notFiniteFault { lines.append("  warning: \(fault)") }
         let constant = bands.indices.filter { bands[$0].isConstant }
         if !constant.isEmpty {
-            let some = "bands \(constant.map(String.init).joined(separator: ", ")), counted from 0"
+            let some =
+                "\(constant.count == 1 ? "band" : "bands") \(constant.map(String.init).joined(separator: ", ")), counted from 0"
             lines.append("  warning: all numbers are the same in \(constant.count == bands.count ? "each band" : some)")
         }
         return lines.joined(separator: "\n")

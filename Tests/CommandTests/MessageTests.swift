@@ -5,9 +5,13 @@ import Testing
 
 /// Sentences for what people type.
 struct MessageTests {
-    private func pretrain(_ arguments: String..., text: String? = nil) throws -> (
-        code: Int32, errors: String, output: String
-    ) {
+    private typealias Ending = (code: Int32, errors: String, output: String)
+
+    private func pretrain(_ arguments: String..., text: String? = nil) throws -> Ending {
+        try pretrain(all: arguments, text: text)
+    }
+
+    private func pretrain(all arguments: [String], text: String? = nil) throws -> Ending {
         let home = try TemporaryFolder()
         if let text { try Data(text.utf8).write(to: URL(fileURLWithPath: home.path + "/mine.json")) }
         let process = Process()
@@ -42,6 +46,17 @@ struct MessageTests {
         let result = try pretrain(
             arguments[0], arguments[1], arguments.count > 2 ? "--out=x.safetensors" : "--threads=1")
         #expect(result.code == 64 && result.errors.contains("is a recipe, not a run"), "\(result.errors)")
+    }
+
+    @Test(arguments: [
+        (["--set", "seed=1", "--seed", "2"], "seed is given twice: --set seed=1 and --seed 2"),
+        (["--set", "train.max_steps=9", "--max-steps", "1"], "train.max_steps is given twice"),
+        (["--seed", "-1"], "seed"), (["--max-steps", "-1"], "max_steps"), (["--run", ""], "--run is empty"),
+    ])
+    func valuesThatCannotBeMeantAreRefused(arguments: [String], words: String) throws {
+        let process = try pretrain(all: ["--recipe", "mae.json"] + arguments)
+        #expect(process.code == 64 && process.errors.contains(words), "\(process.errors)")
+        #expect(!process.errors.contains("Missing value"))
     }
 
     @Test func featuresAreSafetensorsAndSaySo() throws {

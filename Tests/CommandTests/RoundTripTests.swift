@@ -99,6 +99,21 @@ struct RoundTripTests {
     }
 }
 
+extension RoundTripTests {
+    /// A hint at the end of a run works when it is pasted.
+    @Test func withoutATestPartTheHintIsNoProbe() throws {
+        let home = try TemporaryFolder()
+        try writeData(channels: 1, labelled: true, to: home.path + "/data")
+        for name in ["images-idx3-ubyte", "labels-idx1-ubyte"] {
+            try FileManager.default.removeItem(atPath: "\(home.path)/data/t10k-\(name)")
+        }
+        try home.write(Array(recipe("mae", channels: 1, teacher: nil).utf8), "recipe.json")
+        let trained = try call(["--recipe", "recipe.json", "--run", "run"], in: home.path)
+        #expect(trained.code == 0 && trained.text.contains("next: pretrain features run"), "\(trained.text)")
+        #expect(trained.text.contains("(no probe: ") && !trained.text.contains("pretrain probe"), "\(trained.text)")
+    }
+}
+
 /// What one command wrote is not what another may replace.
 struct OutputTests {
     @Test func featuresReplaceFeaturesAndNeverAnEncoder() throws {
@@ -122,6 +137,9 @@ struct OutputTests {
             "train.batch_size=8", "--max-steps", "1")
         #expect(trained.code == 0 && trained.text.contains("next: pretrain probe '\(run)'"), "\(trained.text)")
         let encoder = try home.read("a run/encoder.safetensors")
+        // Into a pipe, by the name that leads to it.
+        let piped = try pretrain("features", run, "--out", "/dev/stdout")
+        #expect(piped.code == 0 && piped.text.contains("palimpsest-features"), "\(piped.text.prefix(300))")
         for out in ["encoder.safetensors", "checkpoints/step-00000001/model.safetensors"] {
             let result = try pretrain("features", run, "--out", "\(run)/\(out)")
             #expect(result.code == 73 && result.text.contains("--overwrite"), "\(result.text)")

@@ -102,6 +102,17 @@ struct MaskAlignTests {
         #expect(thrown?.description.contains("too few for method.loss_layers \"top4\"") == true)
     }
 
+    @Test func constantsOfATeacherBelongToItsChannels() throws {
+        let home = try TemporaryFolder()
+        var options = MaskAlignOptions()
+        options.teacher = try TinyTeacher().options(in: home)
+        for (mean, deviation) in [([0.1, 0.2], [1.0]), ([0.1, 0.2, 0.3], [1, 1])] {
+            (options.teacher.mean, options.teacher.deviation) = (mean, deviation)
+            let thrown = #expect(throws: MethodError.self) { try options.makeMethod(context()) }
+            #expect(thrown?.description.contains("its mean and std have 2 numbers for 3 channels") == true)
+        }
+    }
+
     @Test func weightsOfLayersAreReadAndAddUpToOne() {
         for text in ["mean", "out", "linear_decay", "top1", "top4", "mid0", "mid3"] {
             let layers = LossLayers(text)

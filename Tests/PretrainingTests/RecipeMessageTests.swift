@@ -73,6 +73,9 @@ struct RecipeMessageTests {
         ("model.num_hidden_layers=3", "did you mean \"model.depth\"?"), ("mask.ration=0.5", "did you mean \"ratio\"?"),
         ("model.patch=3", "did you mean \"model.patch_size\"?"),
         ("method.decoder_embed_dim=8", "did you mean \"method.decoder_width\"?"),
+        ("train.min_lr=0", "did you mean \"train.schedule.min_learning_rate\"?"),
+        ("train.opt=adamw", "did you mean \"train.optimizer\"?"),
+        ("train.opt_betas=[0.9, 0.95]", "did you mean \"train.optimizer.betas\"?"),
         ("zzzzzzzzzz=1", "known are palimpsest"),
     ])
     func otherWordsForKeysAreUnderstood(change: String, hint: String) {

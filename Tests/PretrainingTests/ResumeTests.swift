@@ -74,6 +74,17 @@ struct ResumeTests {
         #expect(stopped.rows == whole.rows && stopped.skipped == whole.skipped)
     }
 
+    @Test func stepsThatWereTakenCannotBeTakenBack() throws {
+        let run = try TinyRun()
+        try run.train(try TinyRun.recipe("train.max_steps=3"))
+        let before = try run.digest("recipe.json")
+        let thrown = #expect(throws: RunError.self) {
+            try run.train(try TinyRun.recipe("train.max_steps=2"), .resumed)
+        }
+        #expect(thrown?.description.contains("3 steps already, more than train.max_steps 2") == true)
+        #expect(try run.digest("recipe.json") == before)
+    }
+
     @Test func stoppingAtAnEpochAndGoingOnChangesNoBit() throws {
         let run = try TinyRun()
         let recipe = try TinyRun.recipe()

@@ -48,6 +48,7 @@ struct RunExportTests {
         }
         let config = try text(run.home.path + "/huggingface-false/config.json")
         #expect(config.contains("ViTMAEForPreTraining") && config.contains("\"decoder_hidden_size\": 8"))
+        #expect(config.contains("\"mask_ratio\": 0.5") && config.contains("\"decoder_intermediate_size\": 32"))
         #expect(try text(run.home.path + "/huggingface-true/config.json").contains("\"ViTModel\""))
         let card = try text(run.home.path + "/timm-false/README.md")
         #expect(card.contains("license: apache-2.0") && card.contains("\"strategy\": \"color\""))

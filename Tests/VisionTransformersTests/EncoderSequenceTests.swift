@@ -117,13 +117,24 @@ struct EncoderSequenceTests {
         }
     }
 
-    @Test func aRelativeBiasTakesFilledSequences() throws {
+    /// A sequence of all places in raster order is what a relative bias knows.
+    @Test func withNothingHiddenItIsTheWholeSequence() throws {
         var options = Self.options
         options.relativePositionBias = .shared
-        let model = Model(options)
+        var model = Model(options)
+        for id in model.store.ids where model.store.entry(id).name.hasSuffix("bias_table") {
+            let shape = model.store.entry(id).shape
+            model.store.setValue(Tensor((0..<shape.elementCount).map { Float($0 % 7) / 5 }, shape), for: id)
+        }
+        let all = RowIndices([[Int32]](repeating: Array(0..<6), count: 2))
         var tape = Tape(engine: try Engine(threads: 1), recording: false)
-        let tokens = filled(model, images(), on: &tape).value.array
-        #expect(tokens.allSatisfy { $0.isFinite })
+        let token = tape.parameter(model.token, of: model.store)
+        let filled = model.encoder(
+            images(), seeing: .filled(visible: all, restore: all, token: token), model.store, on: &tape
+        ).normed.value.array
+        let plain = model.encoder(images(), model.store, on: &tape).normed.value.array
+        #expect(filled.count == plain.count && zip(filled, plain).allSatisfy { abs($0 - $1) < 1e-5 })
+        #expect(self.filled(model, images(), on: &tape).value.array != plain)
     }
 
     @Test func scopesKeepPartsApart() {

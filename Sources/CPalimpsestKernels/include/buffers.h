@@ -8,12 +8,4 @@
 void *_Nullable pal_buffer_allocate(size_t bytes);
 void pal_buffer_free(void *_Nullable buffer);
 
-/* A lock between threads, the system's: the thread sanitizer sees it, other than that of Swift's own library on Linux.
-   NULL without memory. */
-typedef struct pal_lock pal_lock;
-pal_lock *_Nullable pal_lock_create(void);
-void pal_lock_destroy(pal_lock *lock);
-void pal_lock_acquire(pal_lock *lock);
-void pal_lock_release(pal_lock *lock);
-
 #pragma clang assume_nonnull end

@@ -1,4 +1,5 @@
 import ContentDigests
+import Locks
 import RandomStreams
 
 /// The built-in pictures: six kinds of objects, drawn anew for every number.

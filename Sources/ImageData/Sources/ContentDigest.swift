@@ -1,6 +1,7 @@
 import ContentDigests
 import Dispatch
 import Foundation
+import Locks
 
 /// A digest of pictures by their names, labels, sizes and bytes, made by all processors.
 ///

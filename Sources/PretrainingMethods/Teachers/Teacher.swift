@@ -59,9 +59,11 @@ public struct Teacher: Sendable {
             throw fault("it sees \(channels) channels, and model.channels is \(context.encoder.channels)")
         }
         let student = Normalization(mean: context.mean, deviation: context.deviation)
-        for (whose, numbers) in [("its", normalization?.mean), ("this recipe's", student.mean)] {
-            guard let count = numbers?.count, count != 1, count != channels else { continue }
-            throw fault("\(whose) mean and std have \(count) numbers for \(channels) channels")
+        for (whose, constants) in [("its", normalization), ("this recipe's", student)] {
+            for count in [constants?.mean.count, constants?.deviation.count].compactMap({ $0 })
+            where count != 1 && count != channels {
+                throw fault("\(whose) mean and std have \(count) numbers for \(channels) channels")
+            }
         }
         self.encoder = encoder
         self.parameters = parameters

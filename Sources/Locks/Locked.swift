@@ -6,14 +6,15 @@ import Foundation
 /// report a race at every use.
 ///
 /// `@unchecked Sendable`: the value is touched only while the lock is held.
-final class Locked<Value>: @unchecked Sendable {
+package final class Locked<Value>: @unchecked Sendable {
     private let lock = NSLock()
     private var value: Value
 
-    init(_ value: sending Value) { self.value = value }
+    /// A value that nobody else holds.
+    package init(_ value: sending Value) { self.value = value }
 
     /// Runs `body` on the value, alone.
-    func withLock<Result>(_ body: (inout Value) -> Result) -> Result {
+    package func withLock<Result>(_ body: (inout Value) -> Result) -> Result {
         lock.withLock { body(&value) }
     }
 }
