@@ -67,7 +67,7 @@ public struct EncoderDescription: RecipeSection {
         Field("eps", \.epsilon, in: .between(1e-20, 1), "The ε of norms."),
         Field("activation", \.activation, "The activation of perceptrons."),
         Field("mean", \.mean, in: .list(1...64, of: .closed(-1e9...1e9)), "Mean of each channel."),
-        Field("std", \.deviation, in: .list(1...64, of: .above(0, upTo: 1e9)), "Deviation of each channel."),
+        Field("std", \.deviation, in: .list(1...64, of: .closed(1e-9...1e9)), "Deviation of each channel."),
         Field("prefix", \.prefix, "What stands in front of the tensors' names; null: found out."),
     ]
 

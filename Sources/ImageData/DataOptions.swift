@@ -56,7 +56,7 @@ public struct DataOptions: RecipeSection {
             "Mean of each channel; null: the card's, else ImageNet's for 8-bit RGB, else measured on the training part."
         ),
         Field(
-            "std", \.deviation, in: .list(1...64, of: .above(0, upTo: 1e9)),
+            "std", \.deviation, in: .list(1...64, of: .closed(1e-9...1e9)),
             "Standard deviation of each channel; null: as mean."),
         Field(
             "value_range", \.valueRange,
@@ -95,11 +95,6 @@ public struct DataOptions: RecipeSection {
 
     /// Mean and deviation belong together.
     public func check() -> [String] {
-        if let small = deviation?.first(where: { $0 > 0 && $0 < 1e-20 }) {
-            return [
-                "std is \(small), so small that normalised numbers are infinite; give it in units of numbers in [0, 1]"
-            ]
-        }
         switch (mean, deviation) {
         case (nil, nil): return []
         case (let mean?, let deviation?) where mean.count == deviation.count && !mean.isEmpty: return []

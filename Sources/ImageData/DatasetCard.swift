@@ -48,7 +48,7 @@ public struct DatasetCard: RecipeSection {
             "mean", \.mean, in: .list(0...64, of: .closed(0...1)),
             "Mean of each channel over the training part, in [0, 1]."),
         Field(
-            "std", \.deviation, in: .list(0...64, of: .above(0, upTo: 1)),
+            "std", \.deviation, in: .list(0...64, of: .closed(1e-9...1)),
             "Standard deviation of each channel over all pixels of the training part."),
         Field("train_count", \.trainCount, in: .closed(1...1 << 40), "Pictures of the training part."),
         Field("test_count", \.testCount, in: .closed(1...1 << 40), "Pictures of the test part."),

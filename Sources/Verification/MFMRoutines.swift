@@ -238,6 +238,10 @@ private func record(
     try CaseBounds.require(
         target.shape == prediction.shape && (removed.map { $0.lowPass.count == target.shape[0] } ?? true),
         "\"in/pred\", \"in/target\" and \"draw/low_pass\" do not fit together")
+    let tiles = options.patchFactor
+    try CaseBounds.require(
+        prediction.shape[2] % tiles == 0 && prediction.shape[3] % tiles == 0 && (removed == nil || tiles == 1),
+        "pictures of \(prediction.shape) do not divide into \(tiles) tiles, or a mask meets tiles")
     var store = ParameterStore()
     let id = store.add("prediction", prediction.shape, prediction.array)
     var tape = Tape(engine: engine)

@@ -72,7 +72,7 @@ private func filters(_ golden: GoldenCase) throws -> GoldenOutcome {
     let tiles = white.floats()
     var outcome = GoldenOutcome()
     for member in try golden.value("filters").members ?? [] {
-        let filter = PeriodicFilter(try noiseFilter(member.value), side: side)
+        let filter = try PeriodicFilter(noiseFilter(member.value), side: side)
         let fields = (0..<white.shape[0]).flatMap { tile in
             filter.window(of: Array(tiles[tile * side * side..<(tile + 1) * side * side]), grid: grid)
         }

@@ -101,7 +101,7 @@ private func checkColor(
 private func checkCorrelations(
     _ name: String, _ entry: JSONValue, _ filter: NoiseFilter, _ tile: Int, _ outcome: inout GoldenOutcome
 ) throws {
-    let power = PeriodicFilter(filter, side: tile).response.map { $0 * $0 }
+    let power = try PeriodicFilter(filter, side: tile).response.map { $0 * $0 }
     let total = power.reduce(0, +)
     for member in entry["field_correlation"]?.members ?? [] {
         let lag = member.name.split(separator: "_").compactMap { Int($0) }

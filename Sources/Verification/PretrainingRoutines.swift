@@ -50,7 +50,7 @@ private func colorField(_ golden: GoldenCase, _ grid: PatchGrid) throws -> Golde
         white.shape[2] == side && grid.rows <= side && grid.columns <= side,
         "tiles of \(white.shape) for a grid of \(grid)")
     let strategy = try golden.section("recipe.mask", as: ColorNoiseMasking.self, without: ["strategy"])
-    let filter = PeriodicFilter(strategy.filter(at: 0), side: side)
+    let filter = try PeriodicFilter(strategy.filter(at: 0), side: side)
     let tiles = white.floats()
     func tile(_ index: Int) -> [Float] { Array(tiles[index * side * side..<(index + 1) * side * side]) }
     let images = try golden.tensor("in/images").shape[0]

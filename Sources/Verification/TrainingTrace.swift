@@ -24,6 +24,10 @@ extension GoldenCase {
             throw GoldenError("the case has neither \"\(train)learning_rate\" nor \"\(train)peak_learning_rate\"")
         }
         let run = runLength(accumulate)
+        let lengths = 1...Double(CaseBounds.entries)
+        try CaseBounds.require(
+            lengths.contains(run.stepsPerEpoch) && lengths.contains(run.epochs),
+            "a run of \(run.epochs) epochs of \(run.stepsPerEpoch) steps")
         let name = (try? value(train + "schedule"))?.string ?? (rate == nil ? CosineOptions.name : ConstantOptions.name)
         let schedule = try schedule(name)
         var rules = StepTaker.Rules(

@@ -73,8 +73,6 @@ done
 rmdir "$found" 2>"$work/null" || true
 fuzz=${FUZZ:-$root/.build/release/fuzz}
 for name in $("$fuzz" list); do
-    # Golden cases are the project's own files: whoever has only seconds gives them to what strangers hand in.
-    case $name in case*) [ "$seconds" -ge 60 ] || continue ;; esac
     "$fuzz" "$name" "$parser_runs" "$seconds" "$root/Tests" "$work" || {
         mkdir -p "$found"
         cp "$work/input-$name"* "$found" 2>"$work/null" || true

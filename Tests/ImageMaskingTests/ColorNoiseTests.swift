@@ -33,7 +33,7 @@ struct ColorNoiseTests {
     }
 
     @Test(arguments: NoiseColor.allCases, [NoisePreset.figure, .single])
-    func windowsEqualTheFilterAppliedStepByStep(color: NoiseColor, preset: NoisePreset) {
+    func windowsEqualTheFilterAppliedStepByStep(color: NoiseColor, preset: NoisePreset) throws {
         // 13 is odd and shorter than the wide kernels, so that indices wrap more than once.
         let side = 13
         let filter = NoiseFilter(color: color, preset: preset)
@@ -42,11 +42,30 @@ struct ColorNoiseTests {
         let expected = reference(tile.map { Double($0) }, side: side, filter)
         let largest = expected.map { abs($0) }.max() ?? 0
         let grid = PatchGrid(rows: 6, columns: 5)
-        let window = PeriodicFilter(filter, side: side).window(of: tile, row: 9, column: 11, grid: grid)
+        let window = try PeriodicFilter(filter, side: side).window(of: tile, row: 9, column: 11, grid: grid)
         for (cell, value) in window.enumerated() {
             let r = (9 + cell / 5) % side
             let c = (11 + cell % 5) % side
             #expect(abs(Double(value) - expected[r * side + c]) < 1e-6 * largest)
+        }
+    }
+
+    @Test func whatNoFilterCanHaveIsRefused() throws {
+        for width in [0, -1, 1e300, Double.nan, .infinity] {
+            let filter = NoiseFilter(color: .red, sigmaLow: width)
+            #expect(throws: MaskingError.self) { try PeriodicFilter(filter, side: 8) }
+            var strategy = ColorNoiseMasking()
+            (strategy.color, strategy.sigma) = (.red, width)
+            let request = MaskRequest(grid: PatchGrid(rows: 4, columns: 4), samples: [0])
+            #expect(throws: MaskingError.self) { try strategy.plan(request, random: RandomStream(seed: 0)) }
+        }
+        let filter = NoiseFilter(color: .red, sigmaLow: 2)
+        for side in [0, -1, 1025] { #expect(throws: MaskingError.self) { try PeriodicFilter(filter, side: side) } }
+        // A width whose square is zero in double precision is that of no blur at all.
+        let sharp = try PeriodicFilter(NoiseFilter(color: .red, sigmaLow: 1e-200), side: 8)
+        #expect(sharp.response.allSatisfy { abs($0 - 1) < 1e-15 })
+        #expect(throws: MaskingError.self) {
+            try PeriodicFilter(NoiseFilter(color: .blue, sigmaLow: 2, passes: -1), side: 8)
         }
     }
 

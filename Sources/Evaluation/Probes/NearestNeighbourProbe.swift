@@ -27,7 +27,7 @@ public struct NearestNeighbourProbe: Probe {
             "k", \.k, in: .list(1...64, of: .closed(1...1 << 24)),
             "Numbers of neighbours among which one is chosen."),
         Field(
-            "temperature", \.temperature, in: .above(0, upTo: 1e6),
+            "temperature", \.temperature, in: .closed(1e-6...1e6),
             "Divides the cosine similarities before the exponential."),
     ]
 

@@ -54,6 +54,15 @@ public struct NoiseFilter: Sendable, Equatable {
         }
     }
 
+    /// Why no filter can be made of these numbers; nil where one can.
+    var fault: String? {
+        let widths = color == .white ? [] : isBand ? [sigmaLow, sigmaHigh] : [sigmaLow]
+        if let width = widths.first(where: { !($0 > 0 && $0 <= 1024) }) {
+            return "a Gaussian's width is > 0 and ≤ 1024 patches, not \(width)"
+        }
+        return (0...64).contains(passes) ? nil : "a filter is applied 0 to 64 times, not \(passes)"
+    }
+
     /// True for colours with two Gaussians.
     public var isBand: Bool { color == .green || color == .purple }
 }

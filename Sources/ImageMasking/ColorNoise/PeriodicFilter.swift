@@ -14,9 +14,13 @@ public struct PeriodicFilter: Sendable {
     /// Rows of the kernel, each written twice in a row, so that any circular shift of it is contiguous.
     private let kernel: [Float]
 
-    /// The filter on tiles of `side` × `side`.
-    public init(_ filter: NoiseFilter, side: Int) {
-        precondition(side >= 1, "a noise tile needs a side ≥ 1, got \(side)")
+    /// The filter on tiles of `side` × `side`, 1 to 1024; throws for widths and passes that no filter can have.
+    public init(_ filter: NoiseFilter, side: Int) throws(MaskingError) {
+        let isTile = (1...1024).contains(side)
+        if let reason = filter.fault ?? (isTile ? nil : "a noise tile has a side from 1 to 1024, not \(side)") {
+            let square = PatchGrid(rows: max(side, 1), columns: max(side, 1))
+            throw .unsuited(strategy: ColorNoiseMasking.name, grid: square, reason: reason)
+        }
         let cosines = (0..<side).map { cosine(turns: Double($0) / Double(side)) }
         let low = Self.gaussianTransfer(filter.sigmaLow, cosines)
         let high = Self.gaussianTransfer(filter.sigmaHigh, cosines)
@@ -117,8 +121,10 @@ public struct PeriodicFilter: Sendable {
 }
 
 /// The Gaussian of width `sigma` cut at Int(4σ + 0.5) cells and normalised to sum 1.
-public func gaussianKernel(_ sigma: Double) -> [Double] {
+package func gaussianKernel(_ sigma: Double) -> [Double] {
     let radius = Int(4 * sigma + 0.5)
+    // The square of a tiny width is zero.
+    guard radius > 0 else { return [1] }
     let weights = (-radius...radius).map { exponential(-Double($0 * $0) / (2 * sigma * sigma)) }
     let sum = weights.reduce(0, +)
     return weights.map { $0 / sum }

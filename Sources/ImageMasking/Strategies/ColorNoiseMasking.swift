@@ -117,7 +117,7 @@ public struct ColorNoiseMasking: MaskingStrategy {
     /// The patches with the highest noise stay visible.
     public func plan(_ request: MaskRequest, random: RandomStream) throws(MaskingError) -> MaskPlan {
         try requireSuited(request.grid)
-        let filter = PeriodicFilter(filter(at: request.epoch), side: tile)
+        let filter = try PeriodicFilter(filter(at: request.epoch), side: tile)
         let grid = request.grid
         let fields: [Float]
         switch form {

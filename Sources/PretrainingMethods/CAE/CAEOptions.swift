@@ -122,7 +122,7 @@ public struct CAEOptions: PretrainingOptions {
                 !$0.isEmpty && Set($0).count == $0.count
             }, "Tokens that the teacher supervises; null: all that it has."),
         Field(
-            "smooth_l1_beta", \.smoothL1Beta, in: .above(0, upTo: 1e6),
+            "smooth_l1_beta", \.smoothL1Beta, in: .closed(1e-6...1e6),
             "Where the smooth L1 distance turns from a square into a line."),
         Field("init", \.initialization, "How initial values are drawn."),
     ]

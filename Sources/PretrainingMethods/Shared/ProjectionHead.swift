@@ -84,7 +84,7 @@ public struct ProjectionHead: Sendable {
         var statistics = RunningStatistics()
         for layer in layers where norm == .batch {
             guard let norm = layer.norm else { continue }
-            let width = store[norm.weight].count
+            let width = store.entry(norm.weight).shape.elementCount
             statistics.tensors["\(norm.name).running_mean"] = Tensor(zeros: [width])
             statistics.tensors["\(norm.name).running_var"] = Tensor(filled: 1, [width])
         }

@@ -32,7 +32,7 @@ public struct TeacherOptions: RecipeSection {
             "mean", \.mean, in: .list(1...64, of: .closed(-1000...1000)),
             "Mean of each channel that its images are normalised with; null: the layout's."),
         Field(
-            "std", \.deviation, in: .list(1...64, of: .above(0, upTo: 1000)),
+            "std", \.deviation, in: .list(1...64, of: .closed(1e-9...1e9)),
             "Deviation of each channel; null: the layout's."),
     ]
 
