@@ -7,7 +7,7 @@ PRETRAIN := .build/release/pretrain
 LIBRARIES := openblas:libopenblas-dev libpng:libpng-dev libjpeg:libjpeg-dev zlib:zlib1g-dev libtiff-4:libtiff-dev \
   libwebp:libwebp-dev
 
-.PHONY: setup demo test snapshots lint lint-c format bench golden kill health fuzz traits sanitize sanitize-quick \
+.PHONY: setup demo install test snapshots lint lint-c format bench golden kill health fuzz traits sanitize sanitize-quick \
   examples clean
 
 # Installs the system libraries that pkg-config does not find; on systems without apt it says which, and stops.
@@ -30,6 +30,23 @@ demo: setup
 	$(PRETRAIN) --recipe colormae.json --overwrite
 	$(PRETRAIN) view runs/colormae
 	$(PRETRAIN) probe runs/colormae
+
+# The program with its recipes, cards and completions below PREFIX. Swift's own libraries are linked into it, so that it runs
+# without the toolchain; the libraries of `make setup` stay.
+PREFIX := /usr/local
+SHARE = $(DESTDIR)$(PREFIX)/share
+install: setup
+	swift build $(FLAGS) --static-swift-stdlib --scratch-path .build-install --product pretrain
+	install -D -m 755 .build-install/release/pretrain $(DESTDIR)$(PREFIX)/bin/pretrain
+	for file in $$(find recipes datasets -name '*.json'); do \
+	  install -D -m 644 $$file $(SHARE)/palimpsest/$$file || exit 1; \
+	done
+	install -D -m 644 LICENSE $(SHARE)/doc/palimpsest/LICENSE
+	for place in bash:bash-completion/completions/pretrain zsh:zsh/site-functions/_pretrain \
+	  fish:fish/vendor_completions.d/pretrain.fish; do \
+	  mkdir -p "$$(dirname "$(SHARE)/$${place#*:}")" || exit 1; \
+	  .build-install/release/pretrain --generate-completion-script $${place%%:*} >"$(SHARE)/$${place#*:}" || exit 1; \
+	done
 
 test: setup
 	swift test $(FLAGS)

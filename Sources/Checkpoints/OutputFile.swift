@@ -12,6 +12,8 @@ public struct OutputFile: Sendable {
         case safetensors(format: String)
         /// A picture whose text says `Software: Palimpsest`.
         case png
+        /// A recipe, which people change: one that is there is replaced on request only.
+        case recipe
     }
 
     /// The path as it was given.
@@ -57,8 +59,7 @@ public struct OutputFile: Sendable {
             guard replacing || status.st_size == 0 || content.isIn(target) else {
                 throw CheckpointError(
                     .unwritable, path: path,
-                    "exists and is not a file that pretrain would write there; name another file, or replace it with "
-                        + "--overwrite")
+                    content.refusal)
             }
         default:
             throw CheckpointError(.unwritable, path: path, "is neither a file nor a device or pipe; name a file")
@@ -122,7 +123,15 @@ extension OutputFile.Content {
                 return false
             }
             return start.starts(with: [0x89, 0x50, 0x4E, 0x47]) && Self.contains(start, "Software\0Palimpsest")
+        case .recipe: return false
         }
+    }
+
+    /// Why a file that is there is left alone.
+    fileprivate var refusal: String {
+        let remedy = "name another file, or replace it with --overwrite"
+        if case .recipe = self { return "exists; \(remedy)" }
+        return "exists and is not a file that pretrain would write there; \(remedy)"
     }
 
     private static func contains(_ bytes: [UInt8], _ text: String) -> Bool {

@@ -26,7 +26,23 @@ public struct SourceSummary: Sendable {
     public private(set) var notFinite = Findings()
     /// Readable pictures with a band whose numbers are all the same, such as one of zeros.
     public private(set) var constantBands = Findings()
+    /// Pictures with the very pixels of an earlier one.
+    public private(set) var duplicates = Findings()
+    /// Readable pictures by the type of their numbers, in words such as "8-bit unsigned".
+    public private(set) var numberTypes: [String: Int] = [:]
     private var sums: [Int: [BandStatistics]] = [:]
+    private var shortSides: [Int: Int] = [:]
+    private var contents: [(content: UInt64, key: String)] = []
+    private var known: Set<UInt64> = []
+
+    /// The short side of the picture in the middle, by size; nil without a readable picture.
+    public var medianSide: Int? {
+        var left = (shortSides.values.reduce(0, +) + 1) / 2
+        return shortSides.sorted { $0.key < $1.key }.first { side in
+            left -= side.value
+            return left <= 0
+        }?.key
+    }
 
     /// Pictures in which something was found.
     public struct Findings: Sendable, Equatable {
@@ -57,13 +73,18 @@ public struct SourceSummary: Sendable {
         }
     }
 
-    /// Reads all pictures of a source with some threads; the numbers do not depend on how many.
-    public init(of source: any ImageSource, threads: Int) {
+    /// Reads all pictures of a source, or `most` taken evenly, with some threads; the numbers do not depend on how many.
+    public init(of source: any ImageSource, threads: Int, most: Int = .max) {
+        let taken = min(source.count, most)
+        // count * place / taken, without a product that may overflow.
+        let (whole, rest) = (source.count / taken, source.count % taken)
         let chunk = 64
-        let chunks = (source.count + chunk - 1) / chunk
+        let chunks = (taken + chunk - 1) / chunk
         let parts = Prefetcher<SourceSummary>(threads: threads, ahead: 2 * threads, count: chunks) { number in
             var part = SourceSummary()
-            for index in (number * chunk)..<min(source.count, (number + 1) * chunk) { part.add(index, of: source) }
+            for place in (number * chunk)..<min(taken, (number + 1) * chunk) {
+                part.add(whole * place + rest * place / taken, of: source)
+            }
             return .success(part)
         }
         while let part = try? parts.next()?.get() { add(part) }
@@ -104,6 +125,9 @@ public struct SourceSummary: Sendable {
         if constantBands.pictures > 0 {
             sentences.append("\(constantBands.words) with bands of a single number: \(constantBands.count) bands")
         }
+        if duplicates.pictures > 0 {
+            sentences.append("\(duplicates.words) with the very pixels of an earlier one")
+        }
         for (band, found) in (bands ?? []).enumerated() where found.isConstant && count > 1 {
             sentences.append("band \(band), counted from 0, is \(found.range?.lowerBound ?? 0) in all pictures")
         }
@@ -118,6 +142,9 @@ public struct SourceSummary: Sendable {
             heights = hull(heights, image.height...image.height)
             widths = hull(widths, image.width...image.width)
             channelCounts[image.channels, default: 0] += 1
+            numberTypes[image.samples.words, default: 0] += 1
+            shortSides[min(image.height, image.width), default: 0] += 1
+            contents.append((image.contentHash, source.key(index)))
             let bands = image.bandStatistics()
             notFinite.add(bands.reduce(0) { $0 + $1.notFinite }, source.key(index))
             constantBands.add(bands.count { $0.isConstant }, source.key(index))
@@ -137,6 +164,9 @@ public struct SourceSummary: Sendable {
         notFinite.add(part.notFinite)
         constantBands.add(part.constantBands)
         for (channels, number) in part.channelCounts { channelCounts[channels, default: 0] += number }
+        for (type, number) in part.numberTypes { numberTypes[type, default: 0] += number }
+        for (side, number) in part.shortSides { shortSides[side, default: 0] += number }
+        for (content, key) in part.contents where !known.insert(content).inserted { duplicates.add(1, key) }
         for (channels, more) in part.sums { add(more, channels: channels) }
     }
 
@@ -147,5 +177,51 @@ public struct SourceSummary: Sendable {
 
     private mutating func add(_ more: [BandStatistics], channels: Int) {
         sums[channels] = sums[channels].map { zip($0, more).map { $0 + $1 } } ?? more
+    }
+}
+
+extension DecodedImage {
+    /// A number of size, channels and every sample, the same for the same pixels within a process's life and after it.
+    fileprivate var contentHash: UInt64 {
+        var hash = ContentHash()
+        for number in [height, width, channels] { hash.add(UInt64(number)) }
+        return samples.read(hash)
+    }
+
+    /// Mixes eight bytes at a time; two of a million pictures meet by chance once in ten million such sets.
+    private struct ContentHash: SampleReader {
+        var state: UInt64 = 0x9E37_79B9_7F4A_7C15
+
+        mutating func add(_ word: UInt64) {
+            state = (state ^ word) &* 0xBF58_476D_1CE4_E5B9
+            state ^= state >> 32
+        }
+
+        func read<Sample: StoredSample>(_ values: [Sample]) -> UInt64 {
+            var copy = self
+            values.withUnsafeBytes { bytes in
+                let whole = bytes.count / 8 * 8
+                for start in stride(from: 0, to: whole, by: 8) {
+                    copy.add(bytes.loadUnaligned(fromByteOffset: start, as: UInt64.self))
+                }
+                for byte in bytes[whole...] { copy.add(UInt64(byte)) }
+            }
+            return copy.state
+        }
+    }
+}
+
+extension DecodedImage.Samples {
+    /// The type of the numbers for people.
+    fileprivate var words: String {
+        switch self {
+        case .uint8: "8-bit unsigned"
+        case .int8: "8-bit signed"
+        case .uint16: "16-bit unsigned"
+        case .int16: "16-bit signed"
+        case .uint32: "32-bit unsigned"
+        case .int32: "32-bit signed"
+        case .float32: "32-bit float"
+        }
     }
 }

@@ -81,7 +81,7 @@ public enum RecipeLibrary {
         return json["palimpsest"] != nil
     }
 
-    private static func bytes(_ path: String) throws(RunError) -> [UInt8] {
+    static func bytes(_ path: String) throws(RunError) -> [UInt8] {
         // A pipe might never end, and a device has no end.
         guard isFile(path) else {
             throw RunError(.usage, "\(path.shown) is no regular file; give a recipe, a JSON file")

@@ -12,11 +12,13 @@ package struct Rehearsal {
 
     /// The recipe's method with initial weights, fed from a source; throws where a teacher cannot be read or the source is too
     /// small.
-    package init(_ recipe: Recipe, source: any ImageSource, normalization: Normalization, engine: Engine) throws {
+    package init(
+        _ recipe: Recipe, source: any ImageSource, normalization: Normalization, engine: Engine, loaderThreads: Int = 1
+    ) throws {
         let loader = try Loader(
             source: source, transform: recipe.trainingTransform(normalization), batchSize: recipe.train.batchSize,
             accumulate: recipe.train.accumulate, random: RandomStream(seed: UInt64(recipe.seed)).child("data"),
-            corruptLimit: 0, threads: 1)
+            corruptLimit: recipe.data.corruptLimit, threads: loaderThreads)
         func open(_ options: some PretrainingOptions) throws -> (parameters: Int, step: () throws -> Void) {
             let method = try options.makeMethod(recipe.methodContext)
             let steps = source.count / recipe.train.effectiveBatch

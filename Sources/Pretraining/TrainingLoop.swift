@@ -28,6 +28,8 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
     private var toldWarnings = Set<String>()
     private var listenerFailure: (any Error)?
     private var warnsOfDamage = true
+    private var hasForetold = false
+    private var began = ContinuousClock.now
     private let health: HealthMonitor?
 
     init(
@@ -154,9 +156,11 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
             try checkHealth(onRow)
         }
         clock.restart(waited: loader.waitedSeconds)
+        began = .now
         while state.step < limit {
             try takeStep(onRow)
             if health?.isDue(after: state.step, of: lastStep) ?? false { try checkHealth(onRow) }
+            foretell(limit)
             listen(onProgress, progress)
             if let listenerFailure {
                 try save()
@@ -170,6 +174,18 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
         }
         try save()
         return limit < lastStep ? .reachedEpoch(limit / stepsPerEpoch) : .finished
+    }
+
+    /// Says once when the run will be done, as soon as some steps tell how fast it is.
+    private mutating func foretell(_ limit: Int) {
+        guard !hasForetold, state.step < limit else { return }
+        let (taken, passed) = (state.step - firstStep, (ContinuousClock.now - began) / .seconds(1))
+        guard taken >= 3, passed >= 3 else { return }
+        hasForetold = true
+        let seconds = passed / Double(taken) * Double(limit - state.step)
+        log.info(
+            "\(limit - state.step) more steps will take about \(SpokenTime.span(seconds)), until \(SpokenTime.clock(in: seconds))"
+        )
     }
 
     /// A caller that cannot listen any more stops the run after this step, not in its middle.

@@ -79,14 +79,6 @@ struct ProgressLine {
     }
 }
 
-/// A span of time for people: `42 s`, `3 min 5 s`, `2 h 10 min`.
-func spoken(seconds: Double) -> String {
-    let whole = seconds.isFinite ? Int(min(seconds.rounded(), 1e12)) : 0
-    if whole < 60 { return "\(whole) s" }
-    if whole < 3600 { return "\(whole / 60) min \(whole % 60) s" }
-    return "\(whole / 3600) h \(whole % 3600 / 60) min"
-}
-
 extension String {
     /// The text as a shell takes it for one word, where it would take it for something else.
     var quotedForShell: String {

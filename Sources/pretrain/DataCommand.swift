@@ -7,8 +7,9 @@ import RecipeSchema
 /// `pretrain data`: pictures and data sets as this program sees them.
 struct DataCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "data", abstract: "Look at picture files and data sets as pretraining would read them.",
-        subcommands: [DataInspectCommand.self, DataCheckCommand.self])
+        commandName: "data",
+        abstract: "Look at picture files and data sets as pretraining would read them, or write some to try.",
+        subcommands: [DataInspectCommand.self, DataCheckCommand.self, DataWriteCommand.self])
 }
 
 /// How pictures are decoded where no recipe says it.

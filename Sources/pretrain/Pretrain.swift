@@ -15,7 +15,8 @@ struct Pretrain: ParsableCommand {
             """,
         version: "palimpsest \(palimpsestVersion)",
         subcommands: [
-            TrainCommand.self, ResumeCommand.self, ProbeCommand.self, FeaturesCommand.self, ViewCommand.self,
+            PlanCommand.self, TrainCommand.self, ResumeCommand.self, ProbeCommand.self, FeaturesCommand.self,
+            ViewCommand.self,
             ExportCommand.self, ImportCommand.self,
             RecipesCommand.self, MasksCommand.self, CodebookCommand.self, DataCommand.self, VerifyCommand.self,
             DoctorCommand.self,

@@ -210,7 +210,7 @@ struct TrainingOutput: ParsableArguments {
         func number(_ key: String, _ format: String) -> String { String(format: format, row[key]?.double ?? .nan) }
         if row["kind"]?.string == "epoch" {
             return "epoch \(row["epoch"]?.int ?? 0) done: mean loss \(number("loss", "%.4f")), "
-                + "\(number("images_per_s", "%.0f")) images/s, \(spoken(seconds: row["seconds"]?.double ?? 0))"
+                + "\(number("images_per_s", "%.0f")) images/s, \(SpokenTime.span(row["seconds"]?.double ?? 0))"
         }
         if row["kind"]?.string == "health" {
             return "features: \(number("covariance_rank", "%.1f")) directions, RankMe \(number("rankme", "%.1f")), "
@@ -227,7 +227,7 @@ struct TrainingOutput: ParsableArguments {
     private func text(_ progress: TrainingJob.Progress) -> String {
         "epoch \(progress.epoch)/\(progress.epochs), step \(progress.step)/\(progress.steps), "
             + String(format: "loss %.4f, %.0f images/s, ", progress.loss, progress.imagesPerSecond)
-            + "\(spoken(seconds: progress.secondsLeft)) left"
+            + "\(SpokenTime.span(progress.secondsLeft)) left"
     }
 }
 #endif

@@ -1,0 +1,38 @@
+import Autodiff
+import Foundation
+import ImageData
+
+/// What a step of a recipe takes on this machine, measured by real steps on the pictures themselves.
+struct PlanTiming {
+    /// Seconds of a step: the mean, since a run waits for slow ones, too.
+    var stepSeconds: Double
+    /// Multiply-adds count two.
+    var operations: Double
+    /// Bytes that the process had at most so far.
+    var peakMemory: Int
+    /// Numbers that are trained.
+    var parameterCount: Int
+
+    /// Takes real steps for some seconds, five at least; the first two do not count.
+    init(
+        _ recipe: Recipe, source: any ImageSource, loaderThreads: Int, engine: Engine, seconds: Double
+    ) throws {
+        let rehearsal = try Rehearsal(
+            recipe, source: source, normalization: recipe.data.writtenNormalization, engine: engine,
+            loaderThreads: loaderThreads)
+        for _ in 0..<2 { try rehearsal.takeStep() }
+        let (before, began) = (engine.operations, ContinuousClock.now)
+        var times: [Double] = []
+        while times.count < 5 || (ContinuousClock.now - began) / .seconds(1) < seconds {
+            let start = ContinuousClock.now
+            try rehearsal.takeStep()
+            times.append((ContinuousClock.now - start) / .seconds(1))
+        }
+        stepSeconds = times.reduce(0, +) / Double(times.count)
+        operations = (engine.operations - before) / Double(times.count)
+        parameterCount = rehearsal.parameterCount
+        var usage = rusage()
+        getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+        peakMemory = usage.ru_maxrss << 10
+    }
+}
