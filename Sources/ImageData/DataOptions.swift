@@ -20,6 +20,8 @@ public struct DataOptions: RecipeSection {
     public var deviation: [Double]?
     /// What stands for 0 and 1, in the units of the stored samples; nil for the range of their type.
     public var valueRange: ValueRange?
+    /// What stands where a picture has no data, in the units of the stored samples; nil where all numbers are data.
+    public var missingValue: MissingValue?
     /// Share of unreadable pictures above which a run stops.
     public var corruptLimit = 0.01
     /// Decodes large JPEGs at a fraction of their size for training crops.
@@ -62,6 +64,10 @@ public struct DataOptions: RecipeSection {
             "value_range", \.valueRange,
             "[low, high] in stored numbers (0 to 65535 for 16 bits), scaled to 0 and 1, never clipped; measured: the smallest and "
                 + "largest of a sample; null: the range of an integer type, and numbers with a point as they are."),
+        Field(
+            "missing_value", \.missingValue,
+            "Stored number, or \"nan\", that is no data: the mean of the others of the band in the picture takes its place. A picture "
+                + "with a band of nothing else is unreadable."),
         Field(
             "corrupt_limit", \.corruptLimit, in: .closed(0...1),
             "Share of unreadable pictures above which the run stops; below it they are replaced and listed."),
@@ -106,8 +112,9 @@ public struct DataOptions: RecipeSection {
     /// The pictures of one part; scaled where `valueRange` has numbers, not where it is still to be measured.
     public func open(_ part: DatasetPart, cards: DatasetCards) throws(ImageError) -> any ImageSource {
         let opened = try source.open(part, in: SourceContext(cards: cards, decoder: decoder))
-        guard case .numbers(let low, let high) = valueRange else { return opened }
-        return ScaledSource(opened, low: low, high: high)
+        let filled: any ImageSource = missingValue.map { FilledSource(opened, missing: $0) } ?? opened
+        guard case .numbers(let low, let high) = valueRange else { return filled }
+        return ScaledSource(filled, low: low, high: high)
     }
 
     /// The transform of pretraining.

@@ -4,6 +4,8 @@ protocol StoredSample: Comparable, Sendable {
     static var typeRange: ClosedRange<Double>? { get }
     /// The number itself.
     var number: Double { get }
+    /// The number of the type that is nearest to one within its range.
+    static func nearest(_ number: Double) -> Self
     /// The number where the range of its type is [0, 1]; one with a point as it is.
     var unit: Float { get }
     /// The number where `low` becomes 0 and `low + span` 1.
@@ -17,6 +19,7 @@ protocol StoredSample: Comparable, Sendable {
 extension StoredSample where Self: FixedWidthInteger {
     static var typeRange: ClosedRange<Double>? { Double(Self.min)...Double(Self.max) }
     var number: Double { Double(self) }
+    static func nearest(_ number: Double) -> Self { Self(clamping: Int64(number.rounded())) }
     var unit: Float { Float((Double(self) - Double(Self.min)) / (Double(Self.max) - Double(Self.min))) }
     func scaled(low: Float, span: Float) -> Float { Float((Double(self) - Double(low)) / Double(span)) }
 
@@ -82,6 +85,7 @@ extension Int32: StoredSample {}
 extension Float: StoredSample {
     static var typeRange: ClosedRange<Double>? { nil }
     var number: Double { Double(self) }
+    static func nearest(_ number: Double) -> Float { Float(number) }
     var unit: Float { self }
     func scaled(low: Float, span: Float) -> Float { (self - low) / span }
     static func gray(_ red: Float, _ green: Float, _ blue: Float) -> Float {

@@ -135,6 +135,8 @@ private func logisticRegression(_ golden: GoldenCase, _ engine: Engine) throws -
     try CaseBounds.require(
         penalties.count <= CaseBounds.steps && penalties.allSatisfy { (1e-3...1e3).contains($0) },
         "\"options.C\" are not numbers from 0.001 to 1000")
+    try CaseBounds.require(
+        data.classes <= data.trainLabels.count, "\(data.classes) classes of \(data.trainLabels.count) training rows")
     let problem = SoftmaxRegression(
         data.train, features: data.dimension, labels: data.trainLabels, classes: data.classes,
         sampleWeights: try sampleWeights(golden, data), on: engine)

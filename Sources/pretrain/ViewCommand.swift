@@ -31,6 +31,12 @@ struct ViewCommand: ParsableCommand {
     @Option(help: "How many images to show.")
     var count = 8
 
+    @Option(
+        help:
+            "Bands that become red, green and blue, or one in gray, counted from 0: 3,2,1. (default: RGB as it is, else the first)"
+    )
+    var bands: String?
+
     @Option(help: "The picture, a PNG file. (default: pictures/reconstructions.png in the run)")
     var out: String?
 
@@ -46,6 +52,7 @@ struct ViewCommand: ParsableCommand {
         let trained = try TrainedMethod(folder)
         var recipe = trained.recipe
         if let data { recipe.data.source = try SourceArgument.parse(data, keeping: recipe.data.source) }
+        let bands = try drawnBands(of: recipe.model.channels)
         let output = try output(folder)
         let (images, part) = try load(recipe)
         let engine = try Machine.engine(threads: nil)
@@ -53,7 +60,8 @@ struct ViewCommand: ParsableCommand {
         let (batch, channels, height, width) = (images.shape[0], images.shape[1], images.shape[2], images.shape[3])
         let constants = recipe.data.writtenNormalization
         let sheet = ContactSheet(
-            columns: [images.array] + shown.map(\.images.array), images: batch, channels: channels, height: height,
+            columns: [images.array] + shown.map(\.images.array), images: batch, channels: channels, bands: bands,
+            height: height,
             width: width, mean: constants.mean, deviation: constants.deviation)
         try output.write(sheet.png())
         let columns = (["original"] + shown.map(\.name)).joined(separator: ", ")
@@ -61,8 +69,28 @@ struct ViewCommand: ParsableCommand {
             "\(output.path): \(columns); pictures of the \(part.rawValue) part, after step \(trained.step)")
         let method = type(of: recipe.method).name
         if shown.isEmpty { try Console.show("method \"\(method)\" returns no images, so only the originals are drawn") }
-        if channels != 1 && channels != 3 { try Console.show("of \(channels) channels the first is drawn, in gray") }
+        if channels != 1 && bands != [0, 1, 2] {
+            let drawn =
+                Set(bands).count == 1
+                ? "band \(bands[0]) is drawn, in gray"
+                : "bands \(bands[0]), \(bands[1]) and \(bands[2]) are red, green and blue"
+            try Console.show(
+                "of \(channels) bands, counted from 0, \(drawn)"
+                    + (self.bands == nil ? "; --bands 3,2,1 draws others" : ""))
+        }
         for caution in shown.compactMap(\.caution) { try Console.show(caution) }
+    }
+
+    /// The bands that are asked for, or the usual ones.
+    private func drawnBands(of channels: Int) throws -> [Int] {
+        guard let bands else { return ContactSheet.usualBands(of: channels) }
+        let numbers = bands.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) ?? -1 }
+        guard numbers.count == 1 || numbers.count == 3, numbers.allSatisfy((0..<channels).contains) else {
+            throw ValidationError(
+                "--bands is \(bands.shown); allowed are one or three numbers from 0 to \(channels - 1) with commas between them"
+            )
+        }
+        return numbers.count == 3 ? numbers : [Int](repeating: numbers[0], count: 3)
     }
 
     /// The place of the picture: one that is asked for, or the run's own.

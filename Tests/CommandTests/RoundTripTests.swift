@@ -87,6 +87,12 @@ struct RoundTripTests {
         try expect("resume", "run", saying: "at its end")
         try expect("recipes", "check", "run/recipe.json", saying: "no fault")
         try expect("view", "run", "--count", "2", saying: "original")
+        if channels >= 4 {
+            try expect("view", "run", "--bands", "3,2,1", saying: "bands 3, 2 and 1 are red, green and blue")
+            try expect(
+                "view", "run", "--bands", "3,\(channels)", code: 64,
+                saying: "one or three numbers from 0 to \(channels - 1)")
+        }
         try expect("features", "run", "--out", "f.safetensors", saying: "32 x 16 features")
         try expect("features", "run/encoder.safetensors", "--out", "f.safetensors", saying: "32 x 16 features")
         if labelled {

@@ -83,12 +83,12 @@ package struct PlanRequest {
         guard Self.hoursRange.contains(hours) else {
             throw RunError(.usage, "\(hours) hours; allowed is from a minute (0.0167) to a year (8760)")
         }
+        let weights = try weights.map { try EvaluatedEncoder(path: $0) }
         var draft = try PlanDraft(self)
         let pictures = try draft.recipe().data.open(.train, cards: cards)
         log.info("looking at \(min(pictures.count, Self.mostLookedAt)) of \(pictures.count) pictures")
         let survey = SourceSummary(of: pictures, threads: max(1, engine.threads), most: Self.mostLookedAt)
         try draft.choosePictures(survey, of: pictures)
-        let weights = try weights.map { try EvaluatedEncoder(path: $0) }
         try draft.chooseSize(survey, weights)
         try draft.chooseOptimisation(pictures: pictures.count, continues: weights != nil)
         let constants = try draft.recipe().resolved(source: pictures, cards: cards)

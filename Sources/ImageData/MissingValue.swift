@@ -1,0 +1,113 @@
+public import RecipeSchema
+
+/// The number that stands where a picture has no data, in the units of the stored samples; in a recipe a number or `"nan"`.
+public enum MissingValue: BoundedValue, Equatable {
+    /// A number, such as -9999.
+    case number(Double)
+    /// What is no number.
+    case nan
+
+    /// The largest number that single precision holds in full, either sign.
+    private static let most = 1e38
+
+    /// A number, or `"nan"`.
+    public static func decode(_ json: JSONValue, at path: String, _ problems: inout [Problem]) -> MissingValue? {
+        if json.string == "nan" { return .nan }
+        if let number = json.double, abs(number) <= most { return .number(number) }
+        problems.append(
+            Problem(
+                line: json.line, path: path,
+                message: "found \(json.brief), allowed is a number from -1e38 to 1e38, or \"nan\""))
+        return nil
+    }
+
+    /// The number, or a word.
+    public var encoded: JSONValue {
+        switch self {
+        case .number(let number): JSONValue(number)
+        case .nan: JSONValue("nan")
+        }
+    }
+
+    /// A number, or a word.
+    public static var schema: JSONValue {
+        let number = JSONValue.object([
+            ("type", JSONValue("number")), ("minimum", JSONValue(-most)), ("maximum", JSONValue(most)),
+        ])
+        return .object([("oneOf", JSONValue([.object([("const", JSONValue("nan"))]), number]))])
+    }
+}
+
+/// The pictures of a source with numbers in the place of missing ones: the mean of the others of the band in the picture, which
+/// says least.
+struct FilledSource: ImageSource {
+    private let source: any ImageSource
+    private let missing: MissingValue
+
+    init(_ source: any ImageSource, missing: MissingValue) {
+        self.source = source
+        self.missing = missing
+    }
+
+    var count: Int { source.count }
+    var labelNames: [String]? { source.labelNames }
+    var ledger: SourceLedger { source.ledger }
+    var fingerprint: String { source.fingerprint }
+    func contentDigest(excluding unreadable: Set<Int>) -> String { source.contentDigest(excluding: unreadable) }
+    func image(_ index: Int) throws(ImageError) -> DecodedImage { try filled(try source.image(index), index) }
+    func image(_ index: Int, reduction: @escaping ImageDecoder.Reduction) throws(ImageError) -> DecodedImage {
+        // A mean over missing numbers would be neither missing nor data.
+        try filled(try source.image(index), index)
+    }
+    func label(_ index: Int) -> Int? { source.label(index) }
+    func key(_ index: Int) -> String { source.key(index) }
+
+    private func filled(_ image: DecodedImage, _ index: Int) throws(ImageError) -> DecodedImage {
+        let filling = Filling(missing: missing, bands: image.channels)
+        let empty = image.samples.read(filling)
+        if let empty {
+            throw ImageError(
+                .corrupt, path: "", member: source.key(index),
+                "band \(empty), counted from 0, holds nothing but the missing value, so there is nothing to learn from")
+        }
+        var made = DecodedImage(
+            height: image.height, width: image.width, channels: image.channels, samples: image.samples.mapped(filling))
+        made.fault = image.fault
+        return made
+    }
+}
+
+/// Puts the mean of a band's other numbers into the place of missing ones.
+private struct Filling: SampleChange, SampleReader {
+    var missing: MissingValue
+    var bands: Int
+
+    private func isMissing<Sample: StoredSample>(_ sample: Sample) -> Bool {
+        switch missing {
+        case .number(let value):
+            // Files of floats hold -9999.9 as the nearest that single precision has.
+            Sample.typeRange == nil ? sample.number == Double(Float(value)) : sample.number == value
+        case .nan: sample.number.isNaN
+        }
+    }
+
+    /// The mean of the numbers of each band; nil where all are missing.
+    private func means<Sample: StoredSample>(_ values: [Sample]) -> [Double?] {
+        (0..<bands).map { band in
+            var (sum, count) = (0.0, 0.0)
+            for place in stride(from: band, to: values.count, by: bands) where !isMissing(values[place]) {
+                sum += values[place].number
+                count += 1
+            }
+            return count > 0 ? sum / count : nil
+        }
+    }
+
+    /// The first band without a number; nil where each has one.
+    func read<Sample: StoredSample>(_ values: [Sample]) -> Int? { means(values).firstIndex { $0 == nil } }
+
+    func changed<Sample: StoredSample>(_ values: [Sample]) -> [Sample] {
+        let fills = means(values).map { Sample.nearest($0 ?? 0) }
+        return values.enumerated().map { isMissing($1) ? fills[$0 % bands] : $1 }
+    }
+}
