@@ -184,11 +184,13 @@ struct DataCheckCommand: ParsableCommand {
     @Option(help: "Threads to read with.")
     var threads = ProcessInfo.processInfo.activeProcessorCount
 
+    @OptionGroup var labelling: LabelArguments
+
     @OptionGroup var decoding: DecodingArguments
 
     func run() throws {
         let cards = DataAccess.cards
-        let options: any SourceOptions
+        var options: any SourceOptions
         if cards.names.contains(source), !FileManager.default.fileExists(atPath: source) {
             var named = CardSourceOptions()
             named.card = source
@@ -196,6 +198,7 @@ struct DataCheckCommand: ParsableCommand {
         } else {
             options = try SourceArgument.parse(source)
         }
+        options = try labelling.applied(to: options)
         var parts: [(DatasetPart, any ImageSource)] = []
         var absent: [(DatasetPart, ImageError)] = []
         for part in DatasetPart.allCases {

@@ -29,6 +29,8 @@ struct FeatureInput: ParsableArguments {
     @Option(help: "Other images: PATH, KIND:PATH or card=NAME:PATH. (default: those of the recipe)")
     var data: String?
 
+    @OptionGroup var labelling: LabelArguments
+
     @Option(
         help: "mean (of the patch tokens), class (token) or last-four (means of the last four layers side by side).")
     var pool = Pooling.mean
@@ -72,6 +74,7 @@ struct FeatureInput: ParsableArguments {
         if let data {
             subject.recipe.data.source = try SourceArgument.parse(data, keeping: subject.recipe.data.source)
         }
+        subject.recipe.data.source = try labelling.applied(to: subject.recipe.data.source)
         return subject
     }
 
@@ -91,7 +94,8 @@ struct FeatureInput: ParsableArguments {
             throw RunError(
                 .data,
                 "the picture `\(source.key(index))` of the \(name) part has no label, and a probe needs one for each; name "
-                    + "labelled pictures with --data class_folders:PATH, or write features with pretrain features")
+                    + "labelled pictures with --data class_folders:PATH, or with --data images:PATH --labels FILE, or write features "
+                    + "with pretrain features")
         }
         return parts
     }

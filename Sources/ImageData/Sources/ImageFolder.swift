@@ -1,4 +1,4 @@
-/// Pictures of a folder tree, without labels or with the names of folders as classes.
+/// Pictures of a folder tree, without labels, with the labels of a file, or with the names of folders as classes.
 ///
 /// The flat form takes every file below the folder that ends as pictures do, at any depth, in the order of their paths' bytes. With
 /// classes the folders directly below the root are the classes, in the order of their names' bytes, and the order of
@@ -12,24 +12,47 @@ public struct ImageFolder: ImageSource {
     public let ledger: SourceLedger
     private let files: [FileName]
     private let labels: [Int32]
+    /// What a split keeps together, as the file of labels says it; empty without.
+    private let groups: [FileName]
     private let decoder: ImageDecoder
 
     /// The pictures below a folder, without labels.
     public init(flat root: String, decoder: ImageDecoder = ImageDecoder()) throws(ImageError) {
-        try Self.requireFolder(root)
-        var walk = FolderWalk()
-        try walk.walk(FileName(root))
-        guard !walk.files.isEmpty else {
-            throw ImageError(
-                .empty, path: root,
-                "no pictures in this folder; files ending in \(Self.suffixes) are read" + Self.found(walk.ledger))
-        }
+        let walk = try Self.pictures(below: root)
         self.root = root
         self.decoder = decoder
         files = walk.files.sorted()
         labelNames = nil
         labels = []
+        groups = []
         ledger = walk.ledger
+    }
+
+    /// The pictures below a folder that a file gives labels; those without one are counted in the ledger.
+    init(flat root: String, labels file: LabelFile, decoder: ImageDecoder) throws(ImageError) {
+        let walk = try Self.pictures(below: root)
+        let found = try file.labelled(walk.files.sorted(), below: root)
+        self.root = root
+        self.decoder = decoder
+        files = found.files
+        labelNames = found.table.names
+        labels = found.labels
+        groups = found.groups
+        var ledger = walk.ledger
+        ledger.add(found.ledger)
+        self.ledger = ledger
+    }
+
+    private static func pictures(below root: String) throws(ImageError) -> FolderWalk {
+        try requireFolder(root)
+        var walk = FolderWalk()
+        try walk.walk(FileName(root))
+        guard !walk.files.isEmpty else {
+            throw ImageError(
+                .empty, path: root,
+                "no pictures in this folder; files ending in \(suffixes) are read" + found(walk.ledger))
+        }
+        return walk
     }
 
     /// The pictures of the classes, a folder each, directly below a folder.
@@ -81,6 +104,7 @@ public struct ImageFolder: ImageSource {
         self.decoder = decoder
         self.files = files
         self.labels = labels
+        groups = []
         labelNames = table.names
         ledger = walk.ledger
     }
@@ -103,6 +127,63 @@ public struct ImageFolder: ImageSource {
                 "no class folders; a folder a class is needed, with files ending in \(suffixes)" + found(ledger))
         }
         return names
+    }
+
+    /// One part of pictures with labels that a split divides; the ledger says how.
+    func part(_ part: DatasetPart, of options: SplitOptions) throws(ImageError) -> ImageFolder {
+        let keys: [FileName]
+        switch options.group {
+        case nil: keys = files
+        case SplitOptions.folder: keys = files.map { FileName($0.folder) }
+        case let column?:
+            guard groups.count == files.count else {
+                throw ImageError(
+                    .unsupported, path: root,
+                    "data.source.split.group is `\(FileName(column))`, and there is no file of labels with such a column; allowed are "
+                        + "null and `\(SplitOptions.folder)`")
+            }
+            keys = groups
+        }
+        let split = Split(labels: labels, keys: keys, by: options)
+        guard split.isTest.contains(true) else {
+            let whole = options.group == nil ? "" : " in \(split.groups.train) whole groups"
+            throw ImageError(
+                .empty, path: root,
+                "data.source.split leaves the test part without a picture: \(options.test) of each class, one kept for training, is "
+                    + "none of its \(files.count) pictures\(whole); give a larger share"
+                    + (options.group == nil ? "" : " or smaller groups"))
+        }
+        return ImageFolder(self, split, part, options)
+    }
+
+    /// The pictures of a part.
+    private init(_ whole: ImageFolder, _ split: Split, _ part: DatasetPart, _ options: SplitOptions) {
+        let chosen = whole.files.indices.filter { split.isTest[$0] == (part == .test) }
+        root = whole.root
+        decoder = whole.decoder
+        files = chosen.map { whole.files[$0] }
+        labels = chosen.map { whole.labels[$0] }
+        labelNames = whole.labelNames
+        groups = []
+        var ledger = whole.ledger
+        let test = split.isTest.count { $0 }
+        let sides =
+            options.group.map {
+                "; whole groups by `\(FileName($0))`: \(split.groups.train) and \(split.groups.test)"
+            } ?? ""
+        ledger.note(
+            "split: \(whole.count - test) pictures in the training part, \(test) in the test part (test \(options.test), seed "
+                + "\(options.seed)\(sides))")
+        // Of the training part none can be absent.
+        let present = Set(split.isTest.indices.lazy.filter { split.isTest[$0] }.map { whole.labels[$0] })
+        let all = Set(whole.labels)
+        let absent = all.subtracting(present).sorted().map { whole.labelNames?[Int($0)] ?? "\($0)" }
+        if !absent.isEmpty {
+            let list = absent.prefix(5).map { "`\($0)`" }.joined(separator: ", ") + (absent.count > 5 ? ", …" : "")
+            ledger.note(
+                "\(absent.count) of \(all.count) classes have no picture in the test part of the split: \(list)")
+        }
+        self.ledger = ledger
     }
 
     /// The number of pictures.
