@@ -12,6 +12,10 @@ public struct OutputFile: Sendable {
         case safetensors(format: String)
         /// A picture whose text says `Software: Palimpsest`.
         case png
+        /// Text that begins with a header of ours.
+        case text(start: String)
+        /// What has no place for a mark of ours: only an empty file is replaced without being asked.
+        case unmarked
     }
 
     /// The path as it was given.
@@ -122,6 +126,11 @@ extension OutputFile.Content {
                 return false
             }
             return start.starts(with: [0x89, 0x50, 0x4E, 0x47]) && Self.contains(start, "Software\0Palimpsest")
+        case .text(let wanted):
+            guard let reader = try? FileReader(path), let start = try? reader.read(min(reader.size, wanted.utf8.count))
+            else { return false }
+            return start.elementsEqual(wanted.utf8)
+        case .unmarked: return false
         }
     }
 

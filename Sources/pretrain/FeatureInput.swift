@@ -163,18 +163,56 @@ extension FeatureTable {
     }
 }
 
-/// Features as a file that says where they come from.
+/// Features as a file.
 enum FeatureFile {
-    /// What tells a file of features from others.
+    /// What tells a safetensors file of features from others.
     static let format = "palimpsest-features"
 
-    static func bytes(_ table: FeatureTable, recipe: Recipe) -> [UInt8] {
-        var table = table
-        table.provenance["format"] = format
-        table.provenance["palimpsest"] = palimpsestVersion
-        table.provenance["recipe"] = recipe.encoded.text()
-        table.provenance["recipe_digest"] = recipe.digest
-        return Safetensors.bytes(of: table.file)
+    /// The forms of a file of features, by the ending of its name.
+    enum Form: String, CaseIterable {
+        case safetensors
+        case csv
+        case npy
+
+        /// The form that a name asks for: safetensors without an ending, as that of a device; an error for other endings.
+        init(of path: String) throws(RunError) {
+            let name = path.split(separator: "/").last ?? ""
+            guard let dot = name.lastIndex(of: "."), dot != name.startIndex else {
+                self = .safetensors
+                return
+            }
+            guard let form = Form(rawValue: name[name.index(after: dot)...].lowercased()) else {
+                throw RunError(
+                    .usage,
+                    "--out \(path.shown): the ending \(String(name[dot...]).shown) is none of features; name a file that ends in "
+                        + Form.allCases.map { ".\($0.rawValue)" }.joined(separator: ", "))
+            }
+            self = form
+        }
+
+        /// How a file that we wrote before is recognised.
+        var content: OutputFile.Content {
+            switch self {
+            case .safetensors: .safetensors(format: FeatureFile.format)
+            case .csv: .text(start: FeatureTable.csvStart)
+            case .npy: .unmarked
+            }
+        }
+
+        /// The bytes of the file; of safetensors with where the features come from.
+        func bytes(_ table: FeatureTable, recipe: Recipe) -> [UInt8] {
+            switch self {
+            case .csv: return table.csv
+            case .npy: return table.npy
+            case .safetensors:
+                var table = table
+                table.provenance["format"] = FeatureFile.format
+                table.provenance["palimpsest"] = palimpsestVersion
+                table.provenance["recipe"] = recipe.encoded.text()
+                table.provenance["recipe_digest"] = recipe.digest
+                return Safetensors.bytes(of: table.file)
+            }
+        }
     }
 }
 #endif
