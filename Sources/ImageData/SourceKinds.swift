@@ -138,7 +138,7 @@ public struct ImagesSourceOptions: DividedOptions {
                     "these `images` are without labels; name a file of labels and a split (data.source.labels and data.source.split, "
                         + "or --labels FILE --split 0.2), or use `class_folders` with a folder a class")
             }
-            return try ImageFolder(flat: path, decoder: context.decoder)
+            return try ImageFolder(flat: path, decoder: context.decoder).pages(in: context)
         }
         guard part == .train || split != nil else {
             throw .noTestPart(path, "all labelled `images` are the training part; \(Self.splitHint)")
@@ -146,8 +146,8 @@ public struct ImagesSourceOptions: DividedOptions {
         let columns = LabelFile.Columns(name: nameColumn, label: labelColumn, group: split?.column)
         let whole = try ImageFolder(
             flat: path, labels: try LabelFile(labels, columns: columns), decoder: context.decoder)
-        guard let split else { return whole }
-        return try whole.part(part, of: split)
+        guard let split else { return whole.pages(in: context) }
+        return try whole.part(part, of: split).pages(in: context)
     }
 }
 
@@ -205,8 +205,8 @@ public struct ClassFoldersSourceOptions: DividedOptions {
         guard part == .test, split == nil else {
             let whole = try ImageFolder(
                 classes: parts.train, table: context.classes, decoder: context.decoder, notes: parts.notes)
-            guard let split else { return whole }
-            return try whole.part(part, of: split)
+            guard let split else { return whole.pages(in: context) }
+            return try whole.part(part, of: split).pages(in: context)
         }
         guard let test = parts.test else { throw .noTestPart(path, "\(parts.missing); \(Self.splitHint)") }
         let table: ClassTable
@@ -217,6 +217,7 @@ public struct ClassFoldersSourceOptions: DividedOptions {
             table = ClassTable(folders: try ImageFolder.classFolders(of: parts.train, ledger: &ledger))
         }
         return try ImageFolder(classes: test, table: table, decoder: context.decoder, notes: parts.notes)
+            .pages(in: context)
     }
 }
 
@@ -249,6 +250,12 @@ public struct ShardsSourceOptions: PathOptions {
     /// The pictures of one part.
     public func open(_ part: DatasetPart, in context: SourceContext) throws(ImageError) -> any ImageSource {
         let path = try required(path)
+        guard !context.takesEachPage else {
+            throw ImageError(
+                .unsupported, path: path,
+                "data.tiff_page is \"all\", and in shards the pages of a TIFF are no pictures of their own; unpack the shards into a "
+                    + "folder, or give the number of a page")
+        }
         let files = try ShardNames.files(path)
         guard kind(of: path) == .folder else {
             if part == .test {

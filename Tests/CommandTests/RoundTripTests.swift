@@ -168,9 +168,9 @@ struct OutputTests {
 
         // Labels and a split from the command line.
         try FileManager.default.createDirectory(atPath: home.path + "/photos", withIntermediateDirectories: true)
-        let header = Array("{'descr': '|u1', 'fortran_order': False, 'shape': (8, 8, 3), }\n".utf8)
+        let header = Array("{'descr': '|u1', 'fortran_order': False, 'shape': (65, 8, 3), }\n".utf8)
         for place in 0..<20 {
-            let pixels = (0..<192).map { UInt8(truncatingIfNeeded: $0 * (place % 2 == 0 ? 7 : 31) + place) }
+            let pixels = (0..<1560).map { UInt8(truncatingIfNeeded: $0 * (place % 2 == 0 ? 7 : 31) + place) }
             try home.write(
                 [0x93] + Array("NUMPY".utf8) + [1, 0, UInt8(header.count), 0] + header + pixels, "photos/\(place).npy")
         }
@@ -183,7 +183,7 @@ struct OutputTests {
         #expect(written.code == 0 && test.count == 7 && test.count { $0.contains(".npy,cat,") } == 3, "\(written.text)")
         let probe = try call(["probe", run, "--protocol", "fewshot-lsr"] + labelled)
         #expect(
-            probe.code == 0 && probe.text.contains("note: split: 14 pictures in the training part"), "\(probe.text)")
+            probe.code == 0 && probe.text.contains("note: split: 14 files in the training part"), "\(probe.text)")
         let check = try pretrain("data", "check", "images:photos", "--labels", "labels.csv", "--split", "0.3")
         #expect(
             check.code == 0 && check.text.contains("class 0 cat: 7") && check.text.contains("class 1 dog: 3"),

@@ -38,7 +38,7 @@ private let files =
         #expect(Set(train).isDisjoint(with: test) && train.count + test.count == files.count)
         #expect(train == train.sorted { FileName($0) < FileName($1) })
         let notes = try options.open(.test, in: context).ledger.notes
-        #expect(notes.contains("split: 36 pictures in the training part, 8 in the test part (test 0.2, seed 0)"))
+        #expect(notes.contains("split: 36 files in the training part, 8 in the test part (test 0.2, seed 0)"))
         #expect(notes.contains("2 of 4 classes have no picture in the test part of the split: `cow`, `dog`"))
         #expect(try options.open(.train, in: context).fingerprint != options.open(.test, in: context).fingerprint)
         withExtendedLifetime(folder) {}

@@ -49,7 +49,7 @@ struct CSVReader {
     private static let carriageReturn: UInt8 = 13
 
     private func fault(_ line: Int, _ message: String) -> ImageError {
-        ImageError(.corrupt, path: path, member: "line \(line)", message)
+        ImageError(.corrupt, path: path, "line \(line): \(message)")
     }
 
     /// True at LF, at CR LF and at a CR that ends the file.

@@ -77,7 +77,7 @@ package struct LabelFile: Sendable {
     }
 
     private func fault(_ line: Int, _ message: String) -> ImageError {
-        ImageError(.label, path: path, member: "line \(line)", message)
+        ImageError(.label, path: path, "line \(line): \(message)")
     }
 
     // MARK: Comma-separated
@@ -151,8 +151,8 @@ package struct LabelFile: Sendable {
             value = try JSONParser.parse(text)
         } catch {
             throw ImageError(
-                .corrupt, path: path, member: "line \(line)",
-                "column \(error.column): \(error.message); each line is a JSON object")
+                .corrupt, path: path,
+                "line \(line), column \(error.column): \(error.message); each line is a JSON object")
         }
         guard value.members != nil else {
             throw fault(

@@ -77,8 +77,8 @@ extension LabelFile {
                 let alike = known[row.name] ?? []
                 guard alike.count <= 1 else {
                     throw ImageError(
-                        .label, path: path, member: "line \(row.line)",
-                        "`\(row.name.short)` is the name of \(alike.count) pictures, such as `\(pictures[alike[0]])` and "
+                        .label, path: path,
+                        "line \(row.line): `\(row.name.short)` is the name of \(alike.count) pictures, such as `\(pictures[alike[0]])` and "
                             + "`\(pictures[alike[1]])`; write their paths below `\(FileName(root))`")
                 }
                 place = alike.first
@@ -97,8 +97,8 @@ extension LabelFile {
         }
         if let first, !rowOf.contains(where: { $0 != nil }) {
             throw ImageError(
-                .label, path: path, member: "line \(first.line)",
-                "none of the \(count) rows is a picture below `\(FileName(root))`: this one names `\(first.name.short)`, and the folder has "
+                .label, path: path,
+                "none of the \(count) rows is a picture below `\(FileName(root))`: line \(first.line) names `\(first.name.short)`, and the folder has "
                     + "`\(pictures[0])`; file names are paths below that folder, or the names of single pictures (\(note))"
             )
         }
@@ -112,8 +112,8 @@ extension LabelFile {
         }
         guard one.label != other.label || one.group != other.group else { return }
         throw ImageError(
-            .label, path: path, member: "line \(other.line)",
-            "the picture `\(picture)` has \(words(other)) here and \(words(one)) in line \(one.line); keep one of the rows"
+            .label, path: path,
+            "line \(other.line): the picture `\(picture)` has \(words(other)) here and \(words(one)) in line \(one.line); keep one of the rows"
         )
     }
 }

@@ -49,7 +49,7 @@ struct Split {
     init(labels: [Int32], keys: [FileName], by options: SplitOptions) {
         precondition(labels.count == keys.count, "\(labels.count) labels and \(keys.count) keys")
         isTest = [Bool](repeating: false, count: labels.count)
-        let random = RandomStream(seed: UInt64(options.seed)).child("split")
+        let random = RandomStream(seed: UInt64(bitPattern: Int64(options.seed))).child("split")
         let draws = keys.map { key in
             var stream = random.child(key.description)
             return stream.next()

@@ -95,6 +95,13 @@ struct Target: Sendable {
         },
         pictures("npy", ["u2", "f8", "fortran", "big-endian", "auto"].map { "\($0).npy" }),
         pictures("tiff-pages", ["pages.tif", "orientation6.tif", "u32-bigtiff.tif"]),
+        Target(
+            name: "tiff-count", files: ["pages.tif", "u32-bigtiff.tif"].map { "Fixtures/picture-kinds/\($0)" },
+            suffix: ".tif"
+        ) { _, path in
+            let pages = TIFFPageCount(of: FileName(path)).pages
+            precondition((1...65_536).contains(pages), "\(pages) pages")
+        },
         Target(name: "cifar", files: ["Fixtures/format-samples/cifar100.bin"], suffix: ".bin") { _, path in
             guard let source = try? CIFARSource(files: [path], variant: .cifar100) else { return }
             for index in 0..<min(source.count, 4) { _ = try? source.image(index) }
