@@ -12,8 +12,11 @@ public struct OutputFile: Sendable {
         case safetensors(format: String)
         /// A picture whose text says `Software: Palimpsest`.
         case png
-        /// A recipe, which people change: one that is there is replaced on request only.
-        case recipe
+        /// Text that begins with a header of ours.
+        case text(start: String)
+        /// What has no place for a mark of ours, or is changed by people, such as a recipe: only an empty file is replaced without
+        /// being asked.
+        case unmarked
     }
 
     /// The path as it was given.
@@ -123,14 +126,18 @@ extension OutputFile.Content {
                 return false
             }
             return start.starts(with: [0x89, 0x50, 0x4E, 0x47]) && Self.contains(start, "Software\0Palimpsest")
-        case .recipe: return false
+        case .text(let wanted):
+            guard let reader = try? FileReader(path), let start = try? reader.read(min(reader.size, wanted.utf8.count))
+            else { return false }
+            return start.elementsEqual(wanted.utf8)
+        case .unmarked: return false
         }
     }
 
     /// Why a file that is there is left alone.
     fileprivate var refusal: String {
         let remedy = "name another file, or replace it with --overwrite"
-        if case .recipe = self { return "exists; \(remedy)" }
+        if case .unmarked = self { return "exists; \(remedy)" }
         return "exists and is not a file that pretrain would write there; \(remedy)"
     }
 

@@ -30,8 +30,8 @@ public struct DataOptions: RecipeSection {
     public var exifOrientation = false
     /// Most pixels of a picture.
     public var mostPixels = ImageDecoder.usualPixels
-    /// The page of TIFF files, counted from 0.
-    public var page = 0
+    /// Which pages of TIFF files are pictures.
+    public var pages = TIFFPages.one(0)
     /// Which axes of three-dimensional `.npy` arrays are what.
     public var arrayLayout = ArrayLayout.auto
 
@@ -80,7 +80,10 @@ public struct DataOptions: RecipeSection {
             "max_pixels", \.mostPixels, in: .closed(1...mostPixels),
             "Most pixels of a picture; above 64 million its memory and file may have 4 bytes for each. Larger ones are unreadable."
         ),
-        Field("tiff_page", \.page, in: .closed(0...TIFFDirectory.mostPages - 1), "Page of TIFF files, counted from 0."),
+        Field(
+            "tiff_page", \.pages,
+            "Page of TIFF files, counted from 0; all: each page is a picture of its own, named file#page, in folders and class "
+                + "folders."),
         Field(
             "npy_layout", \.arrayLayout,
             "Axes of three-dimensional .npy arrays: height, width, bands or bands, height, width; auto: told by the sizes where "
@@ -94,7 +97,7 @@ public struct DataOptions: RecipeSection {
     public var decoder: ImageDecoder {
         var decoder = ImageDecoder(mostPixels: mostPixels)
         decoder.appliesOrientation = exifOrientation
-        decoder.page = page
+        if case .one(let page) = pages { decoder.page = page }
         decoder.arrayLayout = arrayLayout
         return decoder
     }
@@ -111,7 +114,8 @@ public struct DataOptions: RecipeSection {
 
     /// The pictures of one part; scaled where `valueRange` has numbers, not where it is still to be measured.
     public func open(_ part: DatasetPart, cards: DatasetCards) throws(ImageError) -> any ImageSource {
-        let opened = try source.open(part, in: SourceContext(cards: cards, decoder: decoder))
+        let context = SourceContext(cards: cards, decoder: decoder, takesEachPage: pages == .all)
+        let opened = try source.open(part, in: context)
         let filled: any ImageSource = missingValue.map { FilledSource(opened, missing: $0) } ?? opened
         guard case .numbers(let low, let high) = valueRange else { return filled }
         return ScaledSource(filled, low: low, high: high)

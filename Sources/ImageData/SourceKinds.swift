@@ -82,17 +82,48 @@ public struct CardSourceOptions: PathOptions {
     public func card(in cards: DatasetCards) throws(ImageError) -> DatasetCard? { try cards.card(card) }
 }
 
-/// A folder of pictures, at any depth, without labels.
-public struct ImagesSourceOptions: PathOptions {
+/// A folder of pictures, at any depth, without labels or with those of a file.
+public struct ImagesSourceOptions: DividedOptions {
     /// The kind in recipes.
     public static let name = "images"
     /// Where the data lies.
     public var path: String?
+    /// The file of labels; nil without labels.
+    public var labels: String?
+    /// The column of the file names; nil for `file`, else the first.
+    public var nameColumn: String?
+    /// The column of the labels; nil for `label`, else the second.
+    public var labelColumn: String?
+    /// Which pictures become the test part; nil for none.
+    public var split: SplitOptions?
     /// The options with their defaults.
     public init() {}
 
     /// The rows of the section.
-    public static let fields: [Field<Self>] = [Field("path", \.path, "Folder of the pictures, searched at any depth.")]
+    public static let fields: [Field<Self>] = [
+        Field("path", \.path, "Folder of the pictures, searched at any depth."),
+        Field(
+            "labels", \.labels,
+            "File of the labels: .csv with a header line, or .jsonl with an object a line; null: without labels. Pictures without "
+                + "one are then left out."),
+        Field(
+            "name_column", \.nameColumn,
+            "Column or key of the file names, which are paths below the folder or names of single pictures; null: file, else "
+                + "the first."),
+        Field("label_column", \.labelColumn, "Column or key of the labels; null: label, else the second."),
+        Field("split", \.split, "Makes a test part of labelled pictures; null: all are the training part."),
+    ]
+
+    /// Columns and a split need labels.
+    public func check() -> [String] {
+        guard labels == nil else { return [] }
+        let needy = [
+            ("name_column", nameColumn != nil), ("label_column", labelColumn != nil), ("split", split != nil),
+        ].filter(\.1)
+        return needy.map {
+            "\($0.0) belongs to labels, of which there are none; name their file in labels, or remove \($0.0)"
+        }
+    }
 
     /// Tells by names, without reading a file.
     public func fits(_ path: String) -> Bool { kind(of: path) == .folder }
@@ -100,19 +131,39 @@ public struct ImagesSourceOptions: PathOptions {
     /// The pictures of one part.
     public func open(_ part: DatasetPart, in context: SourceContext) throws(ImageError) -> any ImageSource {
         let path = try required(path)
-        guard part == .train else {
-            throw .noTestPart(path, "`images` are without labels; use `class_folders` with a folder a class")
+        guard let labels else {
+            guard part == .train else {
+                throw .noTestPart(
+                    path,
+                    "these `images` are without labels; name a file of labels and a split (data.source.labels and data.source.split, "
+                        + "or --labels FILE --split 0.2), or use `class_folders` with a folder a class")
+            }
+            return try ImageFolder(flat: path, decoder: context.decoder).pages(in: context)
         }
-        return try ImageFolder(flat: path, decoder: context.decoder)
+        guard part == .train || split != nil else {
+            throw .noTestPart(path, "all labelled `images` are the training part; \(Self.splitHint)")
+        }
+        let columns = LabelFile.Columns(name: nameColumn, label: labelColumn, group: split?.column)
+        let whole = try ImageFolder(
+            flat: path, labels: try LabelFile(labels, columns: columns), decoder: context.decoder)
+        guard let split else { return whole.pages(in: context) }
+        return try whole.part(part, of: split).pages(in: context)
     }
 }
 
+extension DividedOptions {
+    /// How to ask for a test part.
+    static var splitHint: String { "to divide them, give data.source.split, such as {\"test\": 0.2} (--split 0.2)" }
+}
+
 /// A folder a class, as torchvision's `ImageFolder` reads it.
-public struct ClassFoldersSourceOptions: PathOptions {
+public struct ClassFoldersSourceOptions: DividedOptions {
     /// The kind in recipes.
     public static let name = "class_folders"
     /// Where the data lies.
     public var path: String?
+    /// Which pictures become the test part, where no folder is one.
+    public var split: SplitOptions?
     /// The options with their defaults.
     public init() {}
 
@@ -120,8 +171,18 @@ public struct ClassFoldersSourceOptions: PathOptions {
     public static let fields: [Field<Self>] = [
         Field(
             "path", \.path,
-            "Folder with `train` and `test` (or `val`, `validation`, `valid`), or of the class folders themselves.")
+            "Folder with `train` and `test` (or `val`, `validation`, `valid`), or of the class folders themselves."),
+        Field("split", \.split, "Makes a test part of the class folders where no folder is one; null: none is made."),
     ]
+
+    /// There are no columns here.
+    public func check() -> [String] {
+        guard let column = split?.column else { return [] }
+        return [
+            "split.group is \"\(FileName(column))\", a column of labels, which class_folders have not; allowed are null and "
+                + "\"\(SplitOptions.folder)\""
+        ]
+    }
 
     /// Tells by names, without reading a file.
     public func fits(_ path: String) -> Bool {
@@ -135,11 +196,19 @@ public struct ClassFoldersSourceOptions: PathOptions {
         let path = try required(path)
         let parts = DatasetParts.folders(of: path)
         if let fault = parts.fault { throw ImageError(.unsupported, path: path, fault) }
-        guard part == .test else {
-            return try ImageFolder(
-                classes: parts.train, table: context.classes, decoder: context.decoder, notes: parts.notes)
+        if split != nil, let test = parts.test {
+            throw ImageError(
+                .unsupported, path: path,
+                "there is a test part already, the folder `\(FileName(test).baseText)`, and data.source.split would make another one; "
+                    + "remove the split, or give the folder `train` as the path")
         }
-        guard let test = parts.test else { throw .noTestPart(path, parts.missing) }
+        guard part == .test, split == nil else {
+            let whole = try ImageFolder(
+                classes: parts.train, table: context.classes, decoder: context.decoder, notes: parts.notes)
+            guard let split else { return whole.pages(in: context) }
+            return try whole.part(part, of: split).pages(in: context)
+        }
+        guard let test = parts.test else { throw .noTestPart(path, "\(parts.missing); \(Self.splitHint)") }
         let table: ClassTable
         if let known = context.classes {
             table = known
@@ -148,6 +217,7 @@ public struct ClassFoldersSourceOptions: PathOptions {
             table = ClassTable(folders: try ImageFolder.classFolders(of: parts.train, ledger: &ledger))
         }
         return try ImageFolder(classes: test, table: table, decoder: context.decoder, notes: parts.notes)
+            .pages(in: context)
     }
 }
 
@@ -180,6 +250,12 @@ public struct ShardsSourceOptions: PathOptions {
     /// The pictures of one part.
     public func open(_ part: DatasetPart, in context: SourceContext) throws(ImageError) -> any ImageSource {
         let path = try required(path)
+        guard !context.takesEachPage else {
+            throw ImageError(
+                .unsupported, path: path,
+                "data.tiff_page is \"all\", and in shards the pages of a TIFF are no pictures of their own; unpack the shards into a "
+                    + "folder, or give the number of a page")
+        }
         let files = try ShardNames.files(path)
         guard kind(of: path) == .folder else {
             if part == .test {

@@ -30,6 +30,14 @@ public struct SourceLedger: Sendable, Equatable {
         case pictureWithoutLabel = "picture-without-label"
         /// A label without a picture.
         case labelWithoutPicture = "label-without-picture"
+        /// A picture that no row of a file of labels names.
+        case pictureWithoutRow = "picture-without-row"
+        /// A picture whose row has an empty label.
+        case emptyLabel = "empty-label"
+        /// A row of a file of labels that names no picture.
+        case rowWithoutPicture = "row-without-picture"
+        /// A row that says what an earlier one says.
+        case repeatedRow = "repeated-row"
         /// An archive without an end mark; what is there is read.
         case archiveEndedEarly = "archive-ended-early"
         /// An archive behind the end of another one in the same file; it is read.
@@ -49,7 +57,10 @@ public struct SourceLedger: Sendable, Equatable {
 
         /// True where no picture can have been lost.
         public var isHarmless: Bool {
-            [.hidden, .otherSuffix, .otherShard, .nameNotUTF8, .secondArchive].contains(self)
+            let harmless: [Reason] = [
+                .hidden, .otherSuffix, .otherShard, .nameNotUTF8, .secondArchive, .repeatedRow,
+            ]
+            return harmless.contains(self)
         }
 
         /// The things counted, for people.
@@ -72,6 +83,11 @@ public struct SourceLedger: Sendable, Equatable {
             case .memberWithoutPicture: one ? "member that belongs to no picture" : "members that belong to no picture"
             case .pictureWithoutLabel: one ? "picture without a label" : "pictures without a label"
             case .labelWithoutPicture: one ? "label without a picture" : "labels without a picture"
+            case .pictureWithoutRow:
+                (one ? "picture" : "pictures") + " without a row in the file of labels"
+            case .emptyLabel: one ? "picture whose label is empty" : "pictures whose labels are empty"
+            case .rowWithoutPicture: (one ? "row" : "rows") + " of the file of labels without a picture"
+            case .repeatedRow: one ? "row that repeats an earlier one" : "rows that repeat earlier ones"
             case .archiveEndedEarly:
                 (one ? "archive" : "archives") + " without an end mark, which ended early or is still being written"
             case .secondArchive: (one ? "archive" : "archives") + " behind the end of another one in the same file"

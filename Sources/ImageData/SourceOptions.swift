@@ -16,12 +16,18 @@ public struct SourceContext: Sendable {
     public var decoder: ImageDecoder
     /// The classes, where a card tells them.
     public var classes: ClassTable?
+    /// Makes each page of a TIFF file a picture of its own; the decoder's `page` then says nothing.
+    public var takesEachPage: Bool
 
     /// A context with the usual decoder.
-    public init(cards: DatasetCards, decoder: ImageDecoder = ImageDecoder(), classes: ClassTable? = nil) {
+    public init(
+        cards: DatasetCards, decoder: ImageDecoder = ImageDecoder(), classes: ClassTable? = nil,
+        takesEachPage: Bool = false
+    ) {
         self.cards = cards
         self.decoder = decoder
         self.classes = classes
+        self.takesEachPage = takesEachPage
     }
 }
 

@@ -91,7 +91,10 @@ extension Recipe {
     /// What a resumed run may change, because no step that was taken depends on it: where to stop, how many pictures may be
     /// unreadable, how to log, and where the data lie, whose content is compared by itself. Of the epochs too, where nothing is scheduled over all of them.
     private var freePaths: [String] {
-        ["train.max_steps", "log", "data.source.path", "data.source.label_file", "data.corrupt_limit"]
+        [
+            "train.max_steps", "log", "data.source.path", "data.source.labels", "data.source.label_file",
+            "data.corrupt_limit",
+        ]
             + (train.schedule is ConstantOptions && !method.needs.isScheduledOverRun ? ["train.epochs"] : [])
     }
 

@@ -17,8 +17,8 @@ struct DecodingArguments: ParsableArguments {
     @Option(help: "Most pixels of a picture, as data.max_pixels.")
     var maxPixels = ImageDecoder.usualPixels
 
-    @Option(help: "Page of TIFF files, counted from 0, as data.tiff_page.")
-    var tiffPage = 0
+    @Option(help: "Page of TIFF files, counted from 0, or all, as data.tiff_page.")
+    var tiffPage = "0"
 
     @Option(help: "Axes of three-dimensional .npy arrays, as data.npy_layout: auto, hwc or chw.")
     var npyLayout = ArrayLayout.auto.rawValue
@@ -26,13 +26,16 @@ struct DecodingArguments: ParsableArguments {
     func validate() throws { _ = try options() }
 
     var decoder: ImageDecoder { ((try? options()) ?? DataOptions()).decoder }
+    var takesEachPage: Bool { (try? options())?.pages == .all }
 
-    /// The options as the section of a recipe that they are: its ranges hold.
-    private func options() throws -> DataOptions {
-        let section = JSONValue.object([
-            ("max_pixels", JSONValue(maxPixels)), ("tiff_page", JSONValue(tiffPage)),
-            ("npy_layout", JSONValue(npyLayout)),
-        ])
+    /// The options as the section of a recipe that they are, with other rows where they are given: its ranges hold.
+    func options(_ others: [(String, JSONValue)] = []) throws -> DataOptions {
+        let section = JSONValue.object(
+            others + [
+                ("max_pixels", JSONValue(maxPixels)),
+                ("tiff_page", Int(tiffPage).map { JSONValue($0) } ?? JSONValue(tiffPage)),
+                ("npy_layout", JSONValue(npyLayout)),
+            ])
         var problems: [Problem] = []
         guard let options = DataOptions.decode(section, at: "data", &problems) else {
             throw ValidationError(problems.map { "\($0.path): \($0.message)" }.joined(separator: "; "))
@@ -63,29 +66,37 @@ struct DataInspectCommand: ParsableCommand {
 
     func run() throws {
         var failed = false
-        let decoder = decoding.decoder
         for path in files {
-            do {
-                let file = try decoder.decode(file: path)
-                try Console.show(json ? row(path, file).text() : line(path, file))
-            } catch let error as ImageError {
-                failed = true
-                try Console.show(
-                    json
-                        ? row(path, error).text() : "\(FileName(path)): \(error.message) (\(error.reason.rawValue))")
+            var decoder = decoding.decoder
+            let pages =
+                decoding.takesEachPage ? 0..<TIFFPageCount(of: FileName(path)).pages : decoder.page..<decoder.page + 1
+            for page in pages {
+                decoder.page = page
+                do {
+                    let file = try decoder.decode(file: path)
+                    try Console.show(json ? row(path, file, page).text() : line(path, file, page))
+                } catch let error as ImageError {
+                    failed = true
+                    let place = pages.count > 1 ? "page \(page): " : ""
+                    try Console.show(
+                        json
+                            ? row(path, error, page).text()
+                            : "\(FileName(path)): \(place)\(error.message) (\(error.reason.rawValue))")
+                }
             }
         }
         if failed { throw ExitCode(65) }
     }
 
-    private func row(_ path: String, _ file: DecodedFile) -> JSONValue {
+    private func row(_ path: String, _ file: DecodedFile, _ page: Int) -> JSONValue {
         let bands = file.image.bandStatistics()
         return .object([
             ("path", JSONValue(path)), ("format", JSONValue(file.format.rawValue)),
             ("width", JSONValue(file.image.width)), ("height", JSONValue(file.image.height)),
             ("channels", JSONValue(file.image.channels)), ("type", JSONValue(file.image.numberType)),
             ("bit_depth", JSONValue(file.bitDepth)), ("orientation", JSONValue(file.orientation.rawValue)),
-            ("pages", JSONValue(file.pages)), ("mean", JSONValue(bands.map { JSONValue($0.mean) })),
+            ("pages", JSONValue(file.pages)), ("page", JSONValue(page)),
+            ("mean", JSONValue(bands.map { JSONValue($0.mean) })),
             ("std", JSONValue(bands.map { JSONValue($0.deviation) })), ("ranges", JSONValue(bands.map(Spoken.json))),
             ("not_finite", JSONValue(file.image.notFiniteCount)),
             (
@@ -97,13 +108,13 @@ struct DataInspectCommand: ParsableCommand {
         ])
     }
 
-    private func row(_ path: String, _ error: ImageError) -> JSONValue {
+    private func row(_ path: String, _ error: ImageError, _ page: Int) -> JSONValue {
         let unknown = [
             "format", "width", "height", "channels", "type", "bit_depth", "orientation", "pages", "mean", "std",
             "ranges", "not_finite", "constant_bands",
         ]
         return .object(
-            [("path", JSONValue(path))] + unknown.map { ($0, .null) }
+            [("path", JSONValue(path)), ("page", JSONValue(page))] + unknown.map { ($0, .null) }
                 + [
                     (
                         "error",
@@ -112,7 +123,7 @@ struct DataInspectCommand: ParsableCommand {
                 ])
     }
 
-    private func line(_ path: String, _ file: DecodedFile) -> String {
+    private func line(_ path: String, _ file: DecodedFile, _ page: Int) -> String {
         let bands = file.image.bandStatistics()
         let kinds = [1: "gray", 3: "RGB"]
         let kind = kinds[bands.count] ?? "\(bands.count) bands"
@@ -125,7 +136,7 @@ struct DataInspectCommand: ParsableCommand {
             text += ", mean " + bands.map { Spoken.number($0.mean) }.joined(separator: " ")
         }
         if file.orientation != .upright { text += ", orientation \(file.orientation.rawValue)" }
-        if file.pages > 1 { text += ", page \(decoding.tiffPage) of \(file.pages)" }
+        if file.pages > 1 { text += ", page \(page) of \(file.pages)" }
         if let warning = file.firstWarning { text += ", \(file.warningCount) warnings: \(warning)" }
         var lines = [text]
         if kinds[bands.count] == nil {
@@ -185,11 +196,24 @@ struct DataCheckCommand: ParsableCommand {
     @Option(help: "Threads to read with.")
     var threads = ProcessInfo.processInfo.activeProcessorCount
 
+    @OptionGroup var labelling: LabelArguments
+
+    @Option(
+        parsing: .unconditional, help: "Stored number, or nan, that is no data, as data.missing_value.")
+    var missingValue: String?
+
     @OptionGroup var decoding: DecodingArguments
+
+    func validate() throws { _ = try data() }
+
+    private func data() throws -> DataOptions {
+        let missing = missingValue.map { Double($0).flatMap { $0.isFinite ? JSONValue($0) : nil } ?? JSONValue($0) }
+        return try decoding.options(missing.map { [("missing_value", $0)] } ?? [])
+    }
 
     func run() throws {
         let cards = DataAccess.cards
-        let options: any SourceOptions
+        var options: any SourceOptions
         if cards.names.contains(source), !FileManager.default.fileExists(atPath: source) {
             var named = CardSourceOptions()
             named.card = source
@@ -197,11 +221,14 @@ struct DataCheckCommand: ParsableCommand {
         } else {
             options = try SourceArgument.parse(source)
         }
+        options = try labelling.applied(to: options)
+        var data = try data()
+        data.source = options
         var parts: [(DatasetPart, any ImageSource)] = []
         var absent: [(DatasetPart, ImageError)] = []
         for part in DatasetPart.allCases {
             do throws(ImageError) {
-                parts.append((part, try options.open(part, in: SourceContext(cards: cards, decoder: decoding.decoder))))
+                parts.append((part, try data.open(part, cards: cards)))
             } catch {
                 absent.append((part, error))
             }

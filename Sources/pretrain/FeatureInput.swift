@@ -29,6 +29,8 @@ struct FeatureInput: ParsableArguments {
     @Option(help: "Other images: PATH, KIND:PATH or card=NAME:PATH. (default: those of the recipe)")
     var data: String?
 
+    @OptionGroup var labelling: LabelArguments
+
     @Option(
         help: "mean (of the patch tokens), class (token) or last-four (means of the last four layers side by side).")
     var pool = Pooling.mean
@@ -72,6 +74,7 @@ struct FeatureInput: ParsableArguments {
         if let data {
             subject.recipe.data.source = try SourceArgument.parse(data, keeping: subject.recipe.data.source)
         }
+        subject.recipe.data.source = try labelling.applied(to: subject.recipe.data.source)
         return subject
     }
 
@@ -91,7 +94,8 @@ struct FeatureInput: ParsableArguments {
             throw RunError(
                 .data,
                 "the picture `\(source.key(index))` of the \(name) part has no label, and a probe needs one for each; name "
-                    + "labelled pictures with --data class_folders:PATH, or write features with pretrain features")
+                    + "labelled pictures with --data class_folders:PATH, or with --data images:PATH --labels FILE, or write features "
+                    + "with pretrain features")
         }
         return parts
     }
@@ -159,18 +163,56 @@ extension FeatureTable {
     }
 }
 
-/// Features as a file that says where they come from.
+/// Features as a file.
 enum FeatureFile {
-    /// What tells a file of features from others.
+    /// What tells a safetensors file of features from others.
     static let format = "palimpsest-features"
 
-    static func bytes(_ table: FeatureTable, recipe: Recipe) -> [UInt8] {
-        var table = table
-        table.provenance["format"] = format
-        table.provenance["palimpsest"] = palimpsestVersion
-        table.provenance["recipe"] = recipe.encoded.text()
-        table.provenance["recipe_digest"] = recipe.digest
-        return Safetensors.bytes(of: table.file)
+    /// The forms of a file of features, by the ending of its name.
+    enum Form: String, CaseIterable {
+        case safetensors
+        case csv
+        case npy
+
+        /// The form that a name asks for: safetensors without an ending, as that of a device; an error for other endings.
+        init(of path: String) throws(RunError) {
+            let name = path.split(separator: "/").last ?? ""
+            guard let dot = name.lastIndex(of: "."), dot != name.startIndex else {
+                self = .safetensors
+                return
+            }
+            guard let form = Form(rawValue: name[name.index(after: dot)...].lowercased()) else {
+                throw RunError(
+                    .usage,
+                    "--out \(path.shown): the ending \(String(name[dot...]).shown) is none of features; name a file that ends in "
+                        + Form.allCases.map { ".\($0.rawValue)" }.joined(separator: ", "))
+            }
+            self = form
+        }
+
+        /// How a file that we wrote before is recognised.
+        var content: OutputFile.Content {
+            switch self {
+            case .safetensors: .safetensors(format: FeatureFile.format)
+            case .csv: .text(start: FeatureTable.csvStart)
+            case .npy: .unmarked
+            }
+        }
+
+        /// The bytes of the file; of safetensors with where the features come from.
+        func bytes(_ table: FeatureTable, recipe: Recipe) -> [UInt8] {
+            switch self {
+            case .csv: return table.csv
+            case .npy: return table.npy
+            case .safetensors:
+                var table = table
+                table.provenance["format"] = FeatureFile.format
+                table.provenance["palimpsest"] = palimpsestVersion
+                table.provenance["recipe"] = recipe.encoded.text()
+                table.provenance["recipe_digest"] = recipe.digest
+                return Safetensors.bytes(of: table.file)
+            }
+        }
     }
 }
 #endif

@@ -48,7 +48,7 @@ struct PlanCommand: ParsableCommand {
     var threads: Int?
 
     func run() throws {
-        let output = try OutputFile(out, .recipe, replacing: overwrite)
+        let output = try OutputFile(out, .unmarked, replacing: overwrite)
         if let labels { try requireLabels(labels) }
         var request = PlanRequest(source: try SourceArgument.parse(data), hours: hours)
         request.method = method

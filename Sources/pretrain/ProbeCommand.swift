@@ -109,13 +109,17 @@ struct ProbeCommand: ParsableCommand {
 /// `pretrain features`: the features themselves.
 struct FeaturesCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "features", abstract: "Write frozen features as safetensors.",
-        discussion: "Example: pretrain features runs/colormae --data images:pictures --out features.safetensors")
+        commandName: "features", abstract: "Write frozen features as safetensors, CSV or NumPy's .npy.",
+        discussion: """
+            Example: pretrain features runs/colormae --data images:pictures --out features.safetensors
+            The ending of --out says the form: .safetensors has features, labels, keys and where they come from; .csv has a line a \
+            picture: key, label, f0, f1, …; .npy has the features alone, in the order of the keys that the others have.
+            """)
 
     @Argument(help: "A run's folder, or a safetensors file of an encoder (ours, timm's, Hugging Face's, CLIP's).")
     var target: String
 
-    @Option(help: "The file to write.")
+    @Option(help: "The file to write: .safetensors, .csv or .npy.")
     var out: String
 
     @Option(help: "The part of the source: train or test.")
@@ -127,18 +131,19 @@ struct FeaturesCommand: ParsableCommand {
     @OptionGroup var input: FeatureInput
 
     func run() throws {
-        try requireSuffix(
-            "safetensors", of: out,
-            "features are written as safetensors (numpy reads them by safetensors.numpy.load_file)")
-        let output = try OutputFile(out, .safetensors(format: FeatureFile.format), replacing: overwrite)
+        let form = try FeatureFile.Form(of: out)
+        let output = try OutputFile(out, form.content, replacing: overwrite)
         let subject = try input.subject(target)
         let log = PeopleLog.log()
         for note in subject.notes { log.info("\(target): \(note)") }
         let source = try DataAccess.source(subject.recipe.data, part)
         let engine = try Machine.engine(threads: input.threads)
         let table = try input.table(of: .pretrained, subject, source, requiresLabels: false, on: engine)
-        try output.write(FeatureFile.bytes(table, recipe: subject.recipe))
+        try output.write(form.bytes(table, recipe: subject.recipe))
         for note in table.notes { log.info("\(note)") }
+        if form == .npy {
+            log.info("\(out) has no keys and labels; --out with .csv or .safetensors writes them in the same order")
+        }
         try Console.show("\(table.count) x \(table.dimension) features to \(out)")
     }
 }

@@ -58,8 +58,18 @@ struct TrainCommand: ParsableCommand {
             }
             changes.append("\(key)=\(value)")
         }
-        var recipe = try RecipeLibrary.read(RecipeLibrary.find(recipe), set: changes)
-        if let data { recipe.data.source = try SourceArgument.parse(data, keeping: recipe.data.source) }
+        let file = try RecipeLibrary.find(recipe)
+        // What is set of the source is meant for the one that --data names.
+        let ofSource = data == nil ? [] : changes.filter { $0.hasPrefix("data.source.") }
+        changes.removeAll(where: ofSource.contains)
+        var recipe = try RecipeLibrary.read(file, set: changes)
+        if let data {
+            recipe.data.source = try SourceArgument.parse(data, keeping: recipe.data.source)
+            if !ofSource.isEmpty {
+                let source = "data.source=\((recipe.data.encoded["source"] ?? .null).text())"
+                recipe = try RecipeLibrary.read(file, set: changes + [source] + ofSource)
+            }
+        }
         let folder = RunFolder(runFolder ?? "runs/\(recipe.name)")
         if resume { try folder.recoverInterrupted() }
         let resumes = resume && folder.exists

@@ -59,9 +59,13 @@ struct MessageTests {
         #expect(!process.errors.contains("Missing value"))
     }
 
-    @Test func featuresAreSafetensorsAndSaySo() throws {
-        let result = try pretrain("features", "nothere", "--out", "x.csv")
-        #expect(result.code == 64 && result.errors.contains("x.csv: features are written as safetensors"))
+    @Test(arguments: ["x.h5", "x.parquet", "folder.csv/x.v2"])
+    func featuresHaveThreeFormsAndSaySo(out: String) throws {
+        let result = try pretrain("features", "nothere", "--out", out)
+        let words = "is none of features; name a file that ends in .safetensors, .csv, .npy"
+        #expect(
+            result.code == 64
+                && result.errors.contains("--out \(out): the ending .\(out.split(separator: ".").last ?? "") \(words)"))
     }
 
     @Test func helpListsTheProtocols() throws {

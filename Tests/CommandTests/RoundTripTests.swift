@@ -125,7 +125,8 @@ struct OutputTests {
     @Test func featuresReplaceFeaturesAndNeverAnEncoder() throws {
         let home = try TemporaryFolder()
         let run = home.path + "/a run"
-        func pretrain(_ arguments: String...) throws -> (code: Int32, text: String) {
+        func pretrain(_ arguments: String...) throws -> (code: Int32, text: String) { try call(arguments) }
+        func call(_ arguments: [String]) throws -> (code: Int32, text: String) {
             let process = Process()
             process.executableURL = CommandTests.program
             process.arguments = arguments
@@ -152,5 +153,58 @@ struct OutputTests {
         }
         #expect(try home.read("a run/encoder.safetensors") == encoder)
         for _ in 0..<2 { #expect(try pretrain("features", run, "--out", "f.safetensors").code == 0) }
+        // Text is known by its header, and an array by nothing.
+        for _ in 0..<2 { #expect(try pretrain("features", run, "--out", "f.csv").code == 0) }
+        #expect(try pretrain("features", run, "--out", "f.npy").code == 0)
+        #expect(try pretrain("features", run, "--out", "f.npy").code == 73)
+        let again = try pretrain("features", run, "--out", "f.npy", "--overwrite")
+        #expect(again.code == 0 && again.text.contains("f.npy has no keys and labels"), "\(again.text)")
+        let lines = String(decoding: try home.read("f.csv"), as: UTF8.self).split(separator: "\n")
+        let (head, first) = (lines[0].split(separator: ","), lines[1].split(separator: ","))
+        #expect(lines.count == 41 && head.prefix(3) == ["key", "label", "f0"] && first.count == head.count)
+        let array = try home.read("f.npy")
+        let numbers = lines.dropFirst().flatMap {
+            $0.split(separator: ",").dropFirst(2).compactMap { Float($0)?.bitPattern }
+        }
+        let stored = stride(from: array.count - 4 * numbers.count, to: array.count, by: 4).map { place in
+            (0..<4).reduce(UInt32(0)) { $0 | UInt32(array[place + $1]) << (8 * $1) }
+        }
+        #expect(numbers.count == 40 * (head.count - 2) && stored == numbers)
+        #expect((array.count - 4 * numbers.count) % 64 == 0)
+
+        // Labels and a split from the command line.
+        try FileManager.default.createDirectory(atPath: home.path + "/photos", withIntermediateDirectories: true)
+        let header = Array("{'descr': '|u1', 'fortran_order': False, 'shape': (65, 8, 3), }\n".utf8)
+        for place in 0..<20 {
+            let pixels = (0..<1560).map { UInt8(truncatingIfNeeded: $0 * (place % 2 == 0 ? 7 : 31) + place) }
+            try home.write(
+                [0x93] + Array("NUMPY".utf8) + [1, 0, UInt8(header.count), 0] + header + pixels, "photos/\(place).npy")
+        }
+        let rows = (0..<20).map { "\($0).npy,\($0 % 2 == 0 ? "cat" : "dog")\n" }.joined()
+        try home.write(Array("file,label\n\(rows)".utf8), "labels.csv")
+        let labelled = ["--data", "images:photos", "--labels", "labels.csv", "--split", "0.3"]
+        let written = try call(
+            ["features", run, "--part", "test", "--out", "t.csv"] + labelled)
+        let test = String(decoding: try home.read("t.csv"), as: UTF8.self).split(separator: "\n")
+        #expect(written.code == 0 && test.count == 7 && test.count { $0.contains(".npy,cat,") } == 3, "\(written.text)")
+        let probe = try call(["probe", run, "--protocol", "fewshot-lsr"] + labelled)
+        #expect(
+            probe.code == 0 && probe.text.contains("note: split: 14 files in the training part"), "\(probe.text)")
+        let check = try pretrain("data", "check", "images:photos", "--labels", "labels.csv", "--split", "0.3")
+        #expect(
+            check.code == 0 && check.text.contains("class 0 cat: 7") && check.text.contains("class 1 dog: 3"),
+            "\(check.text)")
+        for (arguments, words) in [
+            (["--data", "images:photos"], "--labels FILE --split 0.2"),
+            (["--data", "images:photos", "--labels", "labels.csv"], "give data.source.split"),
+            (["--labels", "labels.csv"], "name the folder as images:FOLDER"),
+            (["--data", "images:photos", "--labels", "labels.csv", "--split", "2"], "data.source.split.test: found 2"),
+            (["--data", "images:photos", "--split", "0.2"], "split belongs to labels"),
+            (["--data", "images:photos", "--labels", "labels.csv", "--split-group", "x"], "needs a split"),
+            (["--split", "0.2"], "the source is of kind `procedural`"),
+        ] {
+            let result = try call(["probe", run] + arguments)
+            #expect([64, 65].contains(result.code) && result.text.contains(words), "\(result.text)")
+        }
     }
 }

@@ -16,6 +16,30 @@ import Testing
         #expect(try FeatureTable(file, path: "f") == table)
     }
 
+    @Test func textReadsBackToTheSameNumbers() {
+        let features: [Float] = [0.1, -1e-9, 3.4028235e38, 1 / 3, 0, -0.0, 16_777_217, .leastNonzeroMagnitude]
+        let table = FeatureTable(
+            features: features, dimension: 2, labels: [1, 0, 0, 2], classNames: ["cat", "a \"dog\""],
+            keys: ["a/1.png", "b,2.png", " c\n.png", "d"])
+        let text = String(decoding: table.csv, as: UTF8.self)
+        #expect(text.hasPrefix("key,label,f0,f1\na/1.png,\"a \"\"dog\"\"\",0.1,"))
+        #expect(text.contains("\n\"b,2.png\",cat,") && text.contains("\n\" c\n.png\",cat,") && text.contains("\nd,2,"))
+        let numbers = text.split(separator: "\n").flatMap {
+            $0.split(separator: ",").suffix(2).compactMap { Float($0) }
+        }
+        #expect(numbers.map(\.bitPattern) == features.map(\.bitPattern))
+        let plain = FeatureTable(features: [1, 2], dimension: 1)
+        #expect(String(decoding: plain.csv, as: UTF8.self) == "key,label,f0\n0,,1.0\n1,,2.0\n")
+    }
+
+    @Test(arguments: [1, 3, 1000]) func arraysReadBackToTheSameNumbers(count: Int) throws {
+        let features = (0..<count * 5).map { Float($0) / 7 }
+        let bytes = FeatureTable(features: features, dimension: 5).npy
+        #expect((bytes.count - 4 * features.count) % 64 == 0)
+        let image = try ImageDecoder().decode(bytes, path: "f.npy").image
+        #expect(image.height == count && image.width == 5 && image.channels == 1 && image.samples == .float32(features))
+    }
+
     @Test func filesOfOtherThingsAreErrors() {
         func fault(_ tensors: [(String, StoredTensor)], _ metadata: [String: String] = [:]) -> String? {
             #expect(throws: EvaluationError.self) {

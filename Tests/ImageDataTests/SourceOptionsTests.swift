@@ -37,7 +37,7 @@ private func datasets(_ path: String) -> String { SharedFiles.url("datasets/\(pa
         (#"{"crop_scale": [0.2, 1.5]}"#, "allowed is [low, high] with 0 < low ≤ high ≤ 1 or null"),
         (#"{"mean": [0.5]}"#, "mean and std must be given together"),
         (#"{"mean": [0.5], "std": [0.5, 0.5]}"#, "mean has 1 numbers and std has 2"),
-        (#"{"mean": [0.5], "std": [0]}"#, "allowed is a list of 1 to 64 numbers > 0 and ≤ 1000000000 or null"),
+        (#"{"mean": [0.5], "std": [0]}"#, "allowed is a list of 1 to 64 numbers from 1e-09 to 1000000000 or null"),
         (#"{"source": {"kind": "tar"}}"#, "$.data.source.kind"),
         (#"{"value_range": [1, 1]}"#, "$.data.value_range: found [1, 1], allowed is \"measured\", or [low, high]"),
         (#"{"value_range": "all"}"#, "allowed is \"measured\", or [low, high]"),

@@ -13,9 +13,15 @@ struct TIFFDirectory {
     private let form: Form
 
     /// The sizes and byte order of a file's numbers.
-    private struct Form {
+    struct Form {
         var isLittle: Bool
         var isBig: Bool
+
+        /// The form that the first bytes of a TIFF tell, of which there are 8 at least.
+        init(_ file: UnsafeRawBufferPointer) {
+            isLittle = file[0] == 0x49
+            isBig = file[2] == 0x2B || file[3] == 0x2B
+        }
 
         var countBytes: Int { isBig ? 8 : 2 }
         var entryBytes: Int { isBig ? 20 : 12 }
@@ -32,7 +38,7 @@ struct TIFFDirectory {
         guard file.count >= 8 else {
             throw fault(.truncated, "the file ends after \(file.count) bytes, inside its header")
         }
-        let form = Form(isLittle: file[0] == 0x49, isBig: file[2] == 0x2B || file[3] == 0x2B)
+        let form = Form(file)
         self.form = form
         self.file = file
         guard var next = Self.number(file, form.isBig ? 8 : 4, form.offsetBytes, form) else {
@@ -41,7 +47,8 @@ struct TIFFDirectory {
         var wanted: UInt64?
         var count = 0
         while next != 0, count < Self.mostPages {
-            guard let following = Self.following(next, file, form) else {
+            let following = Self.following(next, fileBytes: file.count, form) { Self.number(file, $0, $1, form) }
+            guard let following else {
                 if wanted != nil { break }
                 throw fault(
                     .truncated, "the file has \(file.count) bytes, the directory of page \(count) is at byte \(next)")
@@ -122,16 +129,19 @@ struct TIFFDirectory {
         return bits / 8
     }
 
-    /// The place of the directory behind that at `offset`; nil where a directory is not whole.
-    private static func following(_ offset: UInt64, _ file: UnsafeRawBufferPointer, _ form: Form) -> UInt64? {
-        guard let start = Int(exactly: offset), let entries = number(file, start, form.countBytes, form),
-            entries <= UInt64(file.count / form.entryBytes)
+    /// The place of the directory behind that at `offset`; nil where a directory is not whole. `number` reads a number of some
+    /// bytes at a place, nil outside of the file.
+    static func following(
+        _ offset: UInt64, fileBytes: Int, _ form: Form, number: (_ place: Int, _ bytes: Int) -> UInt64?
+    ) -> UInt64? {
+        guard let start = Int(exactly: offset), let entries = number(start, form.countBytes),
+            entries <= UInt64(fileBytes / form.entryBytes)
         else { return nil }
-        return number(file, start + form.countBytes + Int(entries) * form.entryBytes, form.offsetBytes, form)
+        return number(start + form.countBytes + Int(entries) * form.entryBytes, form.offsetBytes)
     }
 
     /// The unsigned number of some bytes at a place; nil outside of the file.
-    private static func number(_ file: UnsafeRawBufferPointer, _ place: Int, _ bytes: Int, _ form: Form) -> UInt64? {
+    static func number(_ file: UnsafeRawBufferPointer, _ place: Int, _ bytes: Int, _ form: Form) -> UInt64? {
         guard place >= 0, place <= file.count - bytes else { return nil }
         return (0..<bytes).reduce(UInt64(0)) { sum, i in
             sum << 8 | UInt64(file[place + (form.isLittle ? bytes - 1 - i : i)])

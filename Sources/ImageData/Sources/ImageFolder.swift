@@ -1,4 +1,4 @@
-/// Pictures of a folder tree, without labels or with the names of folders as classes.
+/// Pictures of a folder tree, without labels, with the labels of a file, or with the names of folders as classes.
 ///
 /// The flat form takes every file below the folder that ends as pictures do, at any depth, in the order of their paths' bytes. With
 /// classes the folders directly below the root are the classes, in the order of their names' bytes, and the order of
@@ -12,24 +12,58 @@ public struct ImageFolder: ImageSource {
     public let ledger: SourceLedger
     private let files: [FileName]
     private let labels: [Int32]
+    /// What a split keeps together, as the file of labels says it; empty without.
+    private let groups: [FileName]
+    /// The file and page of each picture; empty where each file is one.
+    private let places: [Place]
     private let decoder: ImageDecoder
+
+    /// A page of a file.
+    private struct Place {
+        var file: Int32
+        /// Counted from 0; -1 for a file of one page.
+        var page: Int32
+    }
 
     /// The pictures below a folder, without labels.
     public init(flat root: String, decoder: ImageDecoder = ImageDecoder()) throws(ImageError) {
-        try Self.requireFolder(root)
-        var walk = FolderWalk()
-        try walk.walk(FileName(root))
-        guard !walk.files.isEmpty else {
-            throw ImageError(
-                .empty, path: root,
-                "no pictures in this folder; files ending in \(Self.suffixes) are read" + Self.found(walk.ledger))
-        }
+        let walk = try Self.pictures(below: root)
         self.root = root
         self.decoder = decoder
         files = walk.files.sorted()
         labelNames = nil
         labels = []
+        groups = []
+        places = []
         ledger = walk.ledger
+    }
+
+    /// The pictures below a folder that a file gives labels; those without one are counted in the ledger.
+    init(flat root: String, labels file: LabelFile, decoder: ImageDecoder) throws(ImageError) {
+        let walk = try Self.pictures(below: root)
+        let found = try file.labelled(walk.files.sorted(), below: root)
+        self.root = root
+        self.decoder = decoder
+        files = found.files
+        labelNames = found.table.names
+        labels = found.labels
+        groups = found.groups
+        places = []
+        var ledger = walk.ledger
+        ledger.add(found.ledger)
+        self.ledger = ledger
+    }
+
+    private static func pictures(below root: String) throws(ImageError) -> FolderWalk {
+        try requireFolder(root)
+        var walk = FolderWalk()
+        try walk.walk(FileName(root))
+        guard !walk.files.isEmpty else {
+            throw ImageError(
+                .empty, path: root,
+                "no pictures in this folder; files ending in \(suffixes) are read" + found(walk.ledger))
+        }
+        return walk
     }
 
     /// The pictures of the classes, a folder each, directly below a folder.
@@ -81,6 +115,8 @@ public struct ImageFolder: ImageSource {
         self.decoder = decoder
         self.files = files
         self.labels = labels
+        groups = []
+        places = []
         labelNames = table.names
         ledger = walk.ledger
     }
@@ -105,37 +141,174 @@ public struct ImageFolder: ImageSource {
         return names
     }
 
+    /// One part of pictures with labels that a split divides; the ledger says how.
+    func part(_ part: DatasetPart, of options: SplitOptions) throws(ImageError) -> ImageFolder {
+        guard options.test > 0, options.test < 1 else {
+            throw ImageError(
+                .unsupported, path: root,
+                "data.source.split.test is \(options.test); allowed is a number > 0 and < 1")
+        }
+        let keys: [FileName]
+        switch options.group {
+        case nil: keys = files
+        case SplitOptions.folder: keys = files.map { FileName($0.folder) }
+        case let column?:
+            guard groups.count == files.count else {
+                throw ImageError(
+                    .unsupported, path: root,
+                    "data.source.split.group is `\(FileName(column))`, and there is no file of labels with such a column; allowed are "
+                        + "null and `\(SplitOptions.folder)`")
+            }
+            keys = groups
+        }
+        let split = Split(labels: labels, keys: keys, by: options)
+        guard split.isTest.contains(true) else {
+            let whole = options.group == nil ? "" : " in \(split.groups.train) whole groups"
+            throw ImageError(
+                .empty, path: root,
+                "data.source.split leaves the test part without a picture: \(options.test) of each class, one kept for training, is "
+                    + "none of its \(files.count) pictures\(whole); give a larger share"
+                    + (options.group == nil ? "" : " or smaller groups"))
+        }
+        return ImageFolder(self, split, part, options)
+    }
+
+    /// The pictures of a part.
+    private init(_ whole: ImageFolder, _ split: Split, _ part: DatasetPart, _ options: SplitOptions) {
+        let chosen = whole.files.indices.filter { split.isTest[$0] == (part == .test) }
+        root = whole.root
+        decoder = whole.decoder
+        files = chosen.map { whole.files[$0] }
+        labels = chosen.map { whole.labels[$0] }
+        labelNames = whole.labelNames
+        groups = []
+        places = []
+        var ledger = whole.ledger
+        let test = split.isTest.count { $0 }
+        let sides =
+            options.group.map {
+                "; whole groups by `\(FileName($0))`: \(split.groups.train) and \(split.groups.test)"
+            } ?? ""
+        ledger.note(
+            "split: \(whole.count - test) files in the training part, \(test) in the test part (test \(options.test), seed "
+                + "\(options.seed)\(sides))")
+        // Of the training part none can be absent.
+        let present = Set(split.isTest.indices.lazy.filter { split.isTest[$0] }.map { whole.labels[$0] })
+        let all = Set(whole.labels)
+        let absent = all.subtracting(present).sorted().map { whole.labelNames?[Int($0)] ?? "\($0)" }
+        if !absent.isEmpty {
+            let list = absent.prefix(5).map { "`\($0)`" }.joined(separator: ", ") + (absent.count > 5 ? ", …" : "")
+            ledger.note(
+                "\(absent.count) of \(all.count) classes have no picture in the test part of the split: \(list)")
+        }
+        self.ledger = ledger
+    }
+
+    /// The same files, each page of a TIFF as a picture of its own where the context wants that. Files whose names do not end as
+    /// those of TIFF are not looked at.
+    func pages(in context: SourceContext) -> ImageFolder {
+        context.takesEachPage ? ImageFolder(pagesOf: self) : self
+    }
+
+    private init(pagesOf whole: ImageFolder) {
+        root = whole.root
+        decoder = whole.decoder
+        files = whole.files
+        labels = whole.labels
+        labelNames = whole.labelNames
+        groups = whole.groups
+        var ledger = whole.ledger
+        var places: [Place] = []
+        var (several, pictures) = (0, 0)
+        for (number, name) in files.enumerated() {
+            var pages = 1
+            if ImageFormat.tiff.suffixes.contains(name.suffix) {
+                let counted = TIFFPageCount(of: name.inside(FileName(root)))
+                pages = counted.pages
+                if let note = counted.note { ledger.note(note) }
+            }
+            if pages == 1 {
+                places.append(Place(file: Int32(number), page: -1))
+            } else {
+                several += 1
+                pictures += pages
+                for page in 0..<pages { places.append(Place(file: Int32(number), page: Int32(page))) }
+            }
+        }
+        if several > 0 {
+            ledger.note(
+                "\(several) TIFF \(several == 1 ? "file" : "files") with several pages \(several == 1 ? "is" : "are") \(pictures) "
+                    + "pictures, one a page")
+        }
+        self.places = places
+        self.ledger = ledger
+    }
+
+    /// The file of a picture, and the page where the file has several.
+    private func place(_ index: Int) -> (file: Int, page: Int?) {
+        guard !places.isEmpty else { return (index, nil) }
+        let place = places[index]
+        return (Int(place.file), place.page < 0 ? nil : Int(place.page))
+    }
+
+    /// The path below the folder, with `#` and the number of the page behind it where the file has several. No other picture can
+    /// have that name: the names of all files end as pictures do, in letters.
+    private func name(_ index: Int) -> FileName {
+        let place = place(index)
+        guard let page = place.page else { return files[place.file] }
+        return FileName(files[place.file].bytes + Array("#\(page)".utf8))
+    }
+
     /// The number of pictures.
-    public var count: Int { files.count }
+    public var count: Int { places.isEmpty ? files.count : places.count }
 
     /// The digest of all.
     public var fingerprint: String { contentDigest(excluding: []) }
 
-    /// A digest of the paths, sizes and bytes of the files.
+    /// A digest of the paths, sizes and bytes of the files. The bytes of a file with several pages count once, with the first of
+    /// them that is not excluded.
     public func contentDigest(excluding unreadable: Set<Int>) -> String {
         let root = FileName(root)
+        let counted = (0..<count).filter { !unreadable.contains($0) }
+        let repeated = Set(zip(counted, counted.dropFirst()).lazy.filter { place($0).file == place($1).file }.map(\.1))
+        func file(_ index: Int) -> FileName { files[place(index).file].inside(root) }
         return ContentDigest.hexadecimal(
-            pictures: files.indices.filter { !unreadable.contains($0) }, size: { sizeOfFile(files[$0].inside(root)) }
+            pictures: counted, size: { repeated.contains($0) ? 0 : sizeOfFile(file($0)) }
         ) { index in
-            ContentDigest.Picture(name: files[index].bytes, label: label(index), file: files[index].inside(root))
+            ContentDigest.Picture(
+                name: name(index).bytes, label: label(index), file: files[place(index).file].inside(root),
+                part: repeated.contains(index) ? 0..<0 : nil)
         }
     }
 
-    /// Reads and decodes a file.
-    public func image(_ index: Int) throws(ImageError) -> DecodedImage {
-        try decoder.decode(file: files[index].inside(FileName(root))).image
-    }
+    /// Reads and decodes a file, or a page of it.
+    public func image(_ index: Int) throws(ImageError) -> DecodedImage { try decoded(index, nil) }
 
     /// Reads and decodes a file, a JPEG perhaps at a fraction of its size.
     public func image(_ index: Int, reduction: @escaping ImageDecoder.Reduction) throws(ImageError) -> DecodedImage {
-        try decoder.decode(file: files[index].inside(FileName(root)), reduction: reduction).image
+        try decoded(index, reduction)
+    }
+
+    private func decoded(_ index: Int, _ reduction: ImageDecoder.Reduction?) throws(ImageError) -> DecodedImage {
+        let place = place(index)
+        let path = files[place.file].inside(FileName(root))
+        guard !places.isEmpty else { return try decoder.decode(file: path, reduction: reduction).image }
+        var decoder = decoder
+        decoder.page = place.page ?? 0
+        do throws(ImageError) {
+            return try decoder.decode(file: path, reduction: reduction).image
+        } catch {
+            var error = error
+            if let page = place.page { error.member = "page \(page)" }
+            throw error
+        }
     }
 
     /// The class of a picture; nil in the flat form.
-    public func label(_ index: Int) -> Int? { labels.isEmpty ? nil : Int(labels[index]) }
+    public func label(_ index: Int) -> Int? { labels.isEmpty ? nil : Int(labels[place(index).file]) }
 
-    /// The path below the folder, escaped where it cannot be shown.
-    public func key(_ index: Int) -> String { files[index].description }
+    /// The path below the folder, escaped where it cannot be shown; of a page with `#` and its number.
+    public func key(_ index: Int) -> String { name(index).description }
 
     /// Files by their folders, then by their names.
     private static func sorted(_ files: ArraySlice<FileName>) -> [FileName] {

@@ -78,8 +78,30 @@ struct Target: Sendable {
             guard let array = try? IDXArray(file: path) else { return }
             for index in 0..<min(array.shape.reduce(1, *), 8) { _ = array.number(index) }
         },
+        Target(
+            name: "labels",
+            texts: [
+                "file,label,scene\na.png,cat,1\r\n\"b,c.png\",\"d\"\"og\",2\n\ne.png,,2\n",
+                "{\"file\": \"a.png\", \"label\": 3, \"scene\": \"x\"}\n{\"file\": \"e.png\", \"label\": null, \"scene\": \"y\"}\n",
+            ]
+        ) { bytes, _ in
+            let pictures = ["a.png", "b,c.png", "x/e.png"].map { FileName($0) }
+            for path in ["labels.csv", "labels.jsonl"] {
+                for columns in [LabelFile.Columns(), LabelFile.Columns(group: "scene")] {
+                    let file = try? LabelFile(bytes, path: path, columns: columns)
+                    _ = try? file?.labelled(pictures, below: "pictures")
+                }
+            }
+        },
         pictures("npy", ["u2", "f8", "fortran", "big-endian", "auto"].map { "\($0).npy" }),
         pictures("tiff-pages", ["pages.tif", "orientation6.tif", "u32-bigtiff.tif"]),
+        Target(
+            name: "tiff-count", files: ["pages.tif", "u32-bigtiff.tif"].map { "Fixtures/picture-kinds/\($0)" },
+            suffix: ".tif"
+        ) { _, path in
+            let pages = TIFFPageCount(of: FileName(path)).pages
+            precondition((1...65_536).contains(pages), "\(pages) pages")
+        },
         Target(name: "cifar", files: ["Fixtures/format-samples/cifar100.bin"], suffix: ".bin") { _, path in
             guard let source = try? CIFARSource(files: [path], variant: .cifar100) else { return }
             for index in 0..<min(source.count, 4) { _ = try? source.image(index) }
