@@ -108,9 +108,10 @@ golden: setup
 	swift build $(FLAGS) --product pretrain
 	$(PRETRAIN) verify $(GOLDEN)
 
-# Each has a build of its own. What the test runner itself leaks is named in a list.
+# Each has a build of its own. What others leak or race for is named in lists.
 SUITES := .
 export LSAN_OPTIONS := suppressions=$(CURDIR)/Tests/leaks.txt:print_suppressions=0
+export TSAN_OPTIONS := suppressions=$(CURDIR)/Tests/races.txt
 sanitize: setup
 	swift test $(FLAGS) --sanitize=address --scratch-path .build-address --filter '$(SUITES)'
 	swift test $(FLAGS) --sanitize=undefined --scratch-path .build-undefined --filter '$(SUITES)'

@@ -30,7 +30,7 @@ struct MessageTests {
 
     @Test(arguments: [
         ("pretrain", "did you mean `pretrain train`?"), ("evaluate", "did you mean `pretrain probe`?"),
-        ("probee", "did you mean `pretrain probe`?"), ("zzzzzz", "the verbs are train, resume, probe"),
+        ("probee", "did you mean `pretrain probe`?"), ("zzzzzz", "the verbs are plan, train, resume, probe"),
         ("colormae.json", "to train by a recipe: pretrain --recipe colormae.json"),
     ])
     func anUnknownVerbIsToldTheRightOne(verb: String, hint: String) throws {

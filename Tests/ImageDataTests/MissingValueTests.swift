@@ -6,8 +6,10 @@ import Testing
 /// `data.missing_value`: numbers that are no data take the mean of the others, and never count as data.
 @Suite struct MissingValueTests {
     /// A folder with one array [height, width, bands] of 32-bit floats, or of 16-bit integers where `integers` says so.
-    private func folder(_ values: [Double], _ shape: [Int], integers: Bool = false) throws -> TemporaryFolder {
-        let home = try TemporaryFolder()
+    private func folder(_ values: [Double], _ shape: [Int], integers: Bool = false) throws
+        -> TestSupport.TemporaryFolder
+    {
+        let home = try TestSupport.TemporaryFolder()
         let list = shape.map(String.init).joined(separator: ", ")
         let type = integers ? "<i2" : "<f4"
         let text = "{'descr': '\(type)', 'fortran_order': False, 'shape': (\(list)), }"
@@ -20,7 +22,7 @@ import Testing
         return home
     }
 
-    private func image(_ home: TemporaryFolder, _ missing: MissingValue?) throws -> DecodedImage {
+    private func image(_ home: TestSupport.TemporaryFolder, _ missing: MissingValue?) throws -> DecodedImage {
         var options = DataOptions()
         var source = ImagesSourceOptions()
         source.path = home.path

@@ -6,7 +6,8 @@ struct ContactSheetTests {
     @Test func picturesStandInTheirCells() throws {
         func picture(_ values: [Float], channels: Int) -> ContactSheet.Picture {
             ContactSheet.Picture(
-                normalized: values, from: 0, channels: channels, height: 1, width: 2, mean: [0], deviation: [1])
+                normalized: values, from: 0, bands: ContactSheet.usualBands(of: channels), height: 1, width: 2,
+                mean: [0], deviation: [1])
         }
         let red = picture([1, 1, 0, 0, 0, -3], channels: 3)
         let gray = picture([0.5, 2], channels: 1)
@@ -23,12 +24,16 @@ struct ContactSheetTests {
     @Test func normalisedNumbersOfAnyChannelsAreDrawn() {
         func samples(_ values: [Float], _ channels: Int, _ mean: [Double], _ deviation: [Double]) -> [Float] {
             ContactSheet.Picture(
-                normalized: values, from: 0, channels: channels, height: 1, width: 1, mean: mean, deviation: deviation
+                normalized: values, from: 0, bands: ContactSheet.usualBands(of: channels), height: 1, width: 1,
+                mean: mean, deviation: deviation
             ).samples
         }
         #expect(samples([1, -1, 0], 3, [0.5, 0.5, 0.25], [0.25, 0.5, 1]) == [0.75, 0, 0.25])
         // One number for all channels; of four channels the first is gray.
         #expect(samples([1, 9, 9, 9], 4, [0.5], [0.25]) == [0.75, 0.75, 0.75])
         #expect(samples([.nan], 1, [0], [1]) == [1, 0, 1])
+        let chosen = ContactSheet.Picture(
+            normalized: [0.1, 0.2, 0.3, 0.4], from: 0, bands: [3, 1, 0], height: 1, width: 1, mean: [0], deviation: [1])
+        #expect(chosen.samples == [0.4, 0.2, 0.1])
     }
 }
