@@ -15,7 +15,7 @@ struct PlanCommand: ParsableCommand {
             Example: pretrain plan --data images:/path/to/pictures --hours 8 --out mine.json
             then: pretrain --recipe mine.json
             Looks at the pictures, times real steps of some encoders for about a minute, and writes a recipe that ends within \
-            the hours. What cannot be measured is chosen by rules of thumb; docs/plan.md has the runs behind them.
+            the hours. What cannot be measured is chosen by rules of thumb; docs/plan.md says what is behind them.
             """)
 
     @Option(help: "The pictures: PATH, KIND:PATH or card=NAME:PATH.")

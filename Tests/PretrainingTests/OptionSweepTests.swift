@@ -118,8 +118,9 @@ struct OptionSweepTests {
     @Test(arguments: ["mask.targets=1000000007", "mask.contexts=1000000007", "mask.contexts=127", "mask.targets=256"])
     func countsOfBlocksAreAnsweredAtOnce(change: String) {
         let text = Self.text(strategy: "multiblock", method: "ijepa", source: "procedural")
+        // Without a bound it took minutes; checkers of memory and threads make everything ten times as slow.
         let time = ContinuousClock().measure { _ = try? Recipe.parse(Array(text.utf8), set: [change]) }
-        #expect(time < .seconds(1))
+        #expect(time < .seconds(10))
     }
 
     @Test(arguments: [

@@ -12,7 +12,7 @@ enum PlanEvidence {
         var untrained: Double
     }
 
-    /// From small to large; the commands stand in docs/plan.md.
+    /// From small to large; the command stands in README.md.
     private static let runs = [
         Run(operations: 1.87e14, recipe: "cifar10/mae.json", pretrained: 56.7, untrained: 45.2)
     ]

@@ -1,6 +1,6 @@
-/// What a plan chooses where nothing on this machine can be measured: rules of thumb, each with the runs behind it.
+/// What a plan chooses where nothing on this machine can be measured: rules of thumb.
 ///
-/// The runs stand in docs/plan.md with their commands; whoever changes a number here changes it there.
+/// docs/plan.md says what is behind each; whoever changes a number here changes it there.
 package enum PlanRules {
     /// Patches along each side of the grid: few enough for a processor, many enough to hide most of them.
     package static let gridSide = 8

@@ -11,7 +11,7 @@ package struct RunPlan: Sendable {
         case pictures
         /// Real steps were timed on this machine.
         case measured
-        /// A rule of thumb: docs/plan.md has the runs behind it.
+        /// A rule of thumb: docs/plan.md says what is behind it.
         case rule
         /// The caller, or a file of weights, wants it so.
         case asked
