@@ -10,20 +10,6 @@ struct RoundTripTests {
     private static let channels = [1, 2, 3, 4, 12]
     private static let size = 16
 
-    private func call(_ arguments: [String], in home: String) throws -> (code: Int32, text: String) {
-        let process = Process()
-        process.executableURL = CommandTests.program
-        process.arguments = arguments
-        process.currentDirectoryURL = URL(fileURLWithPath: home)
-        let pipe = Pipe()
-        process.standardOutput = pipe
-        process.standardError = pipe
-        try process.run()
-        let text = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-        process.waitUntilExit()
-        return (process.terminationStatus, text)
-    }
-
     /// IDX files of pictures of some channels, and of labels where they are wanted, for both parts.
     private func writeData(channels: Int, labelled: Bool, to folder: String) throws {
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
@@ -69,7 +55,7 @@ struct RoundTripTests {
         let labelled = channels % 2 == 1
         try writeData(channels: channels, labelled: labelled, to: home.path + "/data")
         func expect(_ arguments: String..., code: Int32 = 0, saying words: String = "") throws {
-            let result = try call(arguments, in: home.path)
+            let result = try callProgram(arguments, in: home.path)
             #expect(
                 result.code == code && (words.isEmpty || result.text.contains(words)),
                 "\(arguments.joined(separator: " ")): \(result.text)")
@@ -114,7 +100,7 @@ extension RoundTripTests {
             try FileManager.default.removeItem(atPath: "\(home.path)/data/t10k-\(name)")
         }
         try home.write(Array(recipe("mae", channels: 1, teacher: nil).utf8), "recipe.json")
-        let trained = try call(["--recipe", "recipe.json", "--run", "run"], in: home.path)
+        let trained = try callProgram(["--recipe", "recipe.json", "--run", "run"], in: home.path)
         #expect(trained.code == 0 && trained.text.contains("next: pretrain features run"), "\(trained.text)")
         #expect(trained.text.contains("(no probe: ") && !trained.text.contains("pretrain probe"), "\(trained.text)")
     }
@@ -125,20 +111,10 @@ struct OutputTests {
     @Test func featuresReplaceFeaturesAndNeverAnEncoder() throws {
         let home = try TemporaryFolder()
         let run = home.path + "/a run"
-        func pretrain(_ arguments: String...) throws -> (code: Int32, text: String) { try call(arguments) }
         func call(_ arguments: [String]) throws -> (code: Int32, text: String) {
-            let process = Process()
-            process.executableURL = CommandTests.program
-            process.arguments = arguments
-            process.currentDirectoryURL = URL(fileURLWithPath: home.path)
-            let pipe = Pipe()
-            process.standardOutput = pipe
-            process.standardError = pipe
-            try process.run()
-            let text = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-            process.waitUntilExit()
-            return (process.terminationStatus, text)
+            try callProgram(arguments, in: home.path)
         }
+        func pretrain(_ arguments: String...) throws -> (code: Int32, text: String) { try call(arguments) }
         let trained = try pretrain(
             "--recipe", "mae.json", "--run", run, "--set", "data.source.count=40", "--set", "model.depth=1", "--set",
             "train.batch_size=8", "--max-steps", "1")

@@ -85,7 +85,8 @@ struct PlanTests {
         wanted.method = "nonsense"
         #expect(try message(wanted).contains("there is no method nonsense; there are mae"))
         wanted.method = "maskalign"
-        #expect(try message(wanted).contains("runs/mae"), "its teacher is named, and is not there")
+        wanted.changes = ["method.teacher.path=nowhere"]
+        #expect(try message(wanted).contains("nowhere"), "its teacher is named, and is not there")
         source.count = 1
         #expect(try message(request(source)).contains("one picture is not enough"))
         let (home, mixed) = try folder([[20, 20, 4], [20, 20, 5], [20, 20, 4]])
