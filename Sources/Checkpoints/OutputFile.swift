@@ -8,8 +8,8 @@ import Foundation
 public struct OutputFile: Sendable {
     /// What stands in the file: how a file that we wrote before is recognised.
     public enum Content: Sendable {
-        /// Tensors with that `format` in their metadata: a file of features is none of encoders.
-        case safetensors(format: String)
+        /// Tensors with a value of ours in their metadata, of any value where `value` is nil: a file of features is none of encoders.
+        case safetensors(key: String, value: String?)
         /// A picture whose text says `Software: Palimpsest`.
         case png
         /// Text that begins with a header of ours.
@@ -120,7 +120,9 @@ extension OutputFile.Content {
     /// Whether a regular file holds what we write as this; only its beginning is read.
     fileprivate func isIn(_ path: String) -> Bool {
         switch self {
-        case .safetensors(let format): return (try? Safetensors.metadata(path))?["format"] == format
+        case .safetensors(let key, let value):
+            guard let found = (try? Safetensors.metadata(path))?[key] else { return false }
+            return value.map { $0 == found } ?? true
         case .png:
             guard let reader = try? FileReader(path), let start = try? reader.read(min(reader.size, 512)) else {
                 return false

@@ -15,6 +15,9 @@ public struct EncoderExport: Sendable {
     public var mean: [Double]
     /// Deviation of each channel, like the mean.
     public var deviation: [Double]
+    /// The stored numbers that become 0 and 1 before that; nil for the range of an integer's type, and numbers with a point as they
+    /// are.
+    public var valueRange: (low: Double, high: Double)?
     /// The decoder of a masked autoencoder, for the one format that has a place for it.
     public var decoder: MAEDecoder?
 

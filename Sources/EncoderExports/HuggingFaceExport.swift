@@ -50,6 +50,10 @@ enum HuggingFaceExport {
             obstacles.append(
                 "\(name) has a bias in the patch embedding, no norm in front of the blocks and one behind them")
         }
+        if let range = export.valueRange, range.low != 0 {
+            obstacles.append(
+                "its image processor divides stored numbers and has no place for data.value_range, which begins at \(range.low)")
+        }
         if let fault = options.headsFault { obstacles.append(fault) }
         return obstacles
     }
@@ -176,7 +180,7 @@ enum HuggingFaceExport {
         return .object([
             ("image_processor_type", JSONValue("ViTImageProcessor")), ("do_resize", JSONValue(true)),
             ("size", .object([("height", JSONValue(size.height)), ("width", JSONValue(size.width))])),
-            ("resample", JSONValue(3)), ("do_rescale", JSONValue(true)), ("rescale_factor", JSONValue(1 / 255.0)),
+            ("resample", JSONValue(3)), ("do_rescale", JSONValue(true)), ("rescale_factor", JSONValue(1 / (export.valueRange?.high ?? 255))),
             ("do_normalize", JSONValue(true)), ("image_mean", list(statistics.mean)),
             ("image_std", list(statistics.deviation)),
         ])

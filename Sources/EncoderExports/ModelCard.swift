@@ -1,3 +1,4 @@
+import Foundation
 public import RecipeSchema
 
 /// The README of an export: what the weights are, how they came about, how they are loaded. Nothing in it that is not in the run.
@@ -38,9 +39,10 @@ public struct ModelCard: Sendable {
         "cc-by-nc-sa-4.0",
     ]
 
-    /// The identifier of the licence: ours to give, unless the weights began as somebody's.
+    /// The identifier of the licence: ours to give, unless the weights began as somebody's. Of weights from elsewhere whose terms
+    /// nothing states, none is given.
     private var licence: String {
-        guard let weightsLicence else { return "apache-2.0" }
+        guard let weightsLicence else { return method == nil ? "other" : "apache-2.0" }
         let plain = weightsLicence.lowercased().split(separator: " ").joined(separator: "-")
         if Self.identifiers.contains(plain) { return plain }
         let forbidsTrade = ["by-nc", "noncommercial", "non-commercial"].contains { plain.contains($0) }
@@ -100,8 +102,7 @@ public struct ModelCard: Sendable {
         let rows = probes.map { row -> String in
             func percent(_ value: JSONValue?) -> String {
                 guard let value = value?.double else { return "" }
-                let tenths = Int((value * 1000).rounded())
-                return "\(tenths / 10).\(tenths % 10)"
+                return String(format: "%.1f", value * 100)
             }
             let interval = row["interval"]?.array ?? []
             let range = interval.count == 2 ? "\(percent(interval[0])) to \(percent(interval[1]))" : ""

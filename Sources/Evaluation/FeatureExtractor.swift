@@ -55,6 +55,7 @@ public struct FeatureExtractor {
             policy: policy)
         var values: [Float] = []
         var rows = SourceRows(source)
+        try requireMemory(rows: source.count, dimension: dimension, limit: engine.memoryLimit)
         values.reserveCapacity(source.count * dimension)
         while let batch = try batches.next() {
             if !batch.samples.isEmpty { values += features(of: batch) }

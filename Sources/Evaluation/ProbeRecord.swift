@@ -6,15 +6,15 @@ public import RecipeSchema
 /// the same is replaced, and nothing else ever vanishes.
 public struct ProbeRecord: Sendable {
     private let path: String
-    private var rows: [JSONValue]
 
-    /// The rows of a file that may not be there yet; throws where it is not a list of rows, which is then left alone.
+    /// The scores in a file that may not be there yet; throws where it is not a list of rows, which is then left alone.
     public init(_ path: String) throws(CheckpointError) {
         self.path = path
-        guard FileManager.default.fileExists(atPath: path) else {
-            rows = []
-            return
-        }
+        _ = try Self.rows(path)
+    }
+
+    private static func rows(_ path: String) throws(CheckpointError) -> [JSONValue] {
+        guard FileManager.default.fileExists(atPath: path) else { return [] }
         guard let data = FileManager.default.contents(atPath: path) else {
             throw CheckpointError(.unreadable, path: path, "cannot be read: \(systemReason())")
         }
@@ -23,11 +23,16 @@ public struct ProbeRecord: Sendable {
             throw CheckpointError(
                 .invalid, path: path, "is not the list of scores that pretrain probe writes; move it away first")
         }
-        rows = list
+        return list
     }
 
-    /// Adds rows and writes the file.
-    public consuming func add(_ new: [JSONValue]) throws(CheckpointError) {
+    /// Adds rows to those that stand in the file now: what others have added since is kept, and who adds at the same time waits.
+    public func add(_ new: [JSONValue]) throws(CheckpointError) {
+        let descriptor = open(split(path).folder, O_RDONLY | O_CLOEXEC)
+        defer { if descriptor >= 0 { close(descriptor) } }
+        // Where a file system has no locks, rows are added all the same.
+        if descriptor >= 0 { flock(descriptor, LOCK_EX) }
+        var rows = try Self.rows(path)
         for row in new {
             if let place = rows.firstIndex(where: { Self.identity($0) == Self.identity(row) }) {
                 rows[place] = row

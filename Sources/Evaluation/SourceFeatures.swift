@@ -12,10 +12,11 @@ public enum SourceFeatures {
     /// - Parameters:
     ///   - threads: threads that decode; 0 decodes in the calling one.
     ///   - policy: what a picture that cannot be read does.
+    ///   - memoryLimit: bytes that there are; more are refused before a picture is read.
     public static func rawPixels(
         _ source: any ImageSource, transform: EvaluationTransform, threads: Int = 0,
-        policy: EvaluationLoader.Policy = .strict
-    ) throws(ImageError) -> FeatureTable {
+        policy: EvaluationLoader.Policy = .strict, memoryLimit: Int = .max
+    ) throws -> FeatureTable {
         let (channels, height, width) = transform.shape
         let factor = min(1, (Double(mostNumbers) / Double(channels * height * width)).squareRoot())
         let small = (max(1, Int(Double(height) * factor)), max(1, Int(Double(width) * factor)))
@@ -24,6 +25,7 @@ public enum SourceFeatures {
             source: source, transform: transform, batchSize: 64, threads: threads, requiresLabels: false,
             policy: policy)
         var features: [Float] = []
+        try requireMemory(rows: source.count, dimension: dimension, limit: memoryLimit)
         features.reserveCapacity(source.count * dimension)
         var rows = SourceRows(source)
         while let batch = try loader.next() {
@@ -46,4 +48,14 @@ public enum SourceFeatures {
                 "source": source.fingerprint,
             ])
     }
+}
+
+/// Throws where a table of features cannot fit into memory.
+func requireMemory(rows: Int, dimension: Int, limit: Int) throws(EvaluationError) {
+    let bytes = Double(rows) * Double(dimension) * Double(MemoryLayout<Float>.size)
+    guard bytes > Double(limit) else { return }
+    func spoken(_ bytes: Double) -> String { "\((bytes / 0x1p30 * 10).rounded() / 10) GiB" }
+    throw EvaluationError(
+        "\(rows) pictures with \(dimension) features each take \(spoken(bytes)) of memory, and this machine has "
+            + "\(spoken(Double(limit))); take fewer pictures, such as a folder with a part of them")
 }

@@ -1,3 +1,5 @@
+import RecipeSchema
+
 /// The `data` of a recipe with nothing left open, and what was found on the way.
 public struct ResolvedData: Sendable {
     /// The options with mean, deviation and value range as numbers.
@@ -69,7 +71,19 @@ extension DataOptions {
         }
         made.options.mean = constants.mean
         made.options.deviation = constants.deviation
+        try made.options.requireReadable(sample.count)
         return made
+    }
+
+    /// Throws where what was measured could not be read again from the recipe that it is written into.
+    private func requireReadable(_ pictures: Int) throws(ImageError) {
+        var problems: [Problem] = []
+        _ = DataOptions.decode(encoded, at: "data", &problems)
+        guard let problem = problems.first else { return }
+        throw ImageError(
+            .unsupported, path: "",
+            "measured on \(pictures) pictures, \(problem.path) cannot be used: \(problem.message); if one of the numbers stands for "
+                + "no data, name it in data.missing_value, else give data.value_range as [low, high]")
     }
 
     /// The constants of options that were resolved; without any, numbers stay as they are.

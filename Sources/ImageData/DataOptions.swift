@@ -121,6 +121,14 @@ public struct DataOptions: RecipeSection {
         return ScaledSource(filled, low: low, high: high)
     }
 
+    /// A picture that was decoded by itself, as `open` gives those of a source: missing numbers filled, others scaled where
+    /// `valueRange` has numbers. `key` names it in an error.
+    public func prepared(_ image: DecodedImage, named key: String = "") throws(ImageError) -> DecodedImage {
+        let filled = try missingValue.map { (missing) throws(ImageError) in try image.filled(missing, named: key) }
+        guard case .numbers(let low, let high) = valueRange else { return filled ?? image }
+        return (filled ?? image).scaled(low: Float(low), span: Float(high - low))
+    }
+
     /// The transform of pretraining.
     public func trainingTransform(channels: Int, normalization: Normalization) -> TrainingTransform {
         var transform = TrainingTransform(

@@ -63,51 +63,63 @@ struct FilledSource: ImageSource {
     func key(_ index: Int) -> String { source.key(index) }
 
     private func filled(_ image: DecodedImage, _ index: Int) throws(ImageError) -> DecodedImage {
-        let filling = Filling(missing: missing, bands: image.channels)
-        let empty = image.samples.read(filling)
-        if let empty {
+        try image.filled(missing, named: source.key(index))
+    }
+}
+
+extension DecodedImage {
+    /// The picture with the mean of a band's other numbers in the place of missing ones.
+    func filled(_ missing: MissingValue, named key: @autoclosure () -> String) throws(ImageError) -> DecodedImage {
+        let means = samples.read(BandMeans(missing: missing, bands: channels))
+        if let empty = means.firstIndex(where: { $0 == nil }) {
             throw ImageError(
-                .corrupt, path: "", member: source.key(index),
+                .corrupt, path: "", member: key(),
                 "band \(empty), counted from 0, holds nothing but the missing value, so there is nothing to learn from")
         }
+        let filling = Filling(missing: missing, means: means.map { $0 ?? 0 })
         var made = DecodedImage(
-            height: image.height, width: image.width, channels: image.channels, samples: image.samples.mapped(filling))
-        made.fault = image.fault
+            height: height, width: width, channels: channels, samples: samples.mapped(filling))
+        made.fault = fault
         return made
     }
 }
 
-/// Puts the mean of a band's other numbers into the place of missing ones.
-private struct Filling: SampleChange, SampleReader {
-    var missing: MissingValue
-    var bands: Int
-
-    private func isMissing<Sample: StoredSample>(_ sample: Sample) -> Bool {
-        switch missing {
+extension MissingValue {
+    /// Whether a stored number is the one.
+    fileprivate func isMissing<Sample: StoredSample>(_ sample: Sample) -> Bool {
+        switch self {
         case .number(let value):
             // Files of floats hold -9999.9 as the nearest that single precision has.
             Sample.typeRange == nil ? sample.number == Double(Float(value)) : sample.number == value
         case .nan: sample.number.isNaN
         }
     }
+}
 
-    /// The mean of the numbers of each band; nil where all are missing.
-    private func means<Sample: StoredSample>(_ values: [Sample]) -> [Double?] {
+/// The mean of the numbers of each band that are not missing; nil where all are.
+private struct BandMeans: SampleReader {
+    var missing: MissingValue
+    var bands: Int
+
+    func read<Sample: StoredSample>(_ values: [Sample]) -> [Double?] {
         (0..<bands).map { band in
             var (sum, count) = (0.0, 0.0)
-            for place in stride(from: band, to: values.count, by: bands) where !isMissing(values[place]) {
+            for place in stride(from: band, to: values.count, by: bands) where !missing.isMissing(values[place]) {
                 sum += values[place].number
                 count += 1
             }
             return count > 0 ? sum / count : nil
         }
     }
+}
 
-    /// The first band without a number; nil where each has one.
-    func read<Sample: StoredSample>(_ values: [Sample]) -> Int? { means(values).firstIndex { $0 == nil } }
+/// Puts the mean of a band's other numbers into the place of missing ones.
+private struct Filling: SampleChange {
+    var missing: MissingValue
+    var means: [Double]
 
     func changed<Sample: StoredSample>(_ values: [Sample]) -> [Sample] {
-        let fills = means(values).map { Sample.nearest($0 ?? 0) }
-        return values.enumerated().map { isMissing($1) ? fills[$0 % bands] : $1 }
+        let fills = means.map { Sample.nearest($0) }
+        return values.enumerated().map { missing.isMissing($1) ? fills[$0 % fills.count] : $1 }
     }
 }

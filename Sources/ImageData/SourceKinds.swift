@@ -144,8 +144,14 @@ public struct ImagesSourceOptions: DividedOptions {
             throw .noTestPart(path, "all labelled `images` are the training part; \(Self.splitHint)")
         }
         let columns = LabelFile.Columns(name: nameColumn, label: labelColumn, group: split?.column)
-        let whole = try ImageFolder(
-            flat: path, labels: try LabelFile(labels, columns: columns), decoder: context.decoder)
+        let file = try LabelFile(labels, columns: columns)
+        if let group = split?.group, group == SplitOptions.folder, file.header.contains(FileName(group)) {
+            throw ImageError(
+                .label, path: labels,
+                "data.source.split.group is `\(group)`, which means the folder that a picture lies in, and there is a column of that "
+                    + "name, too; give the column another name")
+        }
+        let whole = try ImageFolder(flat: path, labels: file, decoder: context.decoder)
         guard let split else { return whole.pages(in: context) }
         return try whole.part(part, of: split).pages(in: context)
     }

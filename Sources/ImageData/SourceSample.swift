@@ -78,19 +78,23 @@ public struct SourceSample: Sendable {
 
     /// Mean and deviation of each channel; a channel that never varies has the deviation 1.
     var normalization: Normalization {
-        Normalization(
-            mean: sums.map(\.mean), deviation: sums.map { $0.deviation > 1e-12 * abs($0.mean) ? $0.deviation : 1 })
+        Normalization(mean: sums.map(\.mean), deviation: sums.map { $0.scale(unit: 1) })
     }
 
     /// The same constants where `low` becomes 0 and `high` 1; `isColour` and types are those of the stored numbers.
     func normalization(low: Double, high: Double) -> Normalization {
         let unit = typeRange.map { $0.upperBound - $0.lowerBound } ?? 1
         let zero = typeRange?.lowerBound ?? 0
-        let plain = normalization
         return Normalization(
-            mean: plain.mean.map { ($0 * unit + zero - low) / (high - low) },
-            deviation: zip(plain.deviation, sums).map { $1.deviation > 0 ? $0 * unit / (high - low) : 1 })
+            mean: sums.map { ($0.mean * unit + zero - low) / (high - low) },
+            deviation: sums.map { $0.scale(unit: unit / (high - low)) })
     }
+}
+
+extension BandStatistics {
+    /// The deviation times `unit`, for dividing by; 1 for a band whose numbers are all the same, where the deviation is nothing but
+    /// rounding.
+    fileprivate func scale(unit: Double) -> Double { isConstant || deviation == 0 ? 1 : deviation * unit }
 }
 
 extension DecodedImage {

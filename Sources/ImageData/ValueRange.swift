@@ -14,14 +14,14 @@ public enum ValueRange: BoundedValue, Equatable {
     public static func decode(_ json: JSONValue, at path: String, _ problems: inout [Problem]) -> ValueRange? {
         if json.string == "measured" { return .measured }
         if let list = json.array, list.count == 2, let low = list[0].double, let high = list[1].double,
-            low < high, -most <= low, high <= most
+            low < high, -most <= low, high <= most, Float(high - low) > 0
         {
             return .numbers(low: low, high: high)
         }
         problems.append(
             Problem(
                 line: json.line, path: path,
-                message: "found \(json.brief), allowed is \"measured\", or [low, high] with low < high"))
+                message: "found \(json.brief), allowed is \"measured\", or [low, high] with low < high in single precision, both from -1e12 to 1e12"))
         return nil
     }
 
@@ -77,12 +77,16 @@ struct ScaledSource: ImageSource {
     func label(_ index: Int) -> Int? { source.label(index) }
     func key(_ index: Int) -> String { source.key(index) }
 
-    private func scaled(_ image: DecodedImage) -> DecodedImage {
-        let values = image.samples.read(Scaling(low: low, span: span))
+    private func scaled(_ image: DecodedImage) -> DecodedImage { image.scaled(low: low, span: span) }
+}
+
+extension DecodedImage {
+    /// The picture as numbers of which `low` has become 0 and `low` + `span` 1.
+    func scaled(low: Float, span: Float) -> DecodedImage {
         var made = DecodedImage(
-            height: image.height, width: image.width, channels: image.channels, samples: .float32(values))
-        made.reduction = image.reduction
-        made.fault = image.fault
+            height: height, width: width, channels: channels, samples: .float32(samples.read(Scaling(low: low, span: span))))
+        made.reduction = reduction
+        made.fault = fault
         return made
     }
 }

@@ -28,7 +28,7 @@ public struct EncoderImport: Sendable {
         let statistics = loaded.statisticsBeside ?? loaded.statistics
         let isPhoto = loaded.encoder.options.channels == 3
         let usual = isPhoto ? Normalization.imageNet : Normalization(mean: [0], deviation: [1])
-        var metadata = ["palimpsest": palimpsestVersion, "imported_from": file.path]
+        var metadata = ["palimpsest": palimpsestVersion, Self.originKey: file.path]
         let terms = licence ?? file.licence
         metadata[EncoderFile.licenceKey] = terms
         bytes = Safetensors.bytes(
@@ -47,10 +47,13 @@ public struct EncoderImport: Sendable {
         self.notes = notes
     }
 
-    /// The place of the file; looked at before anything is read.
+    /// The key of the metadata that names the file that was imported.
+    private static let originKey = "imported_from"
+
+    /// The place of the file, looked at before anything is read; without being asked only an earlier import is replaced.
     public static func output(_ path: String, replacing: Bool) throws -> OutputFile {
         try orRunError { () throws(CheckpointError) in
-            try OutputFile(path, .safetensors(format: "pt"), replacing: replacing)
+            try OutputFile(path, .safetensors(key: originKey, value: nil), replacing: replacing)
         }
     }
 }

@@ -14,6 +14,7 @@ extension EvaluatedEncoder {
     /// Throws where the picture has other channels than the encoder, or the file no statistics for its channels.
     public func features(of picture: DecodedImage, engine: Engine) throws -> [Float] {
         let options = encoder.options
+        let picture = try recipe.data.prepared(picture)
         guard let image = picture.converted(toChannels: options.channels) else {
             throw RunError(
                 .data, "a picture of \(picture.channels) channels; the encoder sees \(options.channels)")

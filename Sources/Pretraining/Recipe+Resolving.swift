@@ -36,6 +36,6 @@ extension DataOptions {
             mean = earlier.mean
             deviation = earlier.deviation
         }
-        if valueRange == .measured || valueRange == nil { valueRange = earlier.valueRange }
+        if valueRange == .measured, earlier.valueRange != nil { valueRange = earlier.valueRange }
     }
 }

@@ -141,7 +141,7 @@ extension JSONValue {
     }
 
     /// Changes the member of that name, if there is one.
-    private mutating func change(_ name: String, _ body: (inout JSONValue) -> Void) {
+    mutating func change(_ name: String, _ body: (inout JSONValue) -> Void) {
         guard case .object(var members) = kind, let place = members.firstIndex(where: { $0.name == name }) else {
             return
         }

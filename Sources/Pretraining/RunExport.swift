@@ -30,6 +30,7 @@ public struct RunExport: Sendable {
         let constants = recipe.data.writtenNormalization
         var export = EncoderExport(
             subject.encoder, subject.parameters, mean: constants.mean, deviation: constants.deviation)
+        if case .numbers(let low, let high) = recipe.data.valueRange { export.valueRange = (low, high) }
         let folder = RunFolder(path)
         if format == .huggingFace, !encoderOnly, subject.hasRecipe, folder.exists,
             let options = recipe.method as? MAEOptions, recipe.model.classToken
@@ -106,7 +107,9 @@ public struct RunExport: Sendable {
         guard status.st_mode & S_IFMT == S_IFDIR else {
             throw RunError(.cannotCreate, "\(folder) is there already and is no folder; name another one")
         }
-        let found = Set((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [])
+        guard let found = (try? FileManager.default.contentsOfDirectory(atPath: folder)).map(Set.init) else {
+            throw RunError(.cannotCreate, "\(folder) is there already and cannot be listed; name another folder")
+        }
         guard !found.isEmpty else { return }
         let data = FileManager.default.contents(atPath: "\(folder)/\(marker)")
         let stated = data.flatMap { try? JSONParser.parse(Array($0)) }?["files"]?.array?.compactMap(\.string)
@@ -142,7 +145,9 @@ public struct RunExport: Sendable {
             if let known = try? recipe.data.source.card(in: cards) { card.dataLicence = known.licence }
         }
         card.data.append("\(size.height) x \(size.width) pixels, \(recipe.model.channels) channels")
-        card.data.append("numbers in [0, 1], then mean \(constants.mean) and deviation \(constants.deviation)")
+        var scale = "integers by the range of their type to [0, 1]"
+        if case .numbers(let low, let high) = recipe.data.valueRange { scale = "stored numbers from \(low) to \(high) to [0, 1]" }
+        card.data.append("\(scale), then mean \(constants.mean) and deviation \(constants.deviation)")
         card.weightsLicence = subject.licence
         if folder.exists, FileManager.default.fileExists(atPath: folder.probesFile),
             let data = FileManager.default.contents(atPath: folder.probesFile)

@@ -95,6 +95,12 @@ public struct TrainOptions: RecipeSection {
         ("ipe_scale", "schedule"), ("final_weight_decay", "schedule"), ("betas", "optimizer"), ("eps", "optimizer"),
     ]
 
+    /// The place of a value of the recipe, where it may be given by that of the first form.
+    static func modernPath(_ path: String) -> String {
+        let found = moved.first { path == "train.\($0.0)" }
+        return found.map { "train.\($0.1).\($0.0)" } ?? path
+    }
+
     /// Brings a section `train` of the first form into this one: `"schedule": "cosine"` and options beside it become a section.
     ///
     /// `usual` is the schedule where none is named. What stands there without effect, as recipes with every value written out

@@ -28,6 +28,8 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
     private var toldWarnings = Set<String>()
     private var listenerFailure: (any Error)?
     private var warnsOfDamage = true
+    /// True where pictures were found unreadable since the data were digested last: `save` does it anew.
+    private var isDigestStale = false
     private var hasForetold = false
     private var began = ContinuousClock.now
     private let health: HealthMonitor?
@@ -254,7 +256,7 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
         let new = pictures.filter { state.unreadable.updateValue($0.key, forKey: $0.sample) == nil }
         guard !new.isEmpty else { return }
         log.warning("\(state.unreadable.count) unreadable pictures so far; listed in \(job.folder.skippedFile)")
-        state.data = source.contentDigest(excluding: Set(state.unreadable.keys))
+        isDigestStale = true
         try requireInPlace()
         try job.folder.addSkipped(new.map { ($0.key, $0.error.message) })
     }
@@ -295,6 +297,10 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
     /// full disk leaves the ones before; the checkpoint names the encoder, so that one that a kill kept away is written again.
     private mutating func save() throws(RunError) {
         guard lastCheckpoint != state.step else { return }
+        if isDigestStale {
+            state.data = source.contentDigest(excluding: Set(state.unreadable.keys))
+            isDigestStale = false
+        }
         if let name = trainer.firstThatIsNotFinite {
             throw diverged("\(name) is not finite after step \(state.step)", rate: trainer.rate(before: state.step))
         }

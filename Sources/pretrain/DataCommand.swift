@@ -204,7 +204,12 @@ struct DataCheckCommand: ParsableCommand {
 
     @OptionGroup var decoding: DecodingArguments
 
-    func validate() throws { _ = try data() }
+    func validate() throws {
+        guard (1...1024).contains(threads) else {
+            throw ValidationError("--threads is \(threads), allowed are 1 to 1024")
+        }
+        _ = try data()
+    }
 
     private func data() throws -> DataOptions {
         let missing = missingValue.map { Double($0).flatMap { $0.isFinite ? JSONValue($0) : nil } ?? JSONValue($0) }
@@ -237,7 +242,7 @@ struct DataCheckCommand: ParsableCommand {
         // A set may have one part only; any other fault of a part is what the user wants to know.
         var failed = absent.contains { $0.1.reason != .noPart }
         for (part, opened) in parts {
-            let summary = SourceSummary(of: opened, threads: max(1, threads))
+            let summary = SourceSummary(of: opened, threads: threads)
             failed = failed || !summary.unreadable.isEmpty
             let kinds = summary.channelCounts
             let range = kinds.count == 1 ? kinds.keys.first.flatMap { narrowRange(opened, channels: $0) } : nil
@@ -252,7 +257,7 @@ struct DataCheckCommand: ParsableCommand {
     }
 
     private func narrowRange(_ source: any ImageSource, channels: Int) -> String? {
-        SourceSample.narrowRange(of: source, channels: channels, threads: max(1, threads))
+        SourceSample.narrowRange(of: source, channels: channels, threads: threads)
     }
 
     private func row(

@@ -38,7 +38,9 @@ struct DataWriteCommand: ParsableCommand {
         if seed < 0 { throw ValidationError("--seed is \(seed), allowed is an integer ≥ 0") }
     }
 
-    func run() throws {
+    mutating func run() throws {
+        // What is made stands beside the folder first, not in it.
+        while out.count > 1, out.hasSuffix("/") { out.removeLast() }
         guard set == "builtin" else {
             throw RunError(.usage, "there is nothing to write called \(set.shown); `builtin` are the built-in pictures")
         }

@@ -116,13 +116,13 @@ struct FeatureInput: ParsableArguments {
         on engine: Engine
     ) throws -> FeatureTable {
         let transform = try DataAccess.evaluationTransform(subject.recipe)
-        if kind == .rawPixels {
-            return try SourceFeatures.rawPixels(source, transform: transform, threads: threads ?? 2, policy: policy)
-        }
-        let (encoder, parameters) =
-            kind == .pretrained
-            ? (subject.encoder, subject.parameters) : subject.untrained()
-        do {
+        return try orUsage {
+            guard kind != .rawPixels else {
+                return try SourceFeatures.rawPixels(
+                    source, transform: transform, threads: threads ?? 2, policy: policy, memoryLimit: engine.memoryLimit)
+            }
+            let (encoder, parameters) =
+                kind == .pretrained ? (subject.encoder, subject.parameters) : subject.untrained()
             let extractor = try FeatureExtractor(encoder, parameters, pooling: pool, layer: layer, engine: engine)
             let table = try extractor.table(
                 of: source, transform, requiresLabels: requiresLabels, policy: policy)
@@ -132,8 +132,6 @@ struct FeatureInput: ParsableArguments {
                 .data,
                 "the \(kind.rawValue) features of \(table.keys[place / table.dimension]) are not finite, so this encoder is "
                     + "of no use; nothing is written")
-        } catch let error as EvaluationError {
-            throw RunError(.usage, "\(error)")
         }
     }
 }
@@ -193,7 +191,7 @@ enum FeatureFile {
         /// How a file that we wrote before is recognised.
         var content: OutputFile.Content {
             switch self {
-            case .safetensors: .safetensors(format: FeatureFile.format)
+            case .safetensors: .safetensors(key: "format", value: FeatureFile.format)
             case .csv: .text(start: FeatureTable.csvStart)
             case .npy: .unmarked
             }

@@ -165,7 +165,8 @@ func requireSuffix(_ suffix: String, of path: String, _ what: String) throws(Run
 extension DatasetPart: ExpressibleByArgument {}
 extension Pooling: ExpressibleByArgument {}
 
-private func orUsage<Result>(_ body: () throws -> Result) throws -> Result {
+/// What an evaluation cannot do as it was asked is a mistake of usage.
+func orUsage<Result>(_ body: () throws -> Result) throws -> Result {
     do { return try body() } catch let error as EvaluationError { throw RunError(.usage, "\(error)") }
 }
 

@@ -107,15 +107,24 @@ struct ViewCommand: ParsableCommand {
         return try OutputFile(folder.pictures + "/reconstructions.png", .png, replacing: overwrite)
     }
 
-    /// The first pictures of the test part in evaluation form; of the training part where there is no other.
+    /// The first readable pictures of the test part in evaluation form; of the training part where there is no other.
     private func load(_ recipe: Recipe) throws -> (Tensor, DatasetPart) {
         let (source, part) = try DataAccess.pictures(recipe.data)
         let loader = EvaluationLoader(
-            source: source, transform: try DataAccess.evaluationTransform(recipe), batchSize: min(count, source.count),
-            threads: 0, requiresLabels: false, policy: .skip)
-        guard let batch = try loader.next() else { throw RunError(.data, "the source has no picture to show") }
-        for picture in batch.skipped { Console.say("\(picture.key) is left out: \(picture.error.message)") }
-        return (Tensor(batch.images, Shape(batch.shape)), part)
+            source: source, transform: try DataAccess.evaluationTransform(recipe), batchSize: 1, threads: 0,
+            requiresLabels: false, policy: .skip)
+        var images: [Float] = []
+        var shape: [Int] = []
+        var skipped: [SkippedPicture] = []
+        // A source without any readable picture is an error of the loader's.
+        while (shape.first ?? 0) < count, let batch = try loader.next() {
+            skipped += batch.skipped
+            images += batch.images
+            shape = [(shape.first ?? 0) + batch.shape[0]] + batch.shape.dropFirst()
+        }
+        for picture in skipped.prefix(3) { Console.say("\(picture.key) is left out: \(picture.error.message)") }
+        if skipped.count > 3 { Console.say("and so are \(skipped.count - 3) more that cannot be read") }
+        return (Tensor(images, Shape(shape)), part)
     }
 }
 #endif

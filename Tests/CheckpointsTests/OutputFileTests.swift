@@ -11,7 +11,7 @@ struct OutputFileTests {
     private func path(_ name: String) -> String { home.path + "/" + name }
 
     @Test func aFileOfOursIsReplacedAndAnotherIsNot() throws {
-        let features = OutputFile.Content.safetensors(format: "features")
+        let features = OutputFile.Content.safetensors(key: "format", value: "features")
         var file = SafetensorsFile(metadata: ["palimpsest": "0", "format": "features"])
         file["x"] = StoredTensor([1, 2] as [Float])
         try OutputFile(path("a.st"), features).write(Safetensors.bytes(of: file))
@@ -49,7 +49,7 @@ struct OutputFileTests {
         mkfifo(path("pipe"), 0o600)
         let reader = open(path("pipe"), O_RDONLY | O_NONBLOCK)
         defer { close(reader) }
-        try OutputFile(path("pipe"), .safetensors(format: "features")).write([1, 2, 3])
+        try OutputFile(path("pipe"), .safetensors(key: "format", value: "features")).write([1, 2, 3])
         var bytes = [UInt8](repeating: 0, count: 8)
         #expect(read(reader, &bytes, 8) == 3)
         try OutputFile("/dev/null", .png).write([1])

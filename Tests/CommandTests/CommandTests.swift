@@ -99,6 +99,28 @@ struct CommandTests {
         #expect(result.errors.contains("no pictures in the class folders `b`"))
     }
 
+    @Test func aNumberOfThreadsThatNoMachineHasIsRefused() throws {
+        for threads in ["0", "9223372036854775807"] {
+            let result = try pretrain("data", "check", "builtin", "--threads", threads)
+            #expect(result.code == 64 && result.errors.contains("allowed are 1 to 1024"), "\(result.errors)")
+        }
+    }
+
+    @Test func pictureThatCannotBeReadIsLeftOutOfTheView() throws {
+        let home = try dataSet(["a", "b", "c", "d"])
+        for name in ["a", "b", "c"] { try Data([1, 2, 3]).write(to: URL(fileURLWithPath: "\(home.path)/\(name)/1.png")) }
+        let run = home.path + "/run"
+        let trained = try pretrain(
+            "--recipe", "mae.json", "--run", run, "--set", "data.source.count=40", "--set", "model.depth=1", "--set",
+            "train.batch_size=8", "--max-steps", "1")
+        #expect(trained.code == 0, "\(trained.errors)")
+        let view = try pretrain("view", run, "--data", "images:" + home.path, "--count", "2")
+        #expect(view.code == 0 && view.errors.contains("a/1.png is left out"), "\(view.errors)")
+        try Data([1, 2, 3]).write(to: URL(fileURLWithPath: "\(home.path)/d/1.png"))
+        let none = try pretrain("view", run, "--data", "images:" + home.path, "--count", "2")
+        #expect(none.code == 65 && none.errors.contains("none of the 4 pictures can be read"), "\(none.errors)")
+    }
+
     @Test func aPipeIsNoPicture() throws {
         let home = try TemporaryFolder()
         #expect(mkfifo(home.path + "/x.jpg", 0o644) == 0)

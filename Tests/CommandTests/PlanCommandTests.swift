@@ -7,7 +7,7 @@ import Testing
 struct PlanCommandTests {
     @Test func aFolderIsPlannedTrainedAndProbed() throws {
         let home = try TemporaryFolder()
-        let write = ["data", "write", "builtin", "--out", "pictures", "--count", "40", "--test-count", "14"]
+        let write = ["data", "write", "builtin", "--out", "pictures/", "--count", "40", "--test-count", "14"]
         let written = try callProgram(write, in: home.path)
         #expect(written.code == 0 && written.text.contains("40 training and 14 test pictures"), "\(written)")
         #expect(try home.names() == ["pictures"], "nothing is left beside the folder")

@@ -166,5 +166,8 @@ struct ExportTests {
         #expect(text.contains("license: cc-by-nc-4.0") && text.contains("MIT"))
         #expect(text.contains("| dino-knn | pretrained | 51.3 | 50.0 to 52.5 |"))
         #expect(text.contains("```python\nimport timm\n```"))
+        card.probes = [.object([("protocol", JSONValue("x")), ("accuracy", JSONValue(1e300))])]
+        #expect(card.markdown.contains("| x |"), "a number of a file may be anything")
+        #expect(ModelCard(name: "theirs", method: nil, library: "timm").markdown.contains("license: other"))
     }
 }

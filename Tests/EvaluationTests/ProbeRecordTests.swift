@@ -26,6 +26,16 @@ struct ProbeRecordTests {
         #expect(rows.compactMap { $0["accuracy"]?.double } == [0.3, 0.2, 0.4, 0.5])
     }
 
+    @Test func whatOthersAddInTheMeantimeStays() throws {
+        let home = try TemporaryFolder()
+        let path = home.path + "/probes.json"
+        let (one, other) = (try ProbeRecord(path), try ProbeRecord(path))
+        try one.add([row("dino-knn", 0.1)])
+        try other.add([row("clip-logreg", 0.2)])
+        let rows = try #require(try JSONParser.parse(home.read("probes.json")).array)
+        #expect(rows.compactMap { $0["protocol"]?.string } == ["dino-knn", "clip-logreg"])
+    }
+
     @Test(arguments: ["{}", "[1]", "half [", "[{\"accuracy\": 1}]"])
     func aFileOfSomethingElseIsLeftAlone(text: String) throws {
         let home = try TemporaryFolder()

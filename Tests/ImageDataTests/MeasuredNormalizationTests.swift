@@ -67,6 +67,47 @@ private func options(_ change: (inout DataOptions) -> Void = { _ in }) -> DataOp
                 == scaled.options.encoded)
     }
 
+    /// Sums of a constant leave a rounding error that is no deviation.
+    @Test func aBandThatNeverVariesIsDividedByOne() throws {
+        for value: UInt8 in [1, 3, 77, 251] {
+            let flat = [UInt8](repeating: value, count: 3001)
+            let pictures = [eightBit(flat, channels: 1), eightBit(flat, channels: 1)]
+            let made = try options().resolved(cards: cards, source: Samples(pictures: pictures), channels: 1).options
+            #expect(made.deviation == [1])
+            let scaled = try options { $0.valueRange = .numbers(low: 0, high: 100) }
+                .resolved(cards: cards, source: Samples(pictures: pictures), channels: 1).options
+            #expect(scaled.deviation == [1])
+        }
+    }
+
+    /// What is written into the recipe of a run is read again by all that follows.
+    @Test func constantsThatNoRecipeMayHoldAreRefused() throws {
+        func floats(_ values: [Float]) -> Samples {
+            Samples(pictures: [DecodedImage(height: 1, width: values.count, channels: 1, samples: .float32(values))])
+        }
+        for (values, range) in [
+            ([1e-11, 3e-11], nil), ([1e11, 3e11], nil), ([-3.4e38, 1], ValueRange.measured),
+        ] as [([Float], ValueRange?)] {
+            let error = try #require(throws: ImageError.self) {
+                try options { $0.valueRange = range }.resolved(cards: cards, source: floats(values), channels: 1)
+            }
+            #expect(error.message.contains("data.missing_value") && error.message.contains("allowed"), "\(error.message)")
+        }
+    }
+
+    @Test func whatARunHasMeasuredIsKeptAndNothingElse() {
+        var earlier = options {
+            $0.mean = [0.1]
+            $0.deviation = [0.2]
+        }
+        var again = options { $0.valueRange = .measured }
+        again.keepMeasured(of: earlier)
+        #expect(again.valueRange == .measured && again.mean == [0.1], "a range that the run has not is told, not dropped")
+        earlier.valueRange = .numbers(low: 0, high: 9)
+        again.keepMeasured(of: earlier)
+        #expect(again.valueRange == earlier.valueRange)
+    }
+
     @Test func aRangeThatIsNoneIsAnError() throws {
         let flat = Samples(pictures: [eightBit([9, 9], channels: 1)])
         let error = try #require(throws: ImageError.self) {

@@ -40,6 +40,8 @@ private func datasets(_ path: String) -> String { SharedFiles.url("datasets/\(pa
         (#"{"mean": [0.5], "std": [0]}"#, "allowed is a list of 1 to 64 numbers from 1e-09 to 1000000000 or null"),
         (#"{"source": {"kind": "tar"}}"#, "$.data.source.kind"),
         (#"{"value_range": [1, 1]}"#, "$.data.value_range: found [1, 1], allowed is \"measured\", or [low, high]"),
+        (#"{"value_range": [0, 1e-46]}"#, "with low < high in single precision"),
+        (#"{"value_range": [0, 1e13]}"#, "both from -1e12 to 1e12"),
         (#"{"value_range": "all"}"#, "allowed is \"measured\", or [low, high]"),
         (#"{"source": {"kind": "procedural", "count": 1000000000000}}"#, "$.data.source.count"),
         (#"{"source": {"kind": "procedural", "test_count": 9223372036854775807}}"#, "$.data.source.test_count"),

@@ -113,6 +113,11 @@ private let files =
         options.split?.group = "place"
         let error = try #require(throws: ImageError.self) { try options.open(.train, in: context) }
         #expect(error.message.contains("no column `place`, which data.source.split.group names"))
+        try folder.write("labels.csv", Array("file,label,folder\n0.png,1,x\n1.png,2,x\n".utf8))
+        options.split?.group = "folder"
+        let both = try #require(throws: ImageError.self) { try options.open(.train, in: context) }
+        #expect(both.message.contains("there is a column of that name, too"))
+        options.split?.group = "place"
         try folder.write("labels.csv", Array("file,label,place\n0.png,1,\n1.png,2,x\n".utf8))
         let empty = try #require(throws: ImageError.self) { try options.open(.train, in: context) }
         #expect(empty.description.contains("line 2") && empty.message.contains("`place` is empty"))

@@ -76,6 +76,40 @@ struct LibraryTests {
         }
     }
 
+    /// A picture asked for by itself is made ready as those of a source are: filled, scaled, normalised.
+    @Test func aPictureIsScaledAsInTraining() throws {
+        let home = try TemporaryFolder()
+        let engine = try Engine.ofThisMachine(threads: 1)
+        var recipe = recipe()
+        recipe.model.channels = 1
+        recipe.data.valueRange = .numbers(low: 0, high: 4095)
+        recipe.data.missingValue = .number(77)
+        recipe.data.mean = [0.5]
+        recipe.data.deviation = [0.25]
+        var source = ImagesSourceOptions()
+        source.path = home.path + "/pictures"
+        recipe.data.source = source
+        try FileManager.default.createDirectory(atPath: home.path + "/pictures", withIntermediateDirectories: true)
+        for place in 0..<8 {
+            let header = Array("{'descr': '<u2', 'fortran_order': False, 'shape': (16, 16), }".utf8)
+            let padded = header + [UInt8](repeating: 32, count: 117 - header.count) + [10]
+            let numbers = (0..<256).map { $0 % 9 == 0 ? 77 : UInt16(($0 * 37 + place * 501) % 4096) }
+            try home.write(
+                [0x93] + Array("NUMPY".utf8) + [1, 0, 118, 0] + padded
+                    + numbers.flatMap { [UInt8($0 & 255), UInt8($0 >> 8)] }, "pictures/\(place).npy")
+        }
+        #expect(try TrainingJob.run(recipe, in: home.path + "/run", cards: cards, engine: engine) == .finished)
+        let encoder = try Encoder.load(home.path + "/run")
+        let data = encoder.recipe.data
+        let table = try FeatureExtractor(encoder.encoder, encoder.parameters, engine: engine).table(
+            of: try data.open(.train, cards: cards),
+            data.evaluationTransform(channels: 1, normalization: data.writtenNormalization), requiresLabels: false)
+        for place in 0..<8 {
+            let features = try encoder.features(ofFile: "\(home.path)/pictures/\(place).npy", engine: engine)
+            #expect(features == Array(table.features[place * 16..<(place + 1) * 16]))
+        }
+    }
+
     @Test func whatACallerGetsWrongIsThrown() throws {
         let home = try TemporaryFolder()
         var wrong = recipe()

@@ -109,6 +109,22 @@ struct PlanTests {
         #expect(try message(of: "no.such=1").contains("no"))
     }
 
+    @Test func valuesOfTheFirstFormAndOfTheWeightsModelCanBeSet() throws {
+        var source = ProceduralSourceOptions()
+        source.count = 64
+        let (first, old) = try plan(request(source, "train.warmup_epochs=0.5", "data.mean=[0.4]", "data.std=[0.2]"))
+        #expect(old.train.schedule.warmupEpochs == 0.5 && old.data.mean == [0.4])
+        #expect(!first.choices.contains { ["train.schedule.warmup_epochs", "data.mean, data.std"].contains($0.what) })
+        let run = try TinyRun()
+        try run.train(try TinyRun.recipe("train.max_steps=1"))
+        var wanted = request(source, "model.drop_path=0.1")
+        wanted.weights = run.folder.encoderFile
+        let (_, recipe) = try plan(wanted)
+        let own = try run.folder.recipe().model
+        #expect(recipe.model.dropPath == 0.1 && recipe.model.width == own.width && recipe.model.depth == own.depth)
+        #expect(recipe.model.patchSize == own.patchSize && recipe.model.heads == own.heads)
+    }
+
     private func message(of change: String) throws -> String {
         var source = ProceduralSourceOptions()
         source.count = 64

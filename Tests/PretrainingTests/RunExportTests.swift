@@ -55,6 +55,20 @@ struct RunExportTests {
         #expect(card.contains("num_heads=2") && card.contains("`model.safetensors`: sha256 `"))
     }
 
+    @Test func anImportReplacesAnImportAndNoOtherEncoder() throws {
+        let run = try TinyRun()
+        try run.train(try TinyRun.recipe("train.max_steps=1"))
+        let folder = run.home.path + "/theirs"
+        try export(run, .timm, to: folder)
+        for file in ["\(folder)/model.safetensors", run.folder.encoderFile] {
+            #expect(throws: RunError.self, "\(file)") { try EncoderImport.output(file, replacing: false) }
+        }
+        let file = run.home.path + "/mine.safetensors"
+        for _ in 0..<2 {
+            try EncoderImport.output(file, replacing: false).write(try EncoderImport(folder, heads: 2).bytes)
+        }
+    }
+
     @Test func onlyAnExportIsReplacedAndOnlyOnRequest() throws {
         let run = try TinyRun()
         try run.train(try TinyRun.recipe("train.max_steps=1"))

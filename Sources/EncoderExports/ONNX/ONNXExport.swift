@@ -10,9 +10,10 @@ enum ONNXExport {
         let (options, traits) = (export.encoder.options, export.encoder.traits)
         var obstacles: [String] = []
         if let fault = options.headsFault { obstacles.append(fault) }
-        let bytes = export.encoder.parameterNames(in: export.parameters).reduce(0) {
-            $0 + 4 * (export.parameters[$1]?.count ?? 0)
-        }
+        // Biases by relative position are written out for each block, pair of tokens and head.
+        let tokens = export.encoder.prefix + export.encoder.grid.count
+        let biases = options.relativePositionBias == .none ? 0 : options.depth * options.heads * tokens * tokens
+        let bytes = 4 * export.tensors.reduce(biases) { $0 + $1.value.count }
         if bytes > 2_000_000_000 {
             obstacles.append("an ONNX file holds at most 2 GB, and these parameters have \(bytes) bytes")
         }

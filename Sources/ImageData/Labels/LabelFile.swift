@@ -41,6 +41,8 @@ package struct LabelFile: Sendable {
     private(set) var rows: [Row] = []
     /// Which columns were taken, in a sentence.
     private(set) var note = ""
+    /// All columns, or the keys of the first line.
+    private(set) var header: [FileName] = []
 
     /// Reads a file.
     package init(_ path: String, columns: Columns) throws(ImageError) {
@@ -198,6 +200,7 @@ package struct LabelFile: Sendable {
     private mutating func choose(
         _ header: [FileName], _ columns: Columns, line: Int, _ noun: String
     ) throws(ImageError) -> (name: Int, label: Int, group: Int?) {
+        self.header = header
         func place(_ text: String, wantedBy option: String?) throws(ImageError) -> Int? {
             let places = header.indices.filter { header[$0] == FileName(text) }
             if places.count > 1 {

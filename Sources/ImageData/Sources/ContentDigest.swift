@@ -34,7 +34,7 @@ enum ContentDigest {
         pictures: [Int], size: (Int) -> Int, picture: @Sendable (Int) -> Picture
     ) -> String {
         var total = 0
-        for index in pictures where total < mostBytes { total += size(index) }
+        for index in pictures where total < mostBytes { total += min(size(index), mostBytes) }
         let samples = total >= mostBytes
         var doubling: UInt64 = 1
         while pictures.count / Int(doubling) > mostSampled { doubling *= 2 }

@@ -34,6 +34,9 @@ struct PlanDraft {
         } catch {
             throw RunError(.usage, "\(error)")
         }
+        var problems: [Problem] = []
+        json.change("train") { TrainOptions.modernize(&$0, usual: CosineOptions.name, &problems) }
+        if let problem = problems.first { throw RunError(.usage, "\(problem.path) \(problem.message)") }
         choices.append(
             .init(
                 what: "method", value: request.method, reason: "with the options of recipes/\(shipped.name)",
@@ -55,7 +58,7 @@ struct PlanDraft {
     /// True where the caller has set a value, or one inside of it: it stays.
     func isFixed(_ path: String) -> Bool {
         request.changes.contains { change in
-            let key = change.prefix { $0 != "=" }
+            let key = TrainOptions.modernPath(String(change.prefix { $0 != "=" }))
             return key == path || path.hasPrefix("\(key).") || key.hasPrefix("\(path).")
         }
     }
@@ -66,11 +69,11 @@ struct PlanDraft {
     }
 
     private mutating func choose(
-        _ path: String, _ value: JSONValue, _ reason: String, _ origin: RunPlan.Origin, shown: String? = nil
+        _ path: String, _ value: JSONValue, _ reason: String, _ origin: RunPlan.Origin
     ) throws {
         guard !isFixed(path) else { return }
-        try set(path, value)
-        choices.append(.init(what: path, value: shown ?? value.text(), reason: reason, origin: origin))
+        try json.set("\(path)=\(value.text())")
+        choices.append(.init(what: path, value: value.text(), reason: reason, origin: origin))
     }
 
     // MARK: - Pictures
@@ -131,9 +134,11 @@ struct PlanDraft {
             model.channels = try recipe().model.channels
             let patch = model.patchSize
             let cells = min(max(side / patch, 4), 14)
-            try choose(
-                "model", model.encoded, "as \(request.weights ?? "") has it", .asked,
-                shown: "width \(model.width), \(model.depth) blocks, patches of \(patch)")
+            for row in model.encoded.members ?? [] { try set("model.\(row.name)", row.value) }
+            choices.append(
+                .init(
+                    what: "model", value: "width \(model.width), \(model.depth) blocks, patches of \(patch)",
+                    reason: "as \(request.weights ?? "") has it", origin: .asked))
             try choose(
                 "data.image_size", JSONValue(cells * patch),
                 "whole patches of the weights within the \(side) pixels of the short side in the middle", .pictures)
@@ -195,6 +200,7 @@ struct PlanDraft {
         if case .numbers(let low, let high) = data.valueRange {
             try set("data.value_range", JSONValue([JSONValue(low), JSONValue(high)]))
         }
+        guard !isFixed("data.mean") else { return }
         choices.append(
             .init(
                 what: "data.mean, data.std", value: spoken(data.mean ?? []),
