@@ -52,7 +52,8 @@ enum HuggingFaceExport {
         }
         if let range = export.valueRange, range.low != 0 {
             obstacles.append(
-                "its image processor divides stored numbers and has no place for data.value_range, which begins at \(range.low)")
+                "its image processor divides stored numbers and has no place for data.value_range, which begins at \(range.low)"
+            )
         }
         if let fault = options.headsFault { obstacles.append(fault) }
         return obstacles
@@ -180,7 +181,8 @@ enum HuggingFaceExport {
         return .object([
             ("image_processor_type", JSONValue("ViTImageProcessor")), ("do_resize", JSONValue(true)),
             ("size", .object([("height", JSONValue(size.height)), ("width", JSONValue(size.width))])),
-            ("resample", JSONValue(3)), ("do_rescale", JSONValue(true)), ("rescale_factor", JSONValue(1 / (export.valueRange?.high ?? 255))),
+            ("resample", JSONValue(3)), ("do_rescale", JSONValue(true)),
+            ("rescale_factor", JSONValue(1 / (export.valueRange?.high ?? 255))),
             ("do_normalize", JSONValue(true)), ("image_mean", list(statistics.mean)),
             ("image_std", list(statistics.deviation)),
         ])

@@ -21,7 +21,9 @@ public enum ValueRange: BoundedValue, Equatable {
         problems.append(
             Problem(
                 line: json.line, path: path,
-                message: "found \(json.brief), allowed is \"measured\", or [low, high] with low < high in single precision, both from -1e12 to 1e12"))
+                message:
+                    "found \(json.brief), allowed is \"measured\", or [low, high] with low < high in single precision, both from -1e12 to 1e12"
+            ))
         return nil
     }
 
@@ -84,7 +86,8 @@ extension DecodedImage {
     /// The picture as numbers of which `low` has become 0 and `low` + `span` 1.
     func scaled(low: Float, span: Float) -> DecodedImage {
         var made = DecodedImage(
-            height: height, width: width, channels: channels, samples: .float32(samples.read(Scaling(low: low, span: span))))
+            height: height, width: width, channels: channels,
+            samples: .float32(samples.read(Scaling(low: low, span: span))))
         made.reduction = reduction
         made.fault = fault
         return made

@@ -146,7 +146,9 @@ public struct RunExport: Sendable {
         }
         card.data.append("\(size.height) x \(size.width) pixels, \(recipe.model.channels) channels")
         var scale = "integers by the range of their type to [0, 1]"
-        if case .numbers(let low, let high) = recipe.data.valueRange { scale = "stored numbers from \(low) to \(high) to [0, 1]" }
+        if case .numbers(let low, let high) = recipe.data.valueRange {
+            scale = "stored numbers from \(low) to \(high) to [0, 1]"
+        }
         card.data.append("\(scale), then mean \(constants.mean) and deviation \(constants.deviation)")
         card.weightsLicence = subject.licence
         if folder.exists, FileManager.default.fileExists(atPath: folder.probesFile),

@@ -57,7 +57,8 @@ struct CodebookCommand: ParsableCommand {
     }
 
     func run() throws {
-        let output = try OutputFile(output ?? out, .safetensors(key: "format", value: CodebookFitting.format), replacing: overwrite)
+        let output = try OutputFile(
+            output ?? out, .safetensors(key: "format", value: CodebookFitting.format), replacing: overwrite)
         let recipe = try DataAccess.resolved(RecipeLibrary.read(RecipeLibrary.find(recipe), set: changes))
         let fitting = CodebookFitting(recipe, entries: entries, patches: patches)
         let codebook = try fitting.run(

@@ -119,7 +119,8 @@ struct FeatureInput: ParsableArguments {
         return try orUsage {
             guard kind != .rawPixels else {
                 return try SourceFeatures.rawPixels(
-                    source, transform: transform, threads: threads ?? 2, policy: policy, memoryLimit: engine.memoryLimit)
+                    source, transform: transform, threads: threads ?? 2, policy: policy, memoryLimit: engine.memoryLimit
+                )
             }
             let (encoder, parameters) =
                 kind == .pretrained ? (subject.encoder, subject.parameters) : subject.untrained()

@@ -108,7 +108,9 @@ struct CommandTests {
 
     @Test func pictureThatCannotBeReadIsLeftOutOfTheView() throws {
         let home = try dataSet(["a", "b", "c", "d"])
-        for name in ["a", "b", "c"] { try Data([1, 2, 3]).write(to: URL(fileURLWithPath: "\(home.path)/\(name)/1.png")) }
+        for name in ["a", "b", "c"] {
+            try Data([1, 2, 3]).write(to: URL(fileURLWithPath: "\(home.path)/\(name)/1.png"))
+        }
         let run = home.path + "/run"
         let trained = try pretrain(
             "--recipe", "mae.json", "--run", run, "--set", "data.source.count=40", "--set", "model.depth=1", "--set",

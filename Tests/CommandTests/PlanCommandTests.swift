@@ -26,7 +26,8 @@ struct PlanCommandTests {
         }
         let refused = try callProgram(plan, in: home.path)
         #expect(refused.code == 73 && refused.text.contains("mine.json: exists; name another file"), "\(refused)")
-        let trained = try callProgram(["--recipe", "mine.json", "--set", "train.max_steps=2", "--quiet"], in: home.path)
+        let trained = try callProgram(
+            ["--recipe", "mine.json", "--set", "train.max_steps=2", "--quiet"], in: home.path)
         #expect(trained.code == 0, "\(trained)")
         let probed = try callProgram(
             ["probe", "runs/mine", "--data", "class_folders:pictures", "--protocol", "dino-knn"], in: home.path)

@@ -91,7 +91,8 @@ private func options(_ change: (inout DataOptions) -> Void = { _ in }) -> DataOp
             let error = try #require(throws: ImageError.self) {
                 try options { $0.valueRange = range }.resolved(cards: cards, source: floats(values), channels: 1)
             }
-            #expect(error.message.contains("data.missing_value") && error.message.contains("allowed"), "\(error.message)")
+            #expect(
+                error.message.contains("data.missing_value") && error.message.contains("allowed"), "\(error.message)")
         }
     }
 
@@ -102,7 +103,8 @@ private func options(_ change: (inout DataOptions) -> Void = { _ in }) -> DataOp
         }
         var again = options { $0.valueRange = .measured }
         again.keepMeasured(of: earlier)
-        #expect(again.valueRange == .measured && again.mean == [0.1], "a range that the run has not is told, not dropped")
+        #expect(
+            again.valueRange == .measured && again.mean == [0.1], "a range that the run has not is told, not dropped")
         earlier.valueRange = .numbers(low: 0, high: 9)
         again.keepMeasured(of: earlier)
         #expect(again.valueRange == earlier.valueRange)
