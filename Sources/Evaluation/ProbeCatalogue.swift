@@ -9,6 +9,7 @@ public let probeProtocols = Catalogue<any Probe.Type>(
         LinearProbe.self,
         FewShotProbe.self,
         StandardizedLogisticRegressionProbe.self,
+        RidgeProbe.self,
     ]
 ) { $0 }
 

@@ -29,7 +29,7 @@ public struct LARSOptions: OptimizerOptions {
 
 /// Layer-wise adaptive rates (You, Gitman, Ginsburg, arXiv 1708.03888), as MAE's linear probe has it.
 ///
-/// Of parameters with more than one axis g ← g + λθ, then g ← g·κ‖θ‖/‖g‖ where both norms are positive; of all
+/// Of decayed parameters g ← g + λθ; of those with more than one axis g ← g·κ‖θ‖/‖g‖ where both norms are positive; of all
 /// μ ← 0.9μ + g, θ ← θ − ημ. Norms are summed in double precision, parameter by parameter.
 public struct LARS: Optimizer {
     /// Steps taken.
@@ -69,7 +69,7 @@ public struct LARS: Optimizer {
                 buffer.withUnsafeMutableBuffer { buffer in
                     for group in groups {
                         let rate = Float(settings.learningRate * group.scale)
-                        let decay = group.isDecayed && group.isMatrix ? Float(settings.weightDecay) : 0
+                        let decay = group.isDecayed ? Float(settings.weightDecay) : 0
                         let scale = Float(settings.gradientScale)
                         func gradient(_ place: Int) -> Float { scale * gradients[place] + decay * values[place] }
                         var ratio: Float = 1

@@ -21,11 +21,11 @@ func attentiveHead(_ golden: GoldenCase, _ engine: Engine) throws -> GoldenOutco
         width: tokens.shape[2], heads: heads, classes: classes, qkvBias: hasBias ? .noKey : .none,
         random: RandomStream(seed: 0))
     try load("w/", of: golden, into: &head.parameters)
-    head.runningMean = try golden.engineTensor("w/fc_norm.running_mean")
-    head.runningVariance = try golden.engineTensor("w/fc_norm.running_var")
+    head.statistics.mean = try golden.engineTensor("w/fc_norm.running_mean")
+    head.statistics.variance = try golden.engineTensor("w/fc_norm.running_var")
     try CaseBounds.require(
-        [head.runningMean, head.runningVariance].allSatisfy { $0.shape == [tokens.shape[2]] },
-        "running statistics of \(head.runningMean.shape) for tokens of \(tokens.shape)")
+        [head.statistics.mean, head.statistics.variance].allSatisfy { $0.shape == [tokens.shape[2]] },
+        "running statistics of \(head.statistics.mean.shape) for tokens of \(tokens.shape)")
     var outcome = GoldenOutcome(["act/logits_eval": GoldenValue(head.logits(tokens, engine: engine))])
     let groups = ParameterGroup.each(of: head.parameters, treatment: { _ in .undecayed })
     var taker = StepTaker(
@@ -42,8 +42,8 @@ func attentiveHead(_ golden: GoldenCase, _ engine: Engine) throws -> GoldenOutco
                 outcome.values["act/pooled"] = GoldenValue(output.pooled.value)
                 outcome.values["act/normed"] = GoldenValue(output.normed.value)
                 outcome.values["act/logits"] = GoldenValue(output.logits.value)
-                outcome.values["buffer/fc_norm.running_mean"] = GoldenValue(head.runningMean)
-                outcome.values["buffer/fc_norm.running_var"] = GoldenValue(head.runningVariance)
+                outcome.values["buffer/fc_norm.running_mean"] = GoldenValue(head.statistics.mean)
+                outcome.values["buffer/fc_norm.running_var"] = GoldenValue(head.statistics.variance)
             }
             return tape.crossEntropy(output.logits, labels: labels)
         }

@@ -156,7 +156,10 @@ private func gaussianAnomaly(_ golden: GoldenCase) throws -> GoldenOutcome {
         let distances = model.distances(scored)
         outcome.values["out/\(name)/shrinkage"] = scalar(model.shrinkage)
         outcome.values["out/\(name)/distance"] = GoldenValue(distances, [distances.count])
-        outcome.values["out/\(name)/auroc"] = scalar(Ranking.areaUnderCurve(distances, anomalous: anomalous))
+        guard let detection = Detection(distances, anomalous: anomalous) else {
+            throw GoldenError("\"in/label\" has one kind of rows, or a distance is no number")
+        }
+        outcome.values["out/\(name)/auroc"] = scalar(detection.areaUnderCurve)
         outcome.values["out/\(name)/threshold"] = scalar(model.threshold(probability: probability))
     }
     return outcome

@@ -14,7 +14,7 @@ let evaluationRoutines: [GoldenRoutine] = [
 ]
 
 /// Features and labels of a classification case.
-private struct LabelledFeatures {
+struct LabelledFeatures {
     let train: [Float]
     let test: [Float]
     let dimension: Int
@@ -52,7 +52,7 @@ private func width(of tensor: StoredTensor, _ name: String) throws -> Int {
 }
 
 /// A number or a list of numbers among the options.
-private func numbers(_ golden: GoldenCase, _ path: String) throws -> [Double] {
+func numbers(_ golden: GoldenCase, _ path: String) throws -> [Double] {
     let value = try golden.value(path)
     let list = (value.array ?? [value]).compactMap(\.double)
     guard !list.isEmpty else { throw GoldenError("\"\(path)\" is no list of numbers") }

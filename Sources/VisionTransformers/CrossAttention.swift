@@ -46,15 +46,22 @@ public struct CrossAttentionParameters: Sendable {
     ) -> Variable {
         let inner = options.innerWidth
         let (batch, tokens) = (keys.shape[0], keys.shape[1])
-        let queryBias = noKeyBias.map { tape.parameter($0.queries, of: store) }
         let valueBias = noKeyBias.map { tape.parameter($0.values, of: store) }
-        let q = self.queries(queries, store, bias: queryBias, &tape)
+        let (q, keyRows) = queriesAndKeys(queries, keys, store, on: &tape)
         // Keys and values side by side for each token, as the attention reads them.
         let apart: Shape = [batch * tokens, 1, inner]
-        let k = self.keys(keys, store, &tape).reshaped(apart)
+        let k = keyRows.reshaped(apart)
         let v = self.values(values, store, bias: valueBias, &tape).reshaped(apart)
         let kv = tape.concatRows([k, v]).reshaped([batch, tokens, 2 * inner])
         let mixed = tape.crossAttention(q: q, kv: kv, heads: options.heads)
         return projection(mixed, store, then: epilogue, &tape)
+    }
+
+    /// What is compared: `queries` `[…, W]` and `keys` `[…, W]` through their layers, `[…, I]`.
+    public func queriesAndKeys(
+        _ queries: Variable, _ keys: Variable, _ store: ParameterStore, on tape: inout Tape
+    ) -> (queries: Variable, keys: Variable) {
+        let bias = noKeyBias.map { tape.parameter($0.queries, of: store) }
+        return (self.queries(queries, store, bias: bias, &tape), self.keys(keys, store, &tape))
     }
 }

@@ -48,10 +48,15 @@ struct DiagnosticsTests {
         }
     }
 
-    @Test func theCurveCountsTiesHalf() {
-        #expect(Ranking.areaUnderCurve([1, 2, 3, 4], anomalous: [false, false, true, true]) == 1)
-        #expect(Ranking.areaUnderCurve([1, 1], anomalous: [false, true]) == 0.5)
-        #expect(Ranking.areaUnderCurve([3, 1, 2, 2], anomalous: [false, true, true, false]) == 0.125)
+    @Test func theCurveCountsTiesHalf() throws {
+        #expect(Detection([1, 2, 3, 4], anomalous: [false, false, true, true])?.areaUnderCurve == 1)
+        #expect(Detection([1, 1], anomalous: [false, true])?.areaUnderCurve == 0.5)
+        let mixed = try #require(Detection([3, 1, 2, 2], anomalous: [false, true, true, false]))
+        #expect(mixed.areaUnderCurve == 0.125)
+        // At 3: nothing; at 2: one of three; at 1: two of four.
+        #expect(abs(mixed.averagePrecision - (0.5 / 3 + 0.5 / 2)) < 1e-15)
+        #expect(mixed.threshold == 1 && mixed.falseAlarms == 1)
+        #expect(Detection([1, 2], anomalous: [true, true]) == nil && Detection([1, .nan], anomalous: [true, false]) == nil)
     }
 
     @Test func aSingularCovarianceThatShrinksIsFittedAndAConstantOneIsNot() {

@@ -16,6 +16,10 @@ public struct FeatureSpectrum: Sendable {
     public let meanCosine: Double
     /// tr Σ / (tr Σ + ‖mean‖²): tells a constant from a large common offset.
     public let relativeVariance: Double
+    /// The deviation of each channel, dividing by the rows less one.
+    public let deviations: [Double]
+
+    private let rows: Int
 
     /// The figures of `features`, `rows` rows of `width` numbers.
     public init(_ features: [Double], rows: Int, width: Int) {
@@ -27,6 +31,10 @@ public struct FeatureSpectrum: Sendable {
         let variance = centred.reduce(0) { $0 + $1 * $1 } / Double(rows - 1)
         let offset = mean.values.reduce(0) { $0 + $1 * $1 }
         relativeVariance = variance + offset > 0 ? variance / (variance + offset) : 0
+        var spread = [Double](repeating: 0, count: width)
+        for (place, value) in centred.enumerated() { spread[place % width] += value * value }
+        deviations = spread.map { ($0 / Double(rows - 1)).squareRoot() }
+        self.rows = rows
 
         var sum = [Double](repeating: 0, count: width)
         var squares = sum
@@ -51,6 +59,8 @@ public struct FeatureSpectrum: Sendable {
     public var rankMe: Double { Self.entropyRank(singularValues, epsilon: 1e-7) }
     /// The same without the 1e-7 (Roy and Vetterli 2007).
     public var effectiveRank: Double { Self.entropyRank(singularValues, epsilon: 0) }
+    /// RankMe after the column means are taken away.
+    public var centredRankMe: Double { Self.entropyRank(centredSingularValues, epsilon: 1e-7) }
     /// The effective rank after the column means are taken away.
     public var centredEffectiveRank: Double { Self.entropyRank(centredSingularValues, epsilon: 0) }
     /// The entropy rank of the covariance's eigenvalues.
@@ -68,7 +78,30 @@ public struct FeatureSpectrum: Sendable {
         return singularValues.reduce(0) { $0 + $1 * $1 } / (first * first)
     }
 
-    private static func entropyRank(_ values: [Double], epsilon: Double) -> Double {
+    /// The eigenvalues of the covariance, divided by the rows less one, falling.
+    public var covarianceEigenvalues: [Double] { centredSingularValues.map { $0 * $0 / Double(rows - 1) } }
+
+    /// How fast the covariance's eigenvalues fall as powers of their rank (α-ReQ, Agrawal et al. 2022): log λ against −log r by
+    /// least squares with weights 1/r, over ranks counted from 1; nil where one of them is 0 or there are fewer than two.
+    public func decay(ranks: ClosedRange<Int>) -> (alpha: Double, intercept: Double)? {
+        let values = covarianceEigenvalues
+        guard ranks.count >= 2, ranks.lowerBound >= 1, ranks.upperBound <= values.count,
+            values[ranks.upperBound - 1] > 0
+        else { return nil }
+        var (weight, x, y, xx, xy) = (0.0, 0.0, 0.0, 0.0, 0.0)
+        for rank in ranks {
+            let (w, u, v) = (1 / Double(rank), -log(Double(rank)), log(values[rank - 1]))
+            weight += w
+            x += w * u
+            y += w * v
+            xx += w * u * u
+            xy += w * u * v
+        }
+        let alpha = (weight * xy - x * y) / (weight * xx - x * x)
+        return (alpha, (y - alpha * x) / weight)
+    }
+
+    static func entropyRank(_ values: [Double], epsilon: Double) -> Double {
         let sum = values.reduce(0, +)
         guard sum > 0 else { return 0 }
         let entropy = values.reduce(0.0) { total, value in

@@ -30,6 +30,18 @@ struct Cholesky {
         }
     }
 
+    /// X ← X·L⁻ᵀ for X [rows, size]: the rows become uncorrelated where A is their covariance.
+    func divideByTransposedFactor(_ x: inout [Double], rows: Int) {
+        precondition(x.count == rows * size, "\(x.count) numbers for \(rows) rows of \(size)")
+        BLAS.useCallingThreadOnly()
+        x.withUnsafeMutableBufferPointer { x in
+            factor.withUnsafeBufferPointer { l in
+                guard let x = x.baseAddress, let l = l.baseAddress else { return }
+                BLAS.divide(x, m: rows, n: size, stride: size, byLower: l, stride: size, transposed: true)
+            }
+        }
+    }
+
     /// Blocks of columns from left to right; almost all work is in matrix products.
     private static func factor(_ a: UnsafeMutablePointer<Double>, _ n: Int) -> Bool {
         let block = 96

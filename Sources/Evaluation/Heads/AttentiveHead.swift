@@ -14,17 +14,15 @@ public import VisionTransformers
 public struct AttentiveHead: ParameterOwner, Sendable {
     /// Query, norms, attention, classifier.
     public var parameters = ParameterStore()
-    /// The running mean of the pooled features, `[D]`.
-    public var runningMean: Tensor
-    /// Their running variance, `[D]`.
-    public var runningVariance: Tensor
+    /// What the batch norm keeps of the pooled features.
+    public var statistics: RunningStatistics
     private let query: ParameterID
     private let queryNorm: NormParameters
     private let keyNorm: NormParameters
     private let valueNorm: NormParameters
     private let attention: CrossAttentionParameters
     private let head: LinearParameters
-    private static let epsilon: Float = 1e-5
+    private let heads: Int
 
     /// Values of one pass.
     public struct Output {
@@ -50,18 +48,14 @@ public struct AttentiveHead: ParameterOwner, Sendable {
             initialization: .normal(deviation: 0.02), adding: &parameters, random: random)
         head = LinearParameters(
             "head", width, classes, weight: .normal(deviation: 0.01), &parameters, random)
-        runningMean = Tensor(zeros: [width])
-        runningVariance = Tensor(filled: 1, [width])
+        statistics = RunningStatistics(width: width)
+        self.heads = heads
     }
 
     /// A pass in training on tokens `[B, T, D]`: the batch's own statistics norm it, and the running ones take a tenth of them.
     public mutating func training(_ tokens: Tensor, on tape: inout Tape) -> Output {
         let pooled = pooled(tokens, &tape)
-        let (normed, mean, variance) = tape.batchNorm(pooled, epsilon: Self.epsilon)
-        let rows = Float(tokens.shape[0])
-        let unbiased = rows / max(1, rows - 1)
-        runningMean = Self.moved(runningMean, mean.array)
-        runningVariance = Self.moved(runningVariance, variance.array.map { $0 * unbiased })
+        let normed = statistics.training(pooled, on: &tape)
         return Output(pooled: pooled, normed: normed, logits: head(normed, parameters, &tape))
     }
 
@@ -69,24 +63,32 @@ public struct AttentiveHead: ParameterOwner, Sendable {
     public func logits(_ tokens: Tensor, engine: Engine) -> Tensor {
         var tape = Tape(engine: engine, recording: false)
         let pooled = pooled(tokens, &tape)
-        let scale = Tensor(runningVariance.array.map { 1 / ($0 + Self.epsilon).squareRoot() }, runningVariance.shape)
-        let normed = tape.multiply(
-            tape.subtract(pooled, tape.constant(runningMean)), tape.constant(scale))
+        let normed = statistics.evaluation(pooled, on: &tape)
         return head(normed, parameters, &tape).value
+    }
+
+    /// Where the query looks in tokens `[B, T, D]`: `[B, heads, T]`, rows of sum 1.
+    public func attention(_ tokens: Tensor, engine: Engine) -> Tensor {
+        var tape = Tape(engine: engine, recording: false)
+        let (images, width) = (tokens.shape[0], tokens.shape[2])
+        let keys = keyNorm(tape.constant(tokens), parameters, &tape)
+        let (q, k) = attention.queriesAndKeys(normedQuery(width, &tape), keys, parameters, on: &tape)
+        return QueryAttention.weights(
+            q.value.array, keys: k.value.array, stride: width, [images, tokens.shape[1], width], heads: heads)
+    }
+
+    private func normedQuery(_ width: Int, _ tape: inout Tape) -> Variable {
+        queryNorm(tape.parameter(query, of: parameters).reshaped([1, width]), parameters, &tape)
     }
 
     private func pooled(_ tokens: Tensor, _ tape: inout Tape) -> Variable {
         let (images, width) = (tokens.shape[0], tokens.shape[2])
         let x = tape.constant(tokens)
-        let one = queryNorm(tape.parameter(query, of: parameters).reshaped([1, width]), parameters, &tape)
+        let one = normedQuery(width, &tape)
         let queries = tape.gatherRows(one, RowIndices([Int32](repeating: 0, count: images), batch: images, count: 1))
         return attention(
             queries, keys: keyNorm(x, parameters, &tape), values: valueNorm(x, parameters, &tape), parameters,
             on: &tape
         ).reshaped([images, width])
-    }
-
-    private static func moved(_ old: Tensor, _ batch: [Float]) -> Tensor {
-        Tensor(zip(old.array, batch).map { 0.9 * $0 + 0.1 * $1 }, old.shape)
     }
 }
