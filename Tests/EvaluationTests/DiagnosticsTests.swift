@@ -56,7 +56,8 @@ struct DiagnosticsTests {
         // At 3: nothing; at 2: one of three; at 1: two of four.
         #expect(abs(mixed.averagePrecision - (0.5 / 3 + 0.5 / 2)) < 1e-15)
         #expect(mixed.threshold == 1 && mixed.falseAlarms == 1)
-        #expect(Detection([1, 2], anomalous: [true, true]) == nil && Detection([1, .nan], anomalous: [true, false]) == nil)
+        #expect(
+            Detection([1, 2], anomalous: [true, true]) == nil && Detection([1, .nan], anomalous: [true, false]) == nil)
     }
 
     @Test func aSingularCovarianceThatShrinksIsFittedAndAConstantOneIsNot() {

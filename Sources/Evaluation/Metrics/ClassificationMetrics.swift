@@ -18,7 +18,8 @@ public struct ClassificationMetrics: Sendable {
     /// Of `scores` `[rows, classes]` before the softmax and a label for each row.
     public init(scores: [Double], classes: Int, labels: [Int]) {
         precondition(
-            scores.count == labels.count * classes && !labels.isEmpty, "\(scores.count) scores for \(labels.count) labels")
+            scores.count == labels.count * classes && !labels.isEmpty,
+            "\(scores.count) scores for \(labels.count) labels")
         self.classes = classes
         self.scores = scores
         self.labels = labels

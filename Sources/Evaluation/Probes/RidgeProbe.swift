@@ -9,7 +9,8 @@ public struct RidgeProbe: Probe {
     /// The name of the protocol in results.
     public static let name = "ridge"
     /// What it is, in a sentence.
-    public static let summary = "Least squares on targets ±1 with a penalty chosen on a held-out tenth: quick and without iterations."
+    public static let summary =
+        "Least squares on targets ±1 with a penalty chosen on a held-out tenth: quick and without iterations."
 
     /// The penalties among which one is chosen, rising.
     public var alpha: [Double] = (-6...12).map { pow(10, Double($0) / 2) }
@@ -49,10 +50,14 @@ public struct RidgeProbe: Probe {
                 validation.append((candidate, Ranking.share(hits)))
             }
             // Of equally good ones the larger penalty.
-            if let best = validation.max(by: { ($0.accuracy, $0.alpha) < ($1.accuracy, $1.alpha) }) { chosen = best.alpha }
+            if let best = validation.max(by: { ($0.accuracy, $0.alpha) < ($1.accuracy, $1.alpha) }) {
+                chosen = best.alpha
+            }
         }
-        guard let hits = outcomes(problem(tables.train, tables.trainLabels), chosen, tables.test, tables.testLabels) else {
-            throw EvaluationError("no solution at alpha \(chosen): the features hardly vary; give larger values of alpha")
+        guard let hits = outcomes(problem(tables.train, tables.trainLabels), chosen, tables.test, tables.testLabels)
+        else {
+            throw EvaluationError(
+                "no solution at alpha \(chosen): the features hardly vary; give larger values of alpha")
         }
         return [
             ProbeScore(
