@@ -105,8 +105,8 @@ let package = Package(
         module(
             "Evaluation",
             needs: [
-                "Autodiff", "Checkpoints", "CPalimpsestOpenBLAS", "ImageData", "Optimizers", "RandomStreams",
-                "RecipeSchema", "TrainingStep", "VisionTransformers",
+                "Autodiff", "Checkpoints", "ContentDigests", "CPalimpsestOpenBLAS", "ImageData", "Optimizers",
+                "RandomStreams", "RecipeSchema", "TrainingStep", "VisionTransformers",
             ]),
         module(
             "Pretraining",

@@ -44,10 +44,11 @@ public struct FeatureExtractor {
         self.engine = engine
     }
 
-    /// The features of every picture of a source, `[count, dimension]`; with the policy `skip` of every readable one.
+    /// The features of every picture of a source, `[count, dimension]`; with the policy `skip` of every readable one. `onProgress`
+    /// is told how many pictures are done.
     public func table(
         of source: any ImageSource, _ transform: EvaluationTransform, requiresLabels: Bool, loaderThreads: Int = 2,
-        policy: EvaluationLoader.Policy = .strict
+        policy: EvaluationLoader.Policy = .strict, onProgress: (Int) -> Void = { _ in }
     ) throws -> FeatureTable {
         let batches = EvaluationLoader(
             source: source, transform: transform, batchSize: 250, threads: loaderThreads,
@@ -60,6 +61,7 @@ public struct FeatureExtractor {
         while let batch = try batches.next() {
             if !batch.samples.isEmpty { values += features(of: batch) }
             rows.add(batch)
+            onProgress(rows.seen)
         }
         return rows.table(values, dimension: dimension, provenance: provenance)
     }

@@ -2,18 +2,51 @@ public import Autodiff
 public import RandomStreams
 public import RecipeSchema
 
-/// A way to judge frozen features: a classifier fitted on a training table and scored on a test table.
+/// What a probe needs of what it judges.
+public enum ProbeNeeds: Sendable {
+    /// One feature a picture: raw pixels will do.
+    case features
+    /// The encoder itself, which sees augmented pictures or is trained further.
+    case encoder
+}
+
+/// A way to judge what was learned: a classifier fitted on the training part and scored on the test part.
 ///
-/// What a probe chooses (a penalty, a number of neighbours), it chooses on a tenth held out of the training table; test
+/// What a probe chooses (a penalty, a number of neighbours), it chooses on a tenth held out of the training part; test
 /// labels are read once, to count right answers.
 public protocol Probe: NamedSection {
     /// What it is, in a sentence, for lists.
     static var summary: String { get }
-    /// Scores on `test`, computed by the threads of `engine`, on whose number nothing depends; throws where the tables cannot
-    /// be probed.
+    /// How long it takes, in words, for lists.
+    static var cost: String { get }
+    /// What must be there.
+    var needs: ProbeNeeds { get }
+    /// Scores on the test part, computed by the threads of the subject's engine, on whose number nothing depends; throws where it
+    /// cannot be probed.
+    func scores(_ subject: ProbeSubject, random: RandomStream) throws -> [ProbeScore]
+}
+
+/// A probe of one feature a picture.
+public protocol TableProbe: Probe {
+    /// The tokens that the protocol pools its features from, where nothing else is asked for.
+    static var pooling: Pooling { get }
+    /// Scores of the rows of one table by what was fitted on another.
     func scores(
         train: FeatureTable, test: FeatureTable, random: RandomStream, on engine: Engine
     ) throws -> [ProbeScore]
+}
+
+extension TableProbe {
+    /// The mean of the patch tokens, whatever the encoder.
+    public static var pooling: Pooling { .mean }
+    /// Features.
+    public var needs: ProbeNeeds { .features }
+
+    /// The scores of the subject's tables.
+    public func scores(_ subject: ProbeSubject, random: RandomStream) throws -> [ProbeScore] {
+        let (train, test) = try subject.tables(Self.pooling)
+        return try scores(train: train, test: test, random: random, on: subject.engine)
+    }
 }
 
 /// How well one probe did.
@@ -32,6 +65,8 @@ public struct ProbeScore: Sendable, Equatable {
     public var test: Int
     /// Which test pictures were right, in the order of the table; empty where several fits were averaged.
     public var outcomes: [Bool]
+    /// The deviation of the accuracy over draws of the training pictures, where there were several: another thing than the interval.
+    public var spread: Double?
 
     /// A score from the outcome of each test picture.
     public init(name: String, outcomes: [Bool], chosen: JSONValue, train: Int) {
@@ -56,11 +91,12 @@ public struct ProbeScore: Sendable, Equatable {
 
     /// The row that `probe --json` prints; `features` says whose features they are.
     public func row(features: String) -> JSONValue {
-        .object([
-            ("protocol", JSONValue(name)), ("features", JSONValue(features)), ("accuracy", JSONValue(accuracy)),
-            ("interval", JSONValue([JSONValue(interval.lowerBound), JSONValue(interval.upperBound)])),
-            ("interval_kind", JSONValue("wilson 95 %")), ("chosen", chosen), ("train", JSONValue(train)),
-            ("test", JSONValue(test)),
-        ])
+        .object(
+            [
+                ("protocol", JSONValue(name)), ("features", JSONValue(features)), ("accuracy", JSONValue(accuracy)),
+                ("interval", JSONValue([JSONValue(interval.lowerBound), JSONValue(interval.upperBound)])),
+                ("interval_kind", JSONValue("wilson 95 %")), ("chosen", chosen), ("train", JSONValue(train)),
+                ("test", JSONValue(test)),
+            ] + (spread.map { [("spread", JSONValue($0))] } ?? []))
     }
 }

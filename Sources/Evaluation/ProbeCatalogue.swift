@@ -10,6 +10,8 @@ public let probeProtocols = Catalogue<any Probe.Type>(
         FewShotProbe.self,
         StandardizedLogisticRegressionProbe.self,
         RidgeProbe.self,
+        DINOv2LogisticRegressionProbe.self,
+        LowShotProbe.self,
     ]
 ) { $0 }
 
@@ -26,13 +28,43 @@ public enum ProbeCatalogue {
         LogisticRegressionProbe.name, FewShotProbe.name, NearestNeighbourProbe.name, LinearProbe.name,
     ]
 
-    /// The probe of a name, with its defaults.
-    public static func named(_ name: String) throws -> any Probe {
+    /// The probe of a name with its defaults, and with the options that `changes` name: `PROTOCOL.KEY=VALUE` each, of which those of
+    /// other protocols are left aside.
+    public static func named(_ name: String, set changes: [String] = []) throws -> any Probe {
         guard let probe = probeProtocols.named(name) else {
             let names = probeProtocols.names.map { "\"\($0)\"" }.joined(separator: ", ")
             let guess = nearest(to: name, among: probeProtocols.names).map { "; did you mean \"\($0)\"?" } ?? ""
             throw EvaluationError("there is no probe \"\(name)\"; there are \(names)\(guess)")
         }
-        return probe.init()
+        var json = JSONValue(.object([]), line: JSONValue.overrideLine)
+        var problems: [Problem] = []
+        for change in changes where change.hasPrefix(name + ".") {
+            do { try json.set(String(change.dropFirst(name.count + 1))) } catch { problems.append(error) }
+        }
+        let made = probe.decode(json, at: name, &problems)
+        guard let made, problems.isEmpty else {
+            throw EvaluationError(problems.map { "\($0.path): \($0.message)" }.joined(separator: "; "))
+        }
+        return made
+    }
+
+    /// The probes of some names with the changes of `--set`; a change of a protocol that is not among them is a mistake.
+    public static func named(_ names: [String], set changes: [String]) throws -> [any Probe] {
+        if let stray = changes.first(where: { change in !names.contains { change.hasPrefix("\($0).") } }) {
+            throw EvaluationError(
+                "--set \(stray) is of none of the protocols asked for; write PROTOCOL.KEY=VALUE, such as "
+                    + "\(names[0]).\(probeProtocols.named(names[0])?.descriptions.first?.name ?? "KEY")=VALUE")
+        }
+        return try names.map { try named($0, set: changes) }
+    }
+
+    /// Every protocol with its options, for `probe --list`.
+    public static var table: String {
+        all.map { probe in
+            let options = probe.descriptions.map { row in
+                "    \(probe.name).\(row.name) = \(row.standard.text())  \(row.meaning)"
+            }
+            return (["\(probe.name): \(probe.summary)", "    takes \(probe.cost)"] + options).joined(separator: "\n")
+        }.joined(separator: "\n")
     }
 }

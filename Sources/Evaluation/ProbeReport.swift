@@ -21,7 +21,7 @@ public struct ProbeReport: Sendable {
     /// The columns; the first is compared with each of the others.
     public var columns: [Column]
 
-    /// A report of columns that were made by the same probes in the same order.
+    /// A report of columns that were made by the same probes, or by some of those of the first.
     public init(_ columns: [Column]) {
         self.columns = columns
     }
@@ -38,14 +38,14 @@ public struct ProbeReport: Sendable {
         guard let first = columns.first else { return "" }
         var cells = [["protocol"] + columns.map(\.features)]
         var sentences: [String] = []
-        for (place, score) in first.scores.enumerated() {
+        for score in first.scores {
             let label = Self.label(score)
-            let row = columns.map { place < $0.scores.count ? Self.cell($0.scores[place]) : "" }
-            cells.append([label] + row)
-            for other in columns.dropFirst() where place < other.scores.count {
+            func same(_ column: Column) -> ProbeScore? { column.scores.first { Self.label($0) == label } }
+            cells.append([label] + columns.map { same($0).map(Self.cell) ?? "–" })
+            for other in columns.dropFirst() {
+                guard let theirs = same(other) else { continue }
                 sentences.append(
-                    "\(label): \(first.features) \(Self.comparison(score, other.scores[place], random)) \(other.features)"
-                )
+                    "\(label): \(first.features) \(Self.comparison(score, theirs, random)) \(other.features)")
             }
         }
         let widths = cells[0].indices.map { column in cells.map { $0[column].count }.max() ?? 0 }
@@ -91,7 +91,9 @@ public struct ProbeReport: Sendable {
 
     private static func cell(_ score: ProbeScore) -> String {
         let half = (score.interval.upperBound - score.interval.lowerBound) / 2
-        return "\(percent(score.accuracy)) ± \(percent(half))"
+        // Two kinds of doubt: which test pictures were drawn, and which training pictures.
+        let spread = score.spread.map { ", draws ± \(percent($0))" } ?? ""
+        return "\(percent(score.accuracy)) ± \(percent(half))\(spread)"
     }
 
     private static func comparison(_ a: ProbeScore, _ b: ProbeScore, _ random: RandomStream) -> String {

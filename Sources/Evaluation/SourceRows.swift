@@ -8,6 +8,9 @@ struct SourceRows {
     private var labels: [Int?] = []
     private var skipped: [SkippedPicture] = []
 
+    /// Pictures that were seen, those left out included.
+    var seen: Int { samples.count + skipped.count }
+
     init(_ source: any ImageSource) { self.source = source }
 
     mutating func add(_ batch: EvaluationBatch) {

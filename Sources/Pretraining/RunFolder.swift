@@ -1,5 +1,6 @@
 public import Checkpoints
 import ContentDigests
+import Evaluation
 import Foundation
 import RecipeSchema
 
@@ -31,6 +32,8 @@ public struct RunFolder: Sendable, Equatable {
     public var probesFile: String { path + "/probes.json" }
     /// Pictures.
     public var pictures: String { path + "/pictures" }
+    /// Features that probes have computed.
+    public var features: String { path + "/features" }
     /// The checkpoints.
     public var checkpoints: CheckpointFolder { CheckpointFolder(path + "/checkpoints") }
     /// The run that this one is to replace, whole, until this one has a checkpoint.
@@ -51,7 +54,10 @@ public struct RunFolder: Sendable, Equatable {
         let steps = checkpoints.steps().flatMap { step in
             CheckpointFolder.fileNames.map { "checkpoints/\(CheckpointFolder.name(of: step))/\($0)" }
         }
-        return (Self.plainNames + steps + [Self.markerName]).filter { isFile("\(path)/\($0)") }
+        let kept = ((try? FileManager.default.contentsOfDirectory(atPath: features)) ?? []).filter(FeatureCache.isName)
+        return (Self.plainNames + steps + kept.map { "features/\($0)" } + [Self.markerName]).filter {
+            isFile("\(path)/\($0)")
+        }
     }
 
     /// What a folder holds besides a run.

@@ -79,6 +79,37 @@ struct ProgressLine {
     }
 }
 
+/// Says how far long work is, on standard error: a line that is rewritten on a terminal, a plain one every half minute elsewhere.
+final class WorkProgress {
+    private let what: String
+    private let total: Int
+    private let isTerminal = isatty(STDERR_FILENO) == 1
+    private let start = ContinuousClock.now
+    private var lastSaid = ContinuousClock.now
+
+    /// Work on so many pictures; `what` is done with them.
+    init(_ what: String, of total: Int) {
+        self.what = what
+        self.total = total
+    }
+
+    /// So many are done.
+    func at(_ done: Int) {
+        let now = ContinuousClock.now
+        guard done > 0, now - lastSaid > (isTerminal ? .milliseconds(200) : .seconds(30)) else { return }
+        lastSaid = now
+        let seconds = Double((now - start).components.seconds) + 1e-18 * Double((now - start).components.attoseconds)
+        let left = SpokenTime.span(seconds * Double(max(0, total - done)) / Double(done))
+        let text = "\(what): \(done) of \(total) pictures, \(left) left"
+        _ = writeAll((isTerminal ? "\r\u{1B}[K\(text)" : "\(text)\n").utf8, to: STDERR_FILENO)
+    }
+
+    /// Removes the line, so that other text can follow.
+    func end() {
+        if isTerminal { _ = writeAll("\r\u{1B}[K".utf8, to: STDERR_FILENO) }
+    }
+}
+
 extension String {
     /// The text as a shell takes it for one word, where it would take it for something else.
     var quotedForShell: String {

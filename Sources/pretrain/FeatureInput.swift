@@ -32,8 +32,10 @@ struct FeatureInput: ParsableArguments {
     @OptionGroup var labelling: LabelArguments
 
     @Option(
-        help: "mean (of the patch tokens), class (token) or last-four (means of the last four layers side by side).")
-    var pool = Pooling.mean
+        help:
+            "mean (of the patch tokens), class (token) or last-four (means of the last four layers side by side). (default: what a protocol names, else mean)"
+    )
+    var pool: Pooling?
 
     @Option(help: "The block after which tokens are taken, from 1. (default: the last)")
     var layer: Int?
@@ -100,33 +102,60 @@ struct FeatureInput: ParsableArguments {
         return parts
     }
 
-    /// Features of the training and the test part.
-    func tables(
-        of kind: Kind, _ subject: EvaluatedEncoder, _ parts: Parts, on engine: Engine
-    ) throws -> (train: FeatureTable, test: FeatureTable) {
-        (
-            try table(of: kind, subject, parts.train, requiresLabels: true, on: engine),
-            try table(of: kind, subject, parts.test, requiresLabels: true, on: engine)
-        )
+    /// What protocols judge: the features of a kind, kept in `cache` where there is one.
+    func probeSubject(
+        _ kind: Kind, _ subject: EvaluatedEncoder, _ parts: Parts, cache: FeatureCache?, on engine: Engine
+    ) throws -> ProbeSubject {
+        let transform = try DataAccess.evaluationTransform(subject.recipe)
+        let made = kind == .pretrained ? (subject.encoder, subject.parameters) : subject.untrained()
+        let encoder = kind == .rawPixels ? nil : ProbeSubject.FrozenEncoder(made.0, made.1, transform)
+        let digest = encoder.map { _ in made.1.digest } ?? ""
+        let form = JSONValue.object(
+            (subject.recipe.data.encoded.members ?? []).filter { $0.name != "source" }.map { ($0.name, $0.value) })
+        return ProbeSubject(encoder, train: parts.train, test: parts.test, pooling: pool, on: engine) { part, pooling in
+            let source = part == .train ? parts.train : parts.test
+            func make() throws -> FeatureTable {
+                try table(of: kind, encoder, source, transform, pooling, requiresLabels: true, on: engine)
+            }
+            guard let cache else { return try make() }
+            var settings = ["pictures": source.fingerprint, "form": form.text(), "strict": "\(strict)"]
+            if encoder != nil {
+                settings["pooling"] = pooling.rawValue
+                settings["layer"] = layer.map { "\($0)" } ?? "last"
+                settings["kernels"] = "\(engine.level)"
+            }
+            let key = FeatureCache.Key(
+                what: "\(kind.rawValue)-\(part.rawValue)", encoder: digest, settings: settings)
+            return try cache.table(key, note: { Console.say("note: \($0)") }, make: make)
+        }
     }
 
-    /// Features of some pictures.
+    /// Features of some pictures by a run's or a file's encoder.
     func table(
-        of kind: Kind, _ subject: EvaluatedEncoder, _ source: any ImageSource, requiresLabels: Bool,
-        on engine: Engine
+        _ subject: EvaluatedEncoder, _ source: any ImageSource, on engine: Engine
     ) throws -> FeatureTable {
         let transform = try DataAccess.evaluationTransform(subject.recipe)
-        return try orUsage {
-            guard kind != .rawPixels else {
+        return try table(
+            of: .pretrained, .init(subject.encoder, subject.parameters, transform), source, transform, pool ?? .mean,
+            requiresLabels: false, on: engine)
+    }
+
+    private func table(
+        of kind: Kind, _ encoder: ProbeSubject.FrozenEncoder?, _ source: any ImageSource,
+        _ transform: EvaluationTransform, _ pooling: Pooling, requiresLabels: Bool, on engine: Engine
+    ) throws -> FeatureTable {
+        try orUsage {
+            guard let encoder else {
                 return try SourceFeatures.rawPixels(
                     source, transform: transform, threads: threads ?? 2, policy: policy, memoryLimit: engine.memoryLimit
                 )
             }
-            let (encoder, parameters) =
-                kind == .pretrained ? (subject.encoder, subject.parameters) : subject.untrained()
-            let extractor = try FeatureExtractor(encoder, parameters, pooling: pool, layer: layer, engine: engine)
+            let extractor = try FeatureExtractor(
+                encoder.encoder, encoder.parameters, pooling: pooling, layer: layer, engine: engine)
+            let progress = WorkProgress("\(kind.rawValue) features", of: source.count)
+            defer { progress.end() }
             let table = try extractor.table(
-                of: source, transform, requiresLabels: requiresLabels, policy: policy)
+                of: source, transform, requiresLabels: requiresLabels, policy: policy, onProgress: progress.at)
             // Finite weights can still be too large for the numbers that they make.
             guard let place = table.features.firstIndex(where: { !$0.isFinite }) else { return table }
             throw RunError(

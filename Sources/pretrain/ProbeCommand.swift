@@ -14,18 +14,30 @@ struct ProbeCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "probe", abstract: "Evaluate frozen features beside raw pixels and random initialisation.",
         discussion: """
-            Example: pretrain probe runs/colormae --protocol clip-logreg --protocol dino-knn
-            Settings are chosen on a held-out tenth of the training part; labels of the test part decide nothing.
+            Example: pretrain probe runs/colormae --protocol clip-logreg --protocol dino-knn --set dino-knn.k=[20]
+            Settings are chosen on a held-out tenth of the training part; labels of the test part decide nothing. Features are kept in \
+            RUN/features, and computed anew where the encoder or the pictures are others.
 
             Protocols:
             \(ProbeCatalogue.list)
             """)
 
     @Argument(help: "A run's folder, or a safetensors file of an encoder (ours, timm's, Hugging Face's, CLIP's).")
-    var target: String
+    var target: String?
 
     @Option(name: .customLong("protocol"), help: "A protocol; may be repeated. (default: the four of the table)")
     var protocols: [String] = []
+
+    @Option(
+        name: .customLong("set"), help: "An option of a protocol: PROTOCOL.KEY=VALUE, such as dino-knn.temperature=0.1."
+    )
+    var changes: [String] = []
+
+    @Flag(help: "List the protocols with their options, and what they cost.")
+    var list = false
+
+    @Flag(help: "Compute all features anew, and keep none.")
+    var noCache = false
 
     @Option(
         help:
@@ -38,41 +50,59 @@ struct ProbeCommand: ParsableCommand {
     @Flag(help: "One JSON object a protocol and kind of features on standard output.")
     var json = false
 
+    func validate() throws {
+        if target == nil && !list {
+            throw ValidationError("name a run's folder or an encoder's file, or ask for --list")
+        }
+    }
+
     func run() throws {
+        guard !list, let target else { return try Console.show(ProbeCatalogue.table) }
         let names = protocols.isEmpty ? ProbeCatalogue.usual : protocols
-        let probes = try orUsage { try names.map { try ProbeCatalogue.named($0) } }
+        let probes = try orUsage { try ProbeCatalogue.named(names, set: changes) }
         let log = PeopleLog.log()
         let subject = try input.subject(target)
         for note in subject.notes { log.info("\(target): \(note)") }
         let folder = RunFolder(target)
         let record = folder.exists ? try ProbeRecord(folder.probesFile) : nil
+        let cache = folder.exists && !noCache ? FeatureCache(folder.features) : nil
         // Both parts are opened before anything is computed.
         let parts = try input.labelledParts(subject)
         let engine = try Machine.engine(threads: input.threads)
         let random = RandomStream(seed: UInt64(subject.recipe.seed)).child("probe")
         let context = Self.context(target, subject, input, parts)
         var columns: [ProbeReport.Column] = []
+        var told: Set<String> = []
         var rows: [JSONValue] = []
         for kind in features.isEmpty ? FeatureInput.Kind.allCases : features {
             log.info("features: \(kind.title)")
-            let (train, test) = try input.tables(of: kind, subject, parts, on: engine)
-            if columns.isEmpty {
-                for note in FeatureTable.notes(train: train, test: test) {
-                    if json { log.info("note: \(note)") } else { try Console.show("note: \(note)") }
+            let judged = try input.probeSubject(kind, subject, parts, cache: cache, on: engine)
+            var scores: [ProbeScore] = []
+            for probe in probes {
+                let name = type(of: probe).name
+                guard judged.encoder != nil || probe.needs == .features else {
+                    log.info("\(name) needs an encoder, and raw pixels have none: it is left out of their column")
+                    continue
                 }
-            }
-            let scores = try probes.flatMap { probe in
-                let stream = random.child(type(of: probe).name)
-                return try orData {
-                    try probe.scores(train: train, test: test, random: stream, on: engine)
+                var features: [String: String] = [:]
+                if let probe = probe as? any TableProbe {
+                    let (train, test) = try judged.tables(type(of: probe).pooling)
+                    features = train.provenance
+                    if columns.isEmpty {
+                        for note in FeatureTable.notes(train: train, test: test) where told.insert(note).inserted {
+                            if json { log.info("note: \(note)") } else { try Console.show("note: \(note)") }
+                        }
+                    }
+                }
+                let made = try orData { try probe.scores(judged, random: random.child(name)) }
+                scores += made
+                for score in made {
+                    let row = Self.row(score, kind, features, context + Self.options(of: probe))
+                    rows.append(row)
+                    if json { try Console.show(row.text()) }
                 }
             }
             columns.append(.init(features: kind.rawValue, scores: scores))
-            for score in scores {
-                let row = Self.row(score, kind, train, context)
-                rows.append(row)
-                if json { try Console.show(row.text()) }
-            }
         }
         if !json { try Console.show(ProbeReport(columns).text(random: random.child("report"))) }
         try record?.add(rows)
@@ -96,12 +126,21 @@ struct ProbeCommand: ParsableCommand {
             [("kind", JSONValue(type(of: source).name))] + (source.encoded.members ?? []).map { ($0.name, $0.value) })
     }
 
+    /// The options of a protocol that are not the usual ones, as a row says them.
+    private static func options(of probe: any Probe) -> [(String, JSONValue)] {
+        let usual = (type(of: probe).init().encoded.members ?? []).map { $0.value.text() }
+        let changed = zip(probe.encoded.members ?? [], usual).filter { $0.value.text() != $1 }.map {
+            ($0.0.name, $0.0.value)
+        }
+        return changed.isEmpty ? [] : [("options", .object(changed))]
+    }
+
     /// The row of a score, with what its features are.
     private static func row(
-        _ score: ProbeScore, _ kind: FeatureInput.Kind, _ table: FeatureTable, _ context: [(String, JSONValue)]
+        _ score: ProbeScore, _ kind: FeatureInput.Kind, _ features: [String: String], _ context: [(String, JSONValue)]
     ) -> JSONValue {
         let members = (score.row(features: kind.rawValue).members ?? []).map { ($0.name, $0.value) }
-        let provenance = table.provenance.filter { $0.key != "features" }.sorted { $0.key < $1.key }
+        let provenance = features.filter { $0.key != "features" }.sorted { $0.key < $1.key }
         return .object(members + context + provenance.map { ($0.key, JSONValue($0.value)) })
     }
 }
@@ -138,7 +177,7 @@ struct FeaturesCommand: ParsableCommand {
         for note in subject.notes { log.info("\(target): \(note)") }
         let source = try DataAccess.source(subject.recipe.data, part)
         let engine = try Machine.engine(threads: input.threads)
-        let table = try input.table(of: .pretrained, subject, source, requiresLabels: false, on: engine)
+        let table = try input.table(subject, source, on: engine)
         try output.write(form.bytes(table, recipe: subject.recipe))
         for note in table.notes { log.info("\(note)") }
         if form == .npy {

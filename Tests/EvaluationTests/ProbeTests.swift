@@ -1,15 +1,78 @@
 import Evaluation
+import ImageData
 import RandomStreams
 import RecipeSchema
 import Testing
 
+/// The rows of a table as pictures that nobody looks at.
+private struct LabelledRows: ImageSource {
+    let table: FeatureTable
+    init(_ table: FeatureTable) {
+        self.table = FeatureTable(
+            features: table.features, dimension: table.dimension, labels: table.labels,
+            keys: (0..<table.count).map { "row \($0)" })
+    }
+    var count: Int { table.count }
+    var labelNames: [String]? { nil }
+    var fingerprint: String { "rows" }
+    func image(_ index: Int) throws(ImageError) -> DecodedImage {
+        throw ImageError(.empty, path: "", "there are no pictures")
+    }
+    func label(_ index: Int) -> Int? { table.labels?[index] }
+    func key(_ index: Int) -> String { table.keys[index] }
+}
+
 @Suite struct ProbeTests {
-    static let names = ProbeCatalogue.all.map { $0.name }
+    /// The protocols that judge tables of features.
+    static let names = ProbeCatalogue.all.filter { $0 is any TableProbe.Type }.map { $0.name }
+
+    private func named(_ name: String) throws -> any TableProbe {
+        try #require(try ProbeCatalogue.named(name) as? any TableProbe)
+    }
 
     @Test func namesAreDifferentAndUnknownOnesAreErrors() throws {
-        #expect(Set(Self.names).count == Self.names.count)
+        let all = ProbeCatalogue.all.map { $0.name }
+        #expect(Set(all).count == all.count)
         let error = #expect(throws: EvaluationError.self) { try ProbeCatalogue.named("dino-nn") }
         #expect(error?.description.hasPrefix("there is no probe \"dino-nn\"; there are \"dino-knn\"") == true)
+    }
+
+    @Test func optionsAreSetByProtocolAndChecked() throws {
+        let set = ["dino-knn.k=[3, 5]", "ridge.alpha=[2]"]
+        let probes = try ProbeCatalogue.named(["dino-knn", "ridge"], set: set)
+        #expect((probes[0] as? NearestNeighbourProbe)?.k == [3, 5] && (probes[1] as? RidgeProbe)?.alpha == [2])
+        for (changes, words) in [
+            (["dino-knn.k=0"], "dino-knn.k: found 0"), (["dino-knn.kk=1"], "did you mean"),
+            (["ridge.alpha=[1]"], "of none of the protocols asked for"), (["k=3"], "write PROTOCOL.KEY=VALUE"),
+            (["dino-knn"], "write PROTOCOL.KEY=VALUE"),
+        ] {
+            let error = #expect(throws: EvaluationError.self) { try ProbeCatalogue.named(["dino-knn"], set: changes) }
+            #expect(error?.description.contains(words) == true, "\(error?.description ?? "")")
+        }
+        for inner in ["low-shot", "magic"] {
+            #expect(throws: EvaluationError.self) {
+                try ProbeCatalogue.named("low-shot", set: ["low-shot.protocol=\(inner)"])
+            }
+        }
+    }
+
+    /// A tenth of the labels is a tenth of each class, the same pictures in each row of a draw, and never fewer than one.
+    @Test func lowShotsTakeAShareOfEachClass() throws {
+        let train = Samples.table(count: 400, dimension: 12, classes: 4, spread: 4)
+        let test = Samples.table(count: 101, dimension: 12, classes: 4, spread: 4, part: "test")
+        let subject = ProbeSubject(
+            nil, train: LabelledRows(train), test: LabelledRows(test), on: Samples.engine
+        ) { part, _ in part == .train ? LabelledRows(train).table : LabelledRows(test).table }
+        var probe = LowShotProbe()
+        probe.inner = "ridge"
+        probe.shares = [0.0001, 0.1]
+        let scores = try probe.scores(subject, random: RandomStream(seed: 1))
+        #expect(scores.map(\.name) == ["low-shot 0.01 % ridge", "low-shot 10 % ridge"])
+        #expect(scores[0].train == 4 && (39...41).contains(scores[1].train) && scores[1].accuracy > 0.97)
+        #expect(scores[1].spread != nil && scores[1].row(features: "x")["spread"]?.double == scores[1].spread)
+        let keys = scores[1].chosen["keys"]?.array?.compactMap { $0.array?.compactMap(\.string) } ?? []
+        #expect(keys.count == 3 && Set(keys.map { Set($0) }).count == 3, "three draws of other pictures")
+        #expect(try probe.scores(subject, random: RandomStream(seed: 1)) == scores)
     }
 
     @Test func everyOptionHasARow() {
@@ -23,7 +86,7 @@ import Testing
     @Test(arguments: names) func separatedClassesAreToldApart(_ name: String) throws {
         let train = Samples.table(count: 400, dimension: 12, classes: 4, spread: 4)
         let test = Samples.table(count: 101, dimension: 12, classes: 4, spread: 4, part: "test")
-        let scores = try ProbeCatalogue.named(name).scores(
+        let scores = try named(name).scores(
             train: train, test: test, random: RandomStream(seed: 1), on: Samples.engine)
         #expect(!scores.isEmpty)
         for score in scores {
@@ -37,7 +100,7 @@ import Testing
     @Test(arguments: names) func labelsWithoutMeaningAreGuessed(_ name: String) throws {
         let train = Samples.table(count: 400, dimension: 12, classes: 4, spread: 0)
         let test = Samples.table(count: 400, dimension: 12, classes: 4, spread: 0, part: "test")
-        for score in try ProbeCatalogue.named(name).scores(
+        for score in try named(name).scores(
             train: train, test: test, random: RandomStream(seed: 1), on: Samples.engine)
         {
             #expect(abs(score.accuracy - 0.25) < 0.09)
@@ -47,7 +110,7 @@ import Testing
     @Test(arguments: names) func theSameStreamGivesTheSameScores(_ name: String) throws {
         let train = Samples.table(count: 300, dimension: 8, classes: 3, spread: 0.5)
         let test = Samples.table(count: 70, dimension: 8, classes: 3, spread: 0.5, part: "test")
-        let probe = try ProbeCatalogue.named(name)
+        let probe = try named(name)
         let first = try probe.scores(train: train, test: test, random: RandomStream(seed: 9), on: Samples.engine)
         #expect(try probe.scores(train: train, test: test, random: RandomStream(seed: 9), on: Samples.engine) == first)
     }
@@ -55,7 +118,7 @@ import Testing
     @Test(arguments: names) func theNumberOfThreadsChangesNoScore(_ name: String) throws {
         let train = Samples.table(count: 700, dimension: 8, classes: 3, spread: 0.5)
         let test = Samples.table(count: 300, dimension: 8, classes: 3, spread: 0.5, part: "test")
-        let probe = try ProbeCatalogue.named(name)
+        let probe = try named(name)
         let scores = try [1, 2, 5].map {
             try probe.scores(train: train, test: test, random: RandomStream(seed: 9), on: Samples.onThreads($0))
         }
@@ -68,7 +131,7 @@ import Testing
         let test = Samples.table(count: 90, dimension: 8, classes: 3, spread: 0.5, part: "test")
         let turned = FeatureTable(
             features: test.features, dimension: 8, labels: test.labels.map { $0.map { ($0 + 1) % 3 } })
-        let probe = try ProbeCatalogue.named(name)
+        let probe = try named(name)
         let scores = try probe.scores(train: train, test: test, random: RandomStream(seed: 1), on: Samples.engine)
         let others = try probe.scores(train: train, test: turned, random: RandomStream(seed: 1), on: Samples.engine)
         for (a, b) in zip(scores, others) {
@@ -85,7 +148,7 @@ import Testing
         labels[3] = 9
         let few = Samples.table(count: 20, dimension: 5, classes: 1, spread: 4, part: "test")
         let test = FeatureTable(features: few.features, dimension: 5, labels: labels)
-        for score in try ProbeCatalogue.named(name).scores(
+        for score in try named(name).scores(
             train: train, test: test, random: RandomStream(seed: 1), on: Samples.engine)
         {
             #expect(score.accuracy <= 0.95)
@@ -93,7 +156,7 @@ import Testing
     }
 
     @Test(arguments: names) func faultyTablesAreErrorsWithAReason(_ name: String) throws {
-        let probe = try ProbeCatalogue.named(name)
+        let probe = try named(name)
         let good = Samples.table(count: 40, dimension: 3, classes: 2)
         func fault(_ train: FeatureTable, _ test: FeatureTable) -> String? {
             #expect(throws: EvaluationError.self) {

@@ -7,11 +7,13 @@ public import RecipeSchema
 /// For each number of shots and each draw: the first pictures of a permutation of each class, standardised by
 /// themselves, targets ±1, a constant column of 100. The score is the mean accuracy of the draws; each stands in the
 /// details. The original draws by numpy's generator, so only the distribution is the same.
-public struct FewShotProbe: Probe {
+public struct FewShotProbe: TableProbe {
     /// The name of the protocol in results.
     public static let name = "fewshot-lsr"
     /// What it is, in a sentence.
     public static let summary = "Least squares on 1, 5, 10 and 25 pictures a class; mean of three draws."
+    /// How long it takes.
+    public static let cost = "seconds"
 
     /// Pictures a class.
     public var shots = [1, 5, 10, 25]

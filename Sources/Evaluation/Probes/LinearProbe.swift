@@ -9,11 +9,13 @@ public import RecipeSchema
 /// The original augments its pictures; stored features are the same in each epoch. Its batch of 16384 is cut to a
 /// quarter of the training pictures, and the base learning rate is chosen on the held-out tenth, because small sets
 /// take few steps. The result says both. The last epoch's head is the one that is scored.
-public struct LinearProbe: Probe {
+public struct LinearProbe: TableProbe {
     /// The name of the protocol in results.
     public static let name = "mae-linprobe"
     /// What it is, in a sentence.
     public static let summary = "Batch norm and a linear layer trained by LARS; rate chosen on a held-out tenth."
+    /// How long it takes.
+    public static let cost = "a minute on tens of thousands of pictures"
 
     /// Number of epochs.
     public var epochs = 90

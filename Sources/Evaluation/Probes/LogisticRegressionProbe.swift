@@ -7,11 +7,13 @@ public import RecipeSchema
 ///
 /// Objective C·Σ loss + ½‖W‖², intercepts free; two classes use the form with one vector. C is chosen on the held-out
 /// tenth by a walk over the 45 values 10^(−6 … 5) that starts in the middle; then all training pictures are fitted.
-public struct LogisticRegressionProbe: Probe {
+public struct LogisticRegressionProbe: TableProbe {
     /// The name of the protocol in results.
     public static let name = "clip-logreg"
     /// What it is, in a sentence.
     public static let summary = "Logistic regression on raw features; C chosen on a held-out tenth."
+    /// How long it takes.
+    public static let cost = "minutes on tens of thousands of pictures"
 
     /// The values of C among which one is chosen, rising.
     public var c: [Double] = (0..<45).map { pow(10, -6 + 11 * Double($0) / 44) }
@@ -32,6 +34,16 @@ public struct LogisticRegressionProbe: Probe {
         train: FeatureTable, test: FeatureTable, random: RandomStream, on engine: Engine
     ) throws -> [ProbeScore] {
         let tables = try ProbeTables(train, test)
+        return [try LogisticClassifier.score(tables, c, name: Self.name, triesAll: false, random: random, on: engine)]
+    }
+}
+
+extension LogisticClassifier {
+    /// The score at the C that does best on the held-out tenth: of all of them where `triesAll`, else of those that a walk uphill
+    /// from the middle meets. Then all training pictures are fitted.
+    static func score(
+        _ tables: ProbeTables, _ c: [Double], name: String, triesAll: Bool, random: RandomStream, on engine: Engine
+    ) throws -> ProbeScore {
         var best = 0
         var tried: [Int: Double] = [:]
         if c.count > 1 {
@@ -39,12 +51,18 @@ public struct LogisticRegressionProbe: Probe {
             let problem = LogisticClassifier(
                 choosing.train, labels: choosing.trainLabels, classes: tables.classes, on: engine)
             var models: [Int: SoftmaxRegression.Model] = [:]
-            (best, tried) = HillWalk.search(count: c.count, start: c.count / 2, stride: 4) { place in
+            func accuracy(_ place: Int) -> Double {
                 // A neighbour's solution is a good start; among equally near ones the smaller C.
                 let near = models.keys.min { (abs($0 - place), $0) < (abs($1 - place), $1) }
                 let model = problem.fit(C: c[place], from: near.flatMap { models[$0] }, tolerance: 1e-5)
                 models[place] = model
                 return Ranking.share(problem.outcomes(model, choosing.test, labels: choosing.testLabels))
+            }
+            if triesAll {
+                for place in c.indices { tried[place] = accuracy(place) }
+                best = c.indices.max { (tried[$0] ?? 0, -$0) < (tried[$1] ?? 0, -$1) } ?? 0
+            } else {
+                (best, tried) = HillWalk.search(count: c.count, start: c.count / 2, stride: 4, score: accuracy)
             }
         }
         let problem = LogisticClassifier(tables.train, labels: tables.trainLabels, classes: tables.classes, on: engine)
@@ -52,15 +70,14 @@ public struct LogisticRegressionProbe: Probe {
         let validation = tried.sorted { $0.key < $1.key }.map {
             JSONValue([JSONValue(c[$0.key]), JSONValue($0.value)])
         }
-        return [
-            ProbeScore(
-                name: Self.name, outcomes: problem.outcomes(model, tables.test, labels: tables.testLabels),
-                chosen: .object(
-                    [
-                        ("C", JSONValue(c[best])), ("selected_on", JSONValue("held-out tenth")),
-                        ("validation", JSONValue(validation)), ("gradient", JSONValue(model.gradient)),
-                    ] + tables.remarks), train: train.count)
-        ]
+        return ProbeScore(
+            name: name, outcomes: problem.outcomes(model, tables.test, labels: tables.testLabels),
+            chosen: .object(
+                [
+                    ("C", JSONValue(c[best])),
+                    ("selected_on", JSONValue(c.count > 1 ? "held-out tenth" : "nothing")),
+                    ("validation", JSONValue(validation)), ("gradient", JSONValue(model.gradient)),
+                ] + tables.remarks), train: tables.train.count)
     }
 }
 

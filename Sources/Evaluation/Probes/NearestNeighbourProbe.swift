@@ -7,11 +7,13 @@ public import RecipeSchema
 /// Each of the k most similar training pictures votes for its class with weight exp(similarity / temperature). Equal
 /// similarities: the earlier training picture; equal votes: the lower class. k is chosen on the held-out tenth; the
 /// accuracy of every k stands in the details.
-public struct NearestNeighbourProbe: Probe {
+public struct NearestNeighbourProbe: TableProbe {
     /// The name of the protocol in results.
     public static let name = "dino-knn"
     /// What it is, in a sentence.
     public static let summary = "Weighted k nearest neighbours by cosine; k chosen on a held-out tenth."
+    /// How long it takes.
+    public static let cost = "seconds"
 
     /// The numbers of neighbours among which one is chosen.
     public var k = [10, 20, 100, 200]

@@ -5,12 +5,14 @@ public import RecipeSchema
 
 /// A ridge classifier: least squares on targets ±1, whose solution needs no iterations; the penalty is chosen on the held-out
 /// tenth, then all training pictures are fitted.
-public struct RidgeProbe: Probe {
+public struct RidgeProbe: TableProbe {
     /// The name of the protocol in results.
     public static let name = "ridge"
     /// What it is, in a sentence.
     public static let summary =
         "Least squares on targets ±1 with a penalty chosen on a held-out tenth: quick and without iterations."
+    /// How long it takes.
+    public static let cost = "seconds"
 
     /// The penalties among which one is chosen, rising.
     public var alpha: [Double] = (-6...12).map { pow(10, Double($0) / 2) }
