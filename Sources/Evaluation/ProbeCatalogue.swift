@@ -11,6 +11,10 @@ public let probeProtocols = Catalogue<any Probe.Type>(
         StandardizedLogisticRegressionProbe.self,
         RidgeProbe.self,
         DINOv2LogisticRegressionProbe.self,
+        DINOv2LinearProbe.self,
+        CAPIAttentiveProbe.self,
+        CAEAttentiveProbe.self,
+        IJEPALinearProbe.self,
         LowShotProbe.self,
     ]
 ) { $0 }

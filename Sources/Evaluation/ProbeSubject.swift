@@ -36,6 +36,8 @@ public final class ProbeSubject {
     public let test: any ImageSource
     /// The pooling that was asked for; nil leaves it to the protocols.
     private let pooling: Pooling?
+    /// Hears how far a protocol is: what it does, how much is done, of how much.
+    public var onProgress: (_ what: String, _ done: Int, _ total: Int) -> Void = { _, _, _ in }
     private let make: Tables
     private var made: [Pooling: (train: FeatureTable, test: FeatureTable)] = [:]
 
@@ -67,11 +69,13 @@ public final class ProbeSubject {
     func restricted(to samples: [Int]) -> ProbeSubject {
         let part = PartOfSource(train, samples)
         let keys = Set(samples.map { train.key($0) })
-        return ProbeSubject(encoder, train: part, test: test, pooling: nil, on: engine) { [self] part, pooling in
+        let subject = ProbeSubject(encoder, train: part, test: test, on: engine) { [self] part, pooling in
             let (train, test) = try tables(pooling)
             guard part == .train else { return test }
             return train.rows((0..<train.count).filter { keys.contains(train.keys[$0]) })
         }
+        subject.onProgress = onProgress
+        return subject
     }
 }
 

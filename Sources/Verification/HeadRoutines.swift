@@ -127,16 +127,28 @@ private func capiHead(_ golden: GoldenCase, _ engine: Engine) throws -> GoldenOu
     return outcome
 }
 
+/// The tensors `[…]` of `[layers, …]`.
+private func layers(of tensor: Tensor) -> [Tensor] {
+    let shape = Array(tensor.shape).dropFirst()
+    let count = shape.reduce(1, *)
+    let values = tensor.array
+    return (0..<tensor.shape[0]).map { Tensor(Array(values[$0 * count..<($0 + 1) * count]), Shape(Array(shape))) }
+}
+
 private func dinov2Head(_ golden: GoldenCase, _ engine: Engine) throws -> GoldenOutcome {
     let tokens = try golden.engineTensor("in/class_tokens", axes: 3)
     let patches = try golden.engineTensor("in/patch_tokens", axes: 4)
+    let (pictures, width) = (tokens.shape[1], tokens.shape[2])
     let blocks = try golden.integer("options.blocks", in: 1...tokens.shape[0])
     try CaseBounds.require(
-        patches.shape[0] == tokens.shape[0] && patches.shape[1] == tokens.shape[1]
-            && patches.shape[3] == tokens.shape[2],
+        patches.shape[0] == tokens.shape[0] && patches.shape[1] == pictures && patches.shape[3] == width,
         "tokens of \(tokens.shape) and \(patches.shape) do not fit together")
+    var tape = Tape(engine: engine, recording: false)
+    let joined = zip(layers(of: tokens), layers(of: patches)).map { own, others in
+        tape.concatRows([tape.constant(own.reshaped([pictures, 1, width])), tape.constant(others)]).value
+    }
     let hasMean = try golden.value("options.average_pool").bool ?? false
-    let features = PooledLayers(classTokens: tokens, patches: patches, blocks: blocks, appendsMean: hasMean).features
+    let features = FrozenTokens(joined, prefix: 1)(.classTokens(blocks: blocks, appendsMean: hasMean), engine: engine)
     return try linearHead(golden, features, batchNorm: false, engine) {
         SGD(for: $0, $1, momentum: try golden.number("options.momentum", in: 0...1))
     }
@@ -152,7 +164,8 @@ private func ijepaHead(_ golden: GoldenCase, _ engine: Engine) throws -> GoldenO
     let normed = tape.layerNorm(
         tape.constant(outputs), weight: tape.constant(weight), bias: tape.constant(bias),
         epsilon: Float(golden.number("options.norm_epsilon", default: 1e-6)))
-    let features = PooledLayers(meanOf: normed.value, blocks: outputs.shape[0]).features
+    let features = FrozenTokens(layers(of: normed.value), prefix: 0)(
+        .means(blocks: outputs.shape[0]), engine: engine)
     let hasNorm = try golden.value("options.batch_norm").bool ?? true
     return try linearHead(golden, features, batchNorm: hasNorm, engine) { LARS(for: $0, $1) }
 }

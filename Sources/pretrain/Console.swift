@@ -81,26 +81,23 @@ struct ProgressLine {
 
 /// Says how far long work is, on standard error: a line that is rewritten on a terminal, a plain one every half minute elsewhere.
 final class WorkProgress {
-    private let what: String
-    private let total: Int
     private let isTerminal = isatty(STDERR_FILENO) == 1
-    private let start = ContinuousClock.now
+    private var what = ""
+    private var start = ContinuousClock.now
     private var lastSaid = ContinuousClock.now
 
-    /// Work on so many pictures; `what` is done with them.
-    init(_ what: String, of total: Int) {
-        self.what = what
-        self.total = total
-    }
-
-    /// So many are done.
-    func at(_ done: Int) {
+    /// So much of the work is done, in whatever it is counted.
+    func at(_ what: String, _ done: Int, _ total: Int) {
         let now = ContinuousClock.now
+        if what != self.what {
+            self.what = what
+            (start, lastSaid) = (now, now)
+        }
         guard done > 0, now - lastSaid > (isTerminal ? .milliseconds(200) : .seconds(30)) else { return }
         lastSaid = now
         let seconds = Double((now - start).components.seconds) + 1e-18 * Double((now - start).components.attoseconds)
         let left = SpokenTime.span(seconds * Double(max(0, total - done)) / Double(done))
-        let text = "\(what): \(done) of \(total) pictures, \(left) left"
+        let text = "\(what): \(done) of \(total), \(left) left"
         _ = writeAll((isTerminal ? "\r\u{1B}[K\(text)" : "\(text)\n").utf8, to: STDERR_FILENO)
     }
 

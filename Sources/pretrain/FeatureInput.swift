@@ -112,7 +112,8 @@ struct FeatureInput: ParsableArguments {
         let digest = encoder.map { _ in made.1.digest } ?? ""
         let form = JSONValue.object(
             (subject.recipe.data.encoded.members ?? []).filter { $0.name != "source" }.map { ($0.name, $0.value) })
-        return ProbeSubject(encoder, train: parts.train, test: parts.test, pooling: pool, on: engine) { part, pooling in
+        let judged = ProbeSubject(encoder, train: parts.train, test: parts.test, pooling: pool, on: engine) {
+            part, pooling in
             let source = part == .train ? parts.train : parts.test
             func make() throws -> FeatureTable {
                 try table(of: kind, encoder, source, transform, pooling, requiresLabels: true, on: engine)
@@ -128,6 +129,12 @@ struct FeatureInput: ParsableArguments {
                 what: "\(kind.rawValue)-\(part.rawValue)", encoder: digest, settings: settings)
             return try cache.table(key, note: { Console.say("note: \($0)") }, make: make)
         }
+        let progress = WorkProgress()
+        judged.onProgress = { what, done, total in
+            progress.at(what, done, total)
+            if done == total { progress.end() }
+        }
+        return judged
     }
 
     /// Features of some pictures by a run's or a file's encoder.
@@ -152,10 +159,11 @@ struct FeatureInput: ParsableArguments {
             }
             let extractor = try FeatureExtractor(
                 encoder.encoder, encoder.parameters, pooling: pooling, layer: layer, engine: engine)
-            let progress = WorkProgress("\(kind.rawValue) features", of: source.count)
+            let progress = WorkProgress()
             defer { progress.end() }
             let table = try extractor.table(
-                of: source, transform, requiresLabels: requiresLabels, policy: policy, onProgress: progress.at)
+                of: source, transform, requiresLabels: requiresLabels, policy: policy,
+                onProgress: { progress.at("\(kind.rawValue) features of pictures", $0, source.count) })
             // Finite weights can still be too large for the numbers that they make.
             guard let place = table.features.firstIndex(where: { !$0.isFinite }) else { return table }
             throw RunError(

@@ -1,0 +1,192 @@
+import Autodiff
+import ImageData
+import Optimizers
+import RandomStreams
+import RecipeSchema
+import TrainingStep
+
+/// A head that learns from what a frozen encoder makes of pictures.
+protocol TrainableHead: ParameterOwner {
+    /// Scores `[B, classes]` in training.
+    mutating func scores(training input: Tensor, on tape: inout Tape) -> Variable
+    /// Scores `[B, classes]` in evaluation.
+    func logits(_ input: Tensor, engine: Engine) -> Tensor
+}
+
+extension TrainableHead {
+    fileprivate mutating func step(_ taker: inout StepTaker, _ input: Tensor, _ labels: [Int], _ engine: Engine) {
+        _ = taker.take(&self, on: engine) { head, _, tape in
+            tape.crossEntropy(head.scores(training: input, on: &tape), labels: labels)
+        }
+    }
+}
+
+extension LinearHead: TrainableHead {
+    mutating func scores(training input: Tensor, on tape: inout Tape) -> Variable { training(input, on: &tape) }
+}
+extension AttentiveHead: TrainableHead {
+    mutating func scores(training input: Tensor, on tape: inout Tape) -> Variable { training(input, on: &tape).logits }
+}
+extension AttentionPoolingHead: TrainableHead {
+    mutating func scores(training input: Tensor, on tape: inout Tape) -> Variable { self(input, on: &tape).logits }
+}
+
+/// Heads that are trained side by side on one pass of a frozen encoder over augmented pictures (random crops of 8 to 100 % of the
+/// area, mirrored half of the time), of which the best of each group on a held-out tenth of the training part is scored.
+struct HeadContest {
+    /// A head with its settings.
+    struct Candidate {
+        /// What it is compared with; each group gives a score.
+        var group: String
+        /// What sets it apart.
+        var settings: [(String, JSONValue)]
+        /// What it looks at.
+        var input: FrozenTokens.Part
+        /// The head.
+        var head: any TrainableHead
+        /// Its optimiser.
+        var taker: StepTaker
+    }
+
+    /// Optimiser steps.
+    var steps: Int
+    /// Pictures of a step.
+    var batch: Int
+    /// Blocks whose tokens are looked at.
+    var blocks: Int
+
+    /// Pictures of a step of `wanted`: at most a quarter of the training part.
+    static func batch(_ wanted: Int, of pictures: Int) -> Int { min(wanted, max(2, pictures / 4)) }
+
+    /// Scores under `name`, a row a group; `make` gives the candidates for so many classes.
+    func scores(
+        _ subject: ProbeSubject, name: String, random: RandomStream, _ make: (_ classes: Int) -> [Candidate]
+    ) throws -> [ProbeScore] {
+        guard let frozen = subject.encoder else { throw EvaluationError("\(name) needs an encoder") }
+        let labels = try PartLabels(subject)
+        var candidates = make(labels.classes)
+        let groups = candidates.reduce(into: [String]()) { if !$0.contains($1.group) { $0.append($1.group) } }
+        let isChoosing = groups.count < candidates.count
+        let split = HeldOutTenth(labels: labels.train, random: random)
+        if isChoosing && split.validation.isEmpty {
+            throw EvaluationError(
+                "no class of the training part has two pictures, so none can be held out to choose settings on")
+        }
+        let training = isChoosing ? PartOfSource(subject.train, split.training) : subject.train
+        let transform = TrainingTransform(
+            shape: frozen.evaluation.shape, crop: RandomResizedCrop(scale: 0.08...1), flip: true,
+            normalization: frozen.evaluation.normalization)
+        let loader = try Loader(
+            source: training, transform: transform, batchSize: batch, random: random.child("augmented"),
+            corruptLimit: 1, threads: frozen.loaderThreads)
+        defer { loader.stop() }
+        for step in 0..<steps {
+            let images = try loader.next()
+            let tokens = FrozenTokens(
+                Tensor(images.images, Shape(images.shape)), frozen, blocks: blocks, engine: subject.engine)
+            let own = images.samples.map { training.label($0) ?? 0 }
+            var inputs: [FrozenTokens.Part: Tensor] = [:]
+            for place in candidates.indices {
+                let part = candidates[place].input
+                let input = inputs[part] ?? tokens(part, engine: subject.engine)
+                inputs[part] = input
+                candidates[place].head.step(&candidates[place].taker, input, own, subject.engine)
+            }
+            subject.onProgress("\(name): steps", step + 1, steps)
+        }
+        var validation: [Double] = []
+        if isChoosing {
+            let tenth = PartOfSource(subject.train, split.validation)
+            validation = try outcomes(candidates, tenth, frozen, subject, "\(name): choosing").map(Ranking.share)
+        }
+        let chosen = groups.map { group in
+            let members = candidates.indices.filter { candidates[$0].group == group }
+            guard isChoosing else { return members[0] }
+            return members.reduce(members[0]) { validation[$1] > validation[$0] ? $1 : $0 }
+        }
+        let hits = try outcomes(chosen.map { candidates[$0] }, subject.test, frozen, subject, "\(name): scoring")
+        return zip(groups, zip(chosen, hits)).map { group, result in
+            let (place, outcomes) = result
+            let rows = candidates.indices.filter { candidates[$0].group == group }.map { member in
+                JSONValue.object(
+                    candidates[member].settings + (isChoosing ? [("accuracy", JSONValue(validation[member]))] : []))
+            }
+            return ProbeScore(
+                name: group.isEmpty ? name : "\(name), \(group)", outcomes: outcomes,
+                chosen: .object(
+                    candidates[place].settings + [
+                        ("steps", JSONValue(steps)), ("batch_size", JSONValue(batch)),
+                        ("augmentation", JSONValue("random resized crop 0.08 to 1, flip")),
+                        ("selected_on", JSONValue(isChoosing ? "held-out tenth" : "nothing")),
+                        ("validation", JSONValue(rows)), ("unreadable_replaced", JSONValue(loader.unreadable.count)),
+                    ]), train: training.count)
+        }
+    }
+
+    /// Which pictures of a source each head gets right.
+    private func outcomes(
+        _ candidates: [Candidate], _ source: any ImageSource, _ frozen: ProbeSubject.FrozenEncoder,
+        _ subject: ProbeSubject, _ what: String
+    ) throws -> [[Bool]] {
+        let loader = EvaluationLoader(
+            source: source, transform: frozen.evaluation, batchSize: 250, threads: frozen.loaderThreads,
+            requiresLabels: true, policy: .skip)
+        var hits = [[Bool]](repeating: [], count: candidates.count)
+        var done = 0
+        while let batch = try loader.next() {
+            done += batch.samples.count + batch.skipped.count
+            subject.onProgress(what, done, source.count)
+            guard !batch.samples.isEmpty else { continue }
+            let tokens = FrozenTokens(
+                Tensor(batch.images, Shape(batch.shape)), frozen, blocks: blocks, engine: subject.engine)
+            var inputs: [FrozenTokens.Part: Tensor] = [:]
+            for (place, candidate) in candidates.enumerated() {
+                let input = inputs[candidate.input] ?? tokens(candidate.input, engine: subject.engine)
+                inputs[candidate.input] = input
+                let logits = candidate.head.logits(input, engine: subject.engine)
+                let best = Ranking.best(logits.array.map(Double.init), classes: logits.shape[1])
+                hits[place] += zip(best, batch.labels).map { $0 == $1 }
+            }
+        }
+        return hits
+    }
+}
+
+/// The labels of both parts of a subject, and how many classes there are.
+struct PartLabels {
+    let train: [Int]
+    let classes: Int
+
+    init(_ subject: ProbeSubject) throws {
+        train = try Self.labels(subject.train, "training")
+        _ = try Self.labels(subject.test, "test")
+        classes = max((train.max() ?? 0) + 1, subject.train.labelNames?.count ?? 0)
+        guard Set(train).count > 1 else {
+            throw EvaluationError("the training part has one class; a probe needs at least two")
+        }
+    }
+
+    private static func labels(_ source: any ImageSource, _ part: String) throws -> [Int] {
+        try (0..<source.count).map { sample in
+            guard let label = source.label(sample), label >= 0, label < 1_000_000 else {
+                throw EvaluationError(
+                    "the picture `\(source.key(sample))` of the \(part) part has no label from 0 to 999999")
+            }
+            return label
+        }
+    }
+}
+
+/// A rate that rises from 0 over some steps and falls to 0 along a half cosine over the rest.
+struct StepCosine: StepSchedule {
+    let peak: Double
+    let steps: Int
+    var warmup = 0
+    var floor = 0.0
+
+    func value(at step: Int) -> Double {
+        let schedule = LearningRateSchedule(
+            peak: peak, minimum: floor, epochs: Double(steps), warmupEpochs: Double(warmup))
+        return schedule.rate(at: Double(step))
+    }
+}
