@@ -197,7 +197,10 @@ let package = Package(
         tests("VisionTransformersTests", needs: ["Autodiff", "ImageMasking", "RandomStreams", "VisionTransformers"]),
         tests(
             "EvaluationTests",
-            needs: ["Autodiff", "Checkpoints", "Evaluation", "ImageData", "RandomStreams", "RecipeSchema"]),
+            needs: [
+                "Autodiff", "Checkpoints", "Evaluation", "ImageData", "ImageMasking", "RandomStreams", "RecipeSchema",
+                "VisionTransformers",
+            ]),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .c11
