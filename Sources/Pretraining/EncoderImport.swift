@@ -31,6 +31,7 @@ public struct EncoderImport: Sendable {
         var metadata = ["palimpsest": palimpsestVersion, Self.originKey: file.path]
         let terms = licence ?? file.licence
         metadata[EncoderFile.licenceKey] = terms
+        metadata.merge(file.metadata.filter { $0.key.hasPrefix(EncoderFile.dataKey + ".") }) { own, _ in own }
         bytes = Safetensors.bytes(
             of: loaded.encoder.file(
                 loaded.parameters, mean: statistics?.mean ?? usual.mean,

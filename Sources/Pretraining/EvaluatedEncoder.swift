@@ -37,6 +37,7 @@ public struct EvaluatedEncoder: Sendable {
         licence = file.licence
         guard let text = file.metadata["recipe"] else {
             recipe = try Recipe(describing: loaded, path: file.path)
+            recipe.data.takeScaling(from: file.metadata)
             hasRecipe = false
             return
         }

@@ -60,6 +60,7 @@ struct CodebookCommand: ParsableCommand {
         let output = try OutputFile(
             output ?? out, .safetensors(key: "format", value: CodebookFitting.format), replacing: overwrite)
         let recipe = try DataAccess.resolved(RecipeLibrary.read(RecipeLibrary.find(recipe), set: changes))
+        try output.requireApart(from: recipe.encoded.pathsRead)
         let fitting = CodebookFitting(recipe, entries: entries, patches: patches)
         let codebook = try fitting.run(
             source: DataAccess.source(recipe.data, .train),

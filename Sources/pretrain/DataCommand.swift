@@ -243,7 +243,7 @@ struct DataCheckCommand: ParsableCommand {
         var failed = absent.contains { $0.1.reason != .noPart }
         for (part, opened) in parts {
             let summary = SourceSummary(of: opened, threads: threads)
-            failed = failed || !summary.unreadable.isEmpty
+            failed = failed || !summary.unreadable.isEmpty || summary.notFinite.pictures > 0
             let kinds = summary.channelCounts
             let range = kinds.count == 1 ? kinds.keys.first.flatMap { narrowRange(opened, channels: $0) } : nil
             let notes = summary.warnings + [range].compactMap { $0 }

@@ -134,6 +134,7 @@ struct FeaturesCommand: ParsableCommand {
         let form = try FeatureFile.Form(of: out)
         let output = try OutputFile(out, form.content, replacing: overwrite)
         let subject = try input.subject(target)
+        try output.requireApart(from: [target] + subject.recipe.data.encoded.pathsRead)
         let log = PeopleLog.log()
         for note in subject.notes { log.info("\(target): \(note)") }
         let source = try DataAccess.source(subject.recipe.data, part)

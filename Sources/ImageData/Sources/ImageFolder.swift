@@ -132,7 +132,12 @@ public struct ImageFolder: ImageSource {
                 ? .outsideClasses : FolderWalk.unreadable.contains(suffix) ? .otherFormat : .otherSuffix
             ledger.add(reason, entry.name.description)
         }
-        let names = entries.filter(\.isFolder).map(\.name)
+        let names = entries.filter(\.isFolder).map(\.name).filter { name in
+            let folder = name.inside(FileName(root))
+            guard FolderWalk.isRun(FolderWalk.look(folder)) || FolderWalk.holdsRunsAlone(folder) else { return true }
+            ledger.add(.runFolder, name.description)
+            return false
+        }
         guard !names.isEmpty else {
             throw ImageError(
                 .empty, path: root,
