@@ -105,11 +105,6 @@ extension EncoderParts {
             guard let heads = value.int else {
                 throw fault("the config.json beside it has \(value.text()) attention heads; an integer is allowed")
             }
-            if let wanted = reading.heads, wanted != heads {
-                throw fault(
-                    "the config.json beside it says \(heads) attention heads, and \(wanted) were asked for; with other heads than it "
-                        + "was trained with an encoder gives other features, so leave them to the file")
-            }
             self.heads = heads
         }
         if let epsilon = config["layer_norm_eps"]?.double { self.epsilon = epsilon }

@@ -48,6 +48,9 @@ public struct EncoderFile: Sendable {
     /// deviation: rows of a recipe's `data`, as JSON, behind this word and a dot.
     public static let dataKey = "palimpsest_data"
 
+    /// Attention heads as a `config.json` beside the file says them; nil where none does.
+    public var configuredHeads: Int? { (config?["num_attention_heads"] ?? config?["model_args"]?["num_heads"])?.int }
+
     /// The terms of the weights, as the file or timm's `config.json` beside it says them; nil where nothing does.
     public var licence: String? { file.metadata[Self.licenceKey] ?? images?["license"]?.string }
 

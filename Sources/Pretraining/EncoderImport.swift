@@ -22,6 +22,12 @@ public struct EncoderImport: Sendable {
             reading.heads = heads
             return (file, try file.load(on: nil, reading))
         }
+        if let heads, let own = file.configuredHeads, own != heads {
+            throw RunError(
+                .usage,
+                "the config.json beside \(file.path) says \(own) attention heads, and \(heads) were asked for: with other heads than it "
+                    + "was trained with an encoder gives other features; leave them to the file")
+        }
         guard !file.isOwn else {
             throw RunError(.usage, "\(file.path) is an encoder's file of this program already; nothing is to be done")
         }

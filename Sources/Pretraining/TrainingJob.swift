@@ -1,5 +1,6 @@
 public import Autodiff
 import Checkpoints
+import EncoderFiles
 import Foundation
 public import ImageData
 import PretrainingMethods
@@ -107,7 +108,10 @@ public struct TrainingJob {
             throw MemoryAccount.refusal(parameters: method.parameters.parameterCount, limit: engine.memoryLimit)
         }
         // Parameters and two moments of each, and the encoder once more.
-        try folder.requireSpace(4 * (3 * method.parameters.parameterCount + method.encoderParameters.parameterCount))
+        let kept = method.encoder.parameterNames(in: method.encoderParameters).reduce(0) {
+            $0 + (method.encoderParameters[$1]?.count ?? 0)
+        }
+        try folder.requireSpace(4 * (3 * method.parameters.parameterCount + kept))
         var loop = try TrainingLoop(self, method, source: source, transform: transform, log: log)
         let claim = try held ?? RunClaim(new: folder, overwriting: overwrites)
         do {

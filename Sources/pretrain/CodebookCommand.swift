@@ -5,6 +5,7 @@ import Checkpoints
 import Foundation
 import ImageData
 import Pretraining
+import RecipeSchema
 import PretrainingMethods
 import VisionTransformers
 

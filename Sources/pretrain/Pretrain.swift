@@ -2,6 +2,7 @@
 import ArgumentParser
 import Foundation
 import Pretraining
+import RecipeSchema
 
 /// The command `pretrain`.
 @main

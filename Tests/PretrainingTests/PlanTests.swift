@@ -109,6 +109,31 @@ struct PlanTests {
         #expect(try message(of: "no.such=1").contains("no"))
     }
 
+    @Test func epochsThatAreAskedForMayTakeLongerAndThatIsSaid() throws {
+        var source = ProceduralSourceOptions()
+        source.count = 64
+        let (plan, recipe) = try plan(request(source, "train.epochs=1000000"))
+        #expect(recipe.train.epochs == 1_000_000 && plan.findings.contains { $0.contains("more than the 1 min") })
+        #expect(recipe.model.width == 128)
+    }
+
+    @Test func picturesOfNumbersThatAreNoneRaiseTheLimit() throws {
+        let home = try TemporaryFolder()
+        let header = Array("{'descr': '<f4', 'fortran_order': False, 'shape': (16, 16), }".utf8)
+        let padded = header + [UInt8](repeating: 32, count: 117 - header.count) + [10]
+        for place in 0..<24 {
+            let numbers = (0..<256).map { place % 3 == 0 && $0 == 7 ? Float.nan : Float(($0 * 7 + place) % 251) / 251 }
+            try home.write(
+                [0x93] + Array("NUMPY".utf8) + [1, 0, 118, 0] + padded
+                    + numbers.flatMap { value in (0..<4).map { UInt8(value.bitPattern >> ($0 * 8) & 255) } },
+                "\(place).npy")
+        }
+        var source = ImagesSourceOptions()
+        source.path = home.path
+        let (_, recipe) = try plan(request(source))
+        #expect(recipe.data.corruptLimit > 1.0 / 3)
+    }
+
     @Test func valuesOfTheFirstFormAndOfTheWeightsModelCanBeSet() throws {
         var source = ProceduralSourceOptions()
         source.count = 64
@@ -123,6 +148,8 @@ struct PlanTests {
         let own = try run.folder.recipe().model
         #expect(recipe.model.dropPath == 0.1 && recipe.model.width == own.width && recipe.model.depth == own.depth)
         #expect(recipe.model.patchSize == own.patchSize && recipe.model.heads == own.heads)
+        wanted.changes = ["model.width=32"]
+        #expect(throws: (any Error).self, "what training would refuse is refused before the night") { try plan(wanted) }
     }
 
     private func message(of change: String) throws -> String {

@@ -55,6 +55,25 @@ struct RunExportTests {
         #expect(card.contains("num_heads=2") && card.contains("`model.safetensors`: sha256 `"))
     }
 
+    /// Files of other programs have no place for how numbers are scaled; ours find it there again.
+    @Test func scalingComesBackFromAnExport() throws {
+        let run = try TinyRun()
+        let scaling = ["data.value_range=[0, 0.5]", "data.missing_value=-9999"]
+        try run.train(try Recipe.parse(Array(TinyRun.text.utf8), set: ["train.max_steps=1"] + scaling))
+        for format in [ExportFormat.timm, .huggingFace] {
+            let folder = "\(run.home.path)/\(format.rawValue)"
+            try export(run, format, to: folder, encoderOnly: true)
+            let file = "\(folder).safetensors"
+            try EncoderImport.output(file, replacing: false).write(try EncoderImport(folder, heads: 2).bytes)
+            for path in [folder, file] {
+                let data = try EvaluatedEncoder(path: path).recipe.data
+                #expect(data.valueRange == .numbers(low: 0, high: 0.5) && data.missingValue == .number(-9999))
+            }
+        }
+        #expect(try text(run.home.path + "/timm/README.md").contains("stored numbers from 0.0 to 0.5"))
+        #expect(throws: RunError.self) { try EncoderImport(run.home.path + "/huggingface", heads: 4) }
+    }
+
     @Test func anImportReplacesAnImportAndNoOtherEncoder() throws {
         let run = try TinyRun()
         try run.train(try TinyRun.recipe("train.max_steps=1"))

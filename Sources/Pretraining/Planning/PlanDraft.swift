@@ -1,5 +1,6 @@
 import Foundation
 import ImageData
+import Optimizers
 import PretrainingMethods
 import RecipeSchema
 import VisionTransformers

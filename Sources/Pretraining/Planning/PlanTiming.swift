@@ -4,6 +4,7 @@ import EncoderFiles
 import Foundation
 import ImageData
 import PretrainingMethods
+import TrainingStep
 
 extension Recipe {
     /// Throws where the weights of a file cannot begin a run of the recipe, as the run would.
