@@ -54,13 +54,18 @@ public struct CheckpointFolder: Sendable {
 
     /// The steps that have a folder with a file of a checkpoint in it, rising; not all of them need be good.
     public func steps() -> [Int] {
-        let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
-        return names.compactMap(Self.step(of:)).sorted().filter { step in
+        folders().filter { step in
             let folder = folder(of: step)
             // What cannot be listed may well hold one.
             guard access(folder, R_OK | X_OK) == 0 else { return true }
             return Self.fileNames.contains { access("\(folder)/\($0)", F_OK) == 0 }
         }
+    }
+
+    /// The steps that have a folder, whatever is in it, rising.
+    public func folders() -> [Int] {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
+        return names.compactMap(Self.step(of:)).sorted()
     }
 
     private static func step(of name: String) -> Int? {

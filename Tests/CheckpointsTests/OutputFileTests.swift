@@ -47,7 +47,7 @@ struct OutputFileTests {
         ] {
             let file = try OutputFile(path(out), .png, replacing: true)
             let error = #expect(throws: CheckpointError.self) { try file.requireApart(from: [path(read)]) }
-            #expect(error?.message.contains("would be replaced; name another file") == true)
+            #expect(error?.description.contains("would be replaced; name another file") == true)
         }
         try OutputFile(path("pictures/new.png"), .png).requireApart(from: [path("pictures")])
         try OutputFile(path("labels.csv"), .png, replacing: true).requireApart(from: [

@@ -3,6 +3,7 @@ import Foundation
 import Pretraining
 import PretrainingMethods
 import RecipeSchema
+import TestSupport
 import Testing
 
 /// Chains of runs: a pretrained encoder becomes the teacher of the next.

@@ -1,5 +1,6 @@
 import Autodiff
 import ImageData
+import Optimizers
 import Pretraining
 import RecipeSchema
 import TestSupport
