@@ -1,3 +1,4 @@
+import EncoderFiles
 import Foundation
 import ImageData
 import PretrainingMethods
@@ -128,7 +129,12 @@ struct PlanDraft {
         let side = survey.medianSide ?? PlanRules.smallestSide
         if let weights {
             var model = weights.recipe.model
+            let bands = model.channels
             model.channels = try recipe().model.channels
+            if model.channels != bands {
+                findings.append(
+                    "the weights are for other pictures: \(PatchKernel.change(from: bands, to: model.channels))")
+            }
             let patch = model.patchSize
             let cells = min(max(side / patch, 4), 14)
             try choose(
