@@ -58,7 +58,7 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
         var lastCheckpoint: Int?
         switch job.start {
         case .fresh: break
-        case .initialized(let path): try trainer.initialize(from: path, log)
+        case .initialized(let path): state.licence = try trainer.initialize(from: path, log)
         case .resumed:
             lastCheckpoint = try trainer.resume(job.folder, &state, source: source, stepsPerEpoch: steps, log)
         }
@@ -329,7 +329,8 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
     }
 
     private func preparedEncoder() throws(CheckpointError) -> PreparedFile {
-        let file = job.recipe.file(of: trainer.method.encoder, trainer.method.encoderParameters)
+        let file = job.recipe.file(
+            of: trainer.method.encoder, trainer.method.encoderParameters, licence: state.licence)
         return try AtomicFile.prepare(job.folder.encoderFile) { (writer: inout FileWriter) throws(CheckpointError) in
             try Safetensors.write(file, into: &writer)
         }

@@ -1,4 +1,5 @@
 import Autodiff
+import Foundation
 import ImageData
 import Optimizers
 import Pretraining
@@ -50,6 +51,28 @@ struct PlanTests {
         #expect(plan.seconds <= 72 && plan.seconds > 30, "\(plan.seconds)")
         #expect(plan.choices.allSatisfy { !$0.reason.isEmpty } && plan.choices.contains { $0.origin == .measured })
         withExtendedLifetime(home) {}
+    }
+
+    @Test func weightsOfOtherBandsAreABeginning() throws {
+        let run = try TinyRun()
+        try run.train(try TinyRun.recipe("train.max_steps=1"))
+        let (home, source) = try folder((0..<33).map { _ in [20, 24, 12] })
+        var wanted = request(source, "data.npy_layout=hwc", "train.max_steps=1")
+        wanted.weights = run.folder.encoderFile
+        let (plan, recipe) = try plan(wanted)
+        #expect(recipe.model.channels == 12 && recipe.model.width == 16)
+        #expect(plan.findings.contains { $0.contains("patch kernel of 3 bands made into 12") }, "\(plan.findings)")
+        // The recipe trains from them.
+        let normalization = try recipe.data.normalization(channels: 12, cards: Self.cards)
+        let job = TrainingJob(
+            recipe, in: RunFolder(home.path + "/run"), start: .initialized(from: run.folder.encoderFile),
+            engine: try Engine(threads: 1))
+        _ = try job.run(
+            source: try recipe.data.open(.train, cards: Self.cards),
+            transform: recipe.trainingTransform(normalization), stop: nil, log: .silent, onRow: { _ in },
+            onProgress: { _ in })
+        let log = try String(contentsOfFile: job.folder.logFile, encoding: .utf8)
+        #expect(log.contains("patch kernel of 3 bands made into 12: repeated, scaled by 3/12"), "\(log)")
     }
 
     @Test func aTimeTooShortForAnEpochEndsBefore() throws {

@@ -88,6 +88,31 @@ struct RunExportTests {
         }
     }
 
+    /// Terms of weights go with everything that began with them: run, resumed run, the run begun with that one, export.
+    @Test func termsOfWeightsAreCarriedOn() throws {
+        let first = try TinyRun()
+        try first.train(try TinyRun.recipe("train.max_steps=1"))
+        #expect(try EncoderFile(path: first.folder.encoderFile).licence == nil)
+        let foreign = first.home.path + "/timm"
+        try export(first, .timm, to: foreign)
+        let imported = first.home.path + "/imported.safetensors"
+        try EncoderImport.output(imported, replacing: true).write(
+            EncoderImport(foreign, heads: 2, licence: "cc-by-nc-4.0").bytes)
+        let second = try TinyRun()
+        let recipe = try TinyRun.recipe("train.max_steps=1", "model.position=learned")
+        try second.train(recipe, .initialized(from: imported))
+        #expect(try EncoderFile(path: second.folder.encoderFile).licence == "cc-by-nc-4.0")
+        try second.train(try TinyRun.recipe("train.max_steps=2", "model.position=learned"), .resumed)
+        #expect(try EncoderFile(path: second.folder.encoderFile).licence == "cc-by-nc-4.0")
+        let third = try TinyRun()
+        let checkpoint = second.folder.path + "/checkpoints/step-00000002"
+        try third.train(recipe, .initialized(from: checkpoint))
+        #expect(try EncoderFile(path: third.folder.encoderFile).licence == "cc-by-nc-4.0")
+        try export(third, .timm, to: third.home.path + "/out")
+        let card = try text(third.home.path + "/out/README.md")
+        #expect(card.contains("license: cc-by-nc-4.0") && card.contains("they began as weights under: cc-by-nc-4.0"))
+    }
+
     @Test func onlyAnExportIsReplacedAndOnlyOnRequest() throws {
         let run = try TinyRun()
         try run.train(try TinyRun.recipe("train.max_steps=1"))

@@ -1,3 +1,4 @@
+import EncoderFiles
 import Foundation
 import ImageData
 import Optimizers
@@ -137,7 +138,12 @@ struct PlanDraft {
         let side = survey.medianSide ?? PlanRules.smallestSide
         if let weights {
             var model = weights.recipe.model
+            let bands = model.channels
             model.channels = try recipe().model.channels
+            if model.channels != bands {
+                findings.append(
+                    "the weights are for other pictures: \(PatchKernel.change(from: bands, to: model.channels))")
+            }
             let patch = model.patchSize
             let cells = min(max(side / patch, 4), 14)
             for row in model.encoded.members ?? [] { try set("model.\(row.name)", row.value) }
