@@ -10,7 +10,7 @@ pal_status pal_check_size(const pal_limits *limits, uint64_t width, uint64_t hei
         return PAL_TOO_LARGE;
     }
     if (width * height > limits->max_pixels) {
-        PAL_SAY(message, "%llu x %llu = %llu pixels; the limit is %llu. " PAL_RAISE ", or cut the picture into tiles",
+        PAL_SAY(message, "%llu x %llu = %llu pixels; the limit is %llu. " PAL_RAISE ", or cut the picture into tiles, as data.tiles does with TIFF",
                 (unsigned long long)width, (unsigned long long)height, (unsigned long long)(width * height),
                 (unsigned long long)limits->max_pixels);
         return PAL_TOO_LARGE;

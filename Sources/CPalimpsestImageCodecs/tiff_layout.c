@@ -121,7 +121,21 @@ static pal_status read_meaning(TIFF *tiff, struct pal_tiff_layout *l, uint16_t c
     return PAL_UNSUPPORTED;
 }
 
-pal_status pal_tiff_read_layout(TIFF *tiff, const pal_limits *limits, struct pal_tiff_layout *l, char message[256]) {
+/* What is read of the page: all of it, or a region inside. */
+static pal_status read_region(const pal_region *region, struct pal_tiff_layout *l, char message[256]) {
+    pal_region whole = {.width = l->width, .height = l->height};
+    l->region = region ? *region : whole;
+    const pal_region *r = &l->region;
+    if (r->width > 0 && r->height > 0 && r->left < l->width && r->width <= l->width - r->left && r->top < l->height &&
+        r->height <= l->height - r->top)
+        return PAL_OK;
+    PAL_SAY(message, "%u x %u pixels at column %u, line %u are no region of a TIFF of %u x %u pixels", r->width, r->height, r->left,
+            r->top, l->width, l->height);
+    return PAL_CORRUPT;
+}
+
+pal_status pal_tiff_read_layout(TIFF *tiff, const pal_limits *limits, const pal_region *region, struct pal_tiff_layout *l,
+                                char message[256]) {
     memset(l, 0, sizeof *l);
     uint16_t stored = 1, bits = 1, format = SAMPLEFORMAT_UINT, planar = PLANARCONFIG_CONTIG, compression = COMPRESSION_NONE;
     uint32_t depth = 1;
@@ -137,6 +151,8 @@ pal_status pal_tiff_read_layout(TIFF *tiff, const pal_limits *limits, struct pal
         PAL_SAY(message, "a TIFF of %u x %u pixels and %u bands", l->width, l->height, stored);
         return PAL_CORRUPT;
     }
+    pal_status status = read_region(region, l, message);
+    if (status != PAL_OK) return status;
     if (depth > 1) {
         PAL_SAY(message, "a TIFF of %u layers a page; pictures have one", depth);
         return PAL_UNSUPPORTED;
@@ -152,7 +168,7 @@ pal_status pal_tiff_read_layout(TIFF *tiff, const pal_limits *limits, struct pal
                          "2 and 4, and floats of 16, 32 and 64", bits, format);
         return PAL_UNSUPPORTED;
     }
-    pal_status status = read_bands(tiff, l, stored, message);
+    status = read_bands(tiff, l, stored, message);
     if (status != PAL_OK) return status;
     l->is_separate = planar == PLANARCONFIG_SEPARATE;
     l->planes = l->is_separate ? l->kept : 1;
@@ -176,12 +192,19 @@ pal_status pal_tiff_read_layout(TIFF *tiff, const pal_limits *limits, struct pal
     } else {
         l->piece_bytes = TIFFScanlineSize64(tiff);
         pieces = TIFFNumberOfStrips(tiff);
+        TIFFGetFieldDefaulted(tiff, TIFFTAG_ROWSPERSTRIP, &l->strip_lines);
+        if (l->strip_lines == 0) {
+            PAL_SAY(message, "a TIFF with strips of no line");
+            return PAL_CORRUPT;
+        }
     }
-    l->line_numbers = line_pixels * l->stored;
-    status = pal_check_size(limits, l->width, l->height, l->pixel_bytes, l->piece_bytes, message);
+    /* At most 2^32 pixels of 2^16 samples of 8 bytes: no product overflows, and none of the sums below. */
+    if (l->stored_bits != l->bits) l->number_bytes = (uint64_t)l->region.width * l->stored * (l->bits / 8);
+    uint64_t extra = l->piece_bytes > UINT64_MAX - l->number_bytes ? UINT64_MAX : l->piece_bytes + l->number_bytes;
+    status = pal_check_size(limits, l->region.width, l->region.height, l->pixel_bytes, extra, message);
     if (status != PAL_OK) return status;
     /* What `pal_tiff_store` reads of a line must be there: of JPEG, libtiff gives other sizes than the samples need. */
-    uint64_t line_bytes = (l->line_numbers * l->stored_bits + 7) / 8;
+    uint64_t line_bytes = (line_pixels * l->stored * l->stored_bits + 7) / 8;
     uint64_t lines = l->tile_height ? l->tile_height : 1;
     uint64_t given = l->tile_height ? (uint64_t)TIFFTileRowSize64(tiff) : l->piece_bytes;
     if (pieces == 0 || line_bytes > given || line_bytes * lines > l->piece_bytes) {
@@ -206,10 +229,12 @@ static uint32_t widened(uint16_t half) {
     return sign | exponent << 23 | (fraction & 1023) << 13;
 }
 
-/* The samples of a line with the bits that they have in memory; the line itself where these are the same. */
-static const uint8_t *in_memory(const struct pal_tiff_layout *l, const uint8_t *line, uint8_t *numbers, size_t count) {
-    if (l->stored_bits == l->bits) return line;
+/* `count` samples of a line from `first` on with the bits that they have in memory; a place in the line itself where these are the
+ * same. */
+static const uint8_t *in_memory(const struct pal_tiff_layout *l, const uint8_t *line, uint8_t *numbers, size_t first, size_t count) {
+    if (l->stored_bits == l->bits) return line + first * (l->bits / 8);
     if (l->kind == PAL_FLOAT) {
+        line += first * (l->stored_bits / 8);
         for (size_t i = 0; i < count; i++) {
             uint32_t bits;
             if (l->stored_bits == 16) {
@@ -229,7 +254,7 @@ static const uint8_t *in_memory(const struct pal_tiff_layout *l, const uint8_t *
     uint32_t largest = (1u << l->stored_bits) - 1;
     uint32_t scale = l->palette[0] ? 1 : 255 / largest;
     for (size_t i = 0; i < count; i++) {
-        size_t bit = i * l->stored_bits;
+        size_t bit = (first + i) * l->stored_bits;
         numbers[i] = (uint8_t)((line[bit / 8] >> (8 - l->stored_bits - bit % 8) & largest) * scale);
     }
     return numbers;
@@ -249,9 +274,9 @@ static void scatter(uint8_t *to, size_t to_step, const uint8_t *from, size_t fro
     }
 }
 
-void pal_tiff_store(const struct pal_tiff_layout *l, const uint8_t *line, uint8_t *numbers, uint32_t count, uint32_t plane,
-                    uint8_t *to) {
-    const uint8_t *from = in_memory(l, line, numbers, (size_t)count * l->stored);
+void pal_tiff_store(const struct pal_tiff_layout *l, const uint8_t *line, uint8_t *numbers, uint32_t first, uint32_t count,
+                    uint32_t plane, uint8_t *to) {
+    const uint8_t *from = in_memory(l, line, numbers, (size_t)first * l->stored, (size_t)count * l->stored);
     size_t size = l->bits / 8;
     if (l->palette[0]) {
         for (size_t i = 0; i < count; i++)
@@ -269,7 +294,7 @@ void pal_tiff_store(const struct pal_tiff_layout *l, const uint8_t *line, uint8_
 
 void pal_tiff_finish(const struct pal_tiff_layout *l, uint8_t *samples) {
     if (!l->is_inverted) return;
-    size_t pixels = (size_t)l->width * l->height;
+    size_t pixels = (size_t)l->region.width * l->region.height;
     /* The largest number minus v, and for signed ones the sum of both ends minus v, is v with all bits turned. */
     for (size_t i = 0; i < pixels; i++)
         for (size_t byte = 0; byte < l->bits / 8; byte++) samples[i * l->pixel_bytes + byte] ^= 0xFF;

@@ -10,9 +10,11 @@ public enum AtomicFolder {
     /// - Parameters:
     ///   - replacing: whether a folder of that name may be there already; it is then removed after the new one is
     ///     complete. Otherwise it is an error.
+    ///   - own: what the folder that is replaced may hold of ours; nil for everything. Anything else in it is taken over.
     ///   - body: fills the folder by `FolderWriter.file`. If it throws, nothing remains of the new folder.
     public static func write(
-        to path: String, replacing: Bool = false, _ body: (inout FolderWriter) throws(CheckpointError) -> Void
+        to path: String, replacing: Bool = false, ofFiles own: [String]? = nil,
+        _ body: (inout FolderWriter) throws(CheckpointError) -> Void
     ) throws(CheckpointError) {
         let (parent, name) = split(path)
         let existing = isFolder(path)
@@ -46,15 +48,30 @@ public enum AtomicFolder {
             try? removeFolder(temporary)
             throw error
         }
-        if existing { try removeFolder(old) }
+        guard existing else { return }
+        for name in own.map({ foreign(in: old, besides: $0) }) ?? []
+        where rename("\(old)/\(name)", "\(path)/\(name)") != 0 {
+            throw CheckpointError(.unwritable, path: "\(old)/\(name)", "cannot be moved back: \(systemReason())")
+        }
+        try removeFolder(old)
     }
 
-    /// Removes a folder so that no half of it is ever seen under its name; nothing happens where there is none. One that is
-    /// protected against writing is left as it is.
-    public static func remove(_ path: String) throws(CheckpointError) {
+    /// What a folder holds besides some files.
+    private static func foreign(in folder: String, besides own: [String]) -> [String] {
+        ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).filter { !own.contains($0) }
+    }
+
+    /// Removes the files of a folder, and it, so that no half of it is ever seen under its name; nothing happens where there is
+    /// none. One that is protected against writing is left as it is. Where it holds anything else, the files are removed in their
+    /// order and the rest stays.
+    public static func remove(_ path: String, files: [String]) throws(CheckpointError) {
         guard isFolder(path) else { return }
         guard access(path, W_OK | X_OK) == 0 else {
             throw CheckpointError(.unwritable, path: path, "cannot be removed: \(systemReason())")
+        }
+        guard foreign(in: path, besides: files).isEmpty else {
+            for name in files { unlink("\(path)/\(name)") }
+            return
         }
         let (parent, name) = split(path)
         let old = "\(parent)/.\(name).old\(partialSuffix)"

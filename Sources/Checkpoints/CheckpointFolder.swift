@@ -52,8 +52,18 @@ public struct CheckpointFolder: Sendable {
     /// The files of a checkpoint.
     public static let fileNames = [modelName, optimizerName, stateName]
 
-    /// The steps that have a folder, rising; not all of them need be good.
+    /// The steps that have a folder with a file of a checkpoint in it, rising; not all of them need be good.
     public func steps() -> [Int] {
+        folders().filter { step in
+            let folder = folder(of: step)
+            // What cannot be listed may well hold one.
+            guard access(folder, R_OK | X_OK) == 0 else { return true }
+            return Self.fileNames.contains { access("\(folder)/\($0)", F_OK) == 0 }
+        }
+    }
+
+    /// The steps that have a folder, whatever is in it, rising.
+    public func folders() -> [Int] {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
         return names.compactMap(Self.step(of:)).sorted()
     }
@@ -80,7 +90,7 @@ public struct CheckpointFolder: Sendable {
         }
         try createFolder(path)
         removePartials()
-        try AtomicFolder.write(to: folder(of: checkpoint.step), replacing: true) {
+        try AtomicFolder.write(to: folder(of: checkpoint.step), replacing: true, ofFiles: Self.fileNames) {
             (writer: inout FolderWriter) throws(CheckpointError) in
             var files: [(String, JSONValue)] = []
             for (name, file) in [(Self.modelName, checkpoint.model), (Self.optimizerName, checkpoint.optimizer)] {
@@ -105,7 +115,7 @@ public struct CheckpointFolder: Sendable {
         var warnings: [String] = []
         for step in steps().filter({ $0 <= last }).dropLast(keep) {
             do throws(CheckpointError) {
-                try AtomicFolder.remove(folder(of: step))
+                try AtomicFolder.remove(folder(of: step), files: Self.fileNames.reversed())
             } catch {
                 warnings.append("an old checkpoint stays: \(error)")
             }

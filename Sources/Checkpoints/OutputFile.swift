@@ -24,6 +24,8 @@ public struct OutputFile: Sendable {
     /// The file that is written, links followed.
     private let target: String
     private let isStream: Bool
+    /// True where a regular file is there that is not ours by what is in it.
+    private let isForeign: Bool
 
     /// Looks at the place of a file; throws where it cannot be written, or holds something else.
     ///
@@ -45,6 +47,7 @@ public struct OutputFile: Sendable {
                 throw CheckpointError(.unwritable, path: path, "there is no such folder; name a file in one")
             }
             isStream = false
+            isForeign = false
             try Self.requireFolder(of: target, path)
             return
         }
@@ -56,10 +59,12 @@ public struct OutputFile: Sendable {
                 throw CheckpointError(.unwritable, path: path, "cannot be written: \(systemReason())")
             }
             isStream = true
+            isForeign = false
         case S_IFREG:
             isStream = false
             try Self.requireFolder(of: target, path)
-            guard replacing || status.st_size == 0 || content.isIn(target) else {
+            isForeign = status.st_size > 0 && !content.isIn(target)
+            guard replacing || !isForeign else {
                 throw CheckpointError(
                     .unwritable, path: path,
                     content.refusal)
@@ -67,6 +72,28 @@ public struct OutputFile: Sendable {
         default:
             throw CheckpointError(.unwritable, path: path, "is neither a file nor a device or pipe; name a file")
         }
+    }
+
+    /// Throws where writing would replace what is read: one of some files, or a file that is not ours in one of some folders.
+    public func requireApart(from read: [String]) throws(CheckpointError) {
+        var own = stat()
+        guard !isStream, stat(target, &own) == 0, let real = Self.realPath(target) else { return }
+        for place in read {
+            var other = stat()
+            guard stat(place, &other) == 0, let folder = Self.realPath(place) else { continue }
+            let isSame = own.st_dev == other.st_dev && own.st_ino == other.st_ino
+            guard isSame || (isForeign && real.hasPrefix(folder + "/")) else { continue }
+            throw CheckpointError(
+                .unwritable, path: path,
+                (isSame ? "is read for this" : "belongs to \(place), which is read for this")
+                    + " and would be replaced; name another file")
+        }
+    }
+
+    private static func realPath(_ path: String) -> String? {
+        guard let found = realpath(path, nil) else { return nil }
+        defer { free(found) }
+        return String(cString: found)
     }
 
     /// Writes the content: a regular file is complete or as it was, a device or pipe gets the bytes.
@@ -96,7 +123,10 @@ public struct OutputFile: Sendable {
             var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
             let count = readlink(place, &buffer, buffer.count)
             guard count > 0 else { return place }
-            let next = String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+            guard let next = String(validating: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self) else {
+                throw CheckpointError(
+                    .unwritable, path: path, "is a link to a name that is not UTF-8; name the file itself, or another")
+            }
             place = next.hasPrefix("/") ? next : "\(split(place).folder)/\(next)"
         }
         throw CheckpointError(.unwritable, path: path, "is a link that leads back to itself; name a file")

@@ -18,6 +18,8 @@ public struct EncoderExport: Sendable {
     /// The stored numbers that become 0 and 1 before that; nil for the range of an integer's type, and numbers with a point as they
     /// are.
     public var valueRange: (low: Double, high: Double)?
+    /// What else a file of weights says of the run, for this program: it would be lost otherwise.
+    public var metadata: [String: String] = [:]
     /// The decoder of a masked autoencoder, for the one format that has a place for it.
     public var decoder: MAEDecoder?
 

@@ -62,7 +62,7 @@ enum HuggingFaceExport {
     static func files(_ export: EncoderExport) -> [ExportedFile] {
         let model = model(export)
         return [
-            ExportedFile("model.safetensors", tensors: tensors(export, model)),
+            ExportedFile("model.safetensors", tensors: tensors(export, model), metadata: export.metadata),
             ExportedFile("config.json", config(export, model)),
             ExportedFile("preprocessor_config.json", preprocessor(export)),
         ]

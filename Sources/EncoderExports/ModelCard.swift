@@ -102,7 +102,7 @@ public struct ModelCard: Sendable {
         let rows = probes.map { row -> String in
             func percent(_ value: JSONValue?) -> String {
                 guard let value = value?.double else { return "" }
-                return String(format: "%.1f", value * 100)
+                return String(format: "%.1f", (value * 1000).rounded() / 10)
             }
             let interval = row["interval"]?.array ?? []
             let range = interval.count == 2 ? "\(percent(interval[0])) to \(percent(interval[1]))" : ""

@@ -24,7 +24,10 @@ enum TimmExport {
     }
 
     static func files(_ export: EncoderExport) -> [ExportedFile] {
-        [ExportedFile("model.safetensors", tensors: tensors(export)), ExportedFile("config.json", config(export))]
+        [
+            ExportedFile("model.safetensors", tensors: tensors(export), metadata: export.metadata),
+            ExportedFile("config.json", config(export)),
+        ]
     }
 
     /// timm gives register tokens positions; ours have none, so theirs are zero.

@@ -7,15 +7,18 @@ extension EncoderFile {
     /// Gives the file's tensors to a model that is to be trained: to `encoder`, whose parameters are in `store`, and to what
     /// stands beside it there, a decoder say, where the file has the very same.
     ///
-    /// Parameters that the file lacks keep their values and are named in the account. A tensor of the file's encoder without a
+    /// Parameters that the file lacks keep their values and are named in the account. A patch kernel of another number of bands is made
+    /// into one of the model's (`PatchKernel`). A tensor of the file's encoder without a
     /// place in the model is refused with the key of the recipe that would give it one: nothing begins half.
     public func initialize(
         _ store: inout ParameterStore, of encoder: Encoder
     ) throws(CheckpointError) -> EncoderAccount {
         // A model goes on from trained weights, not from their moving average.
-        let parts = try parts(EncoderReading(), prefixes: [encoder.traits.owner, "encoder.", ""])
+        var parts = try parts(EncoderReading(), prefixes: [encoder.traits.owner, "encoder.", ""])
         try parts.agree(with: encoder)
         var account = parts.weights.account
+        parts.fitBands(of: encoder.options.channels, &account)
+        let tensors = parts.weights.tensors
         var used: Set<String> = []
         let own = Set(encoder.parameterNames(in: store))
         let inner = { (name: String) in String(name.dropFirst(encoder.traits.owner.count)) }
@@ -39,7 +42,7 @@ extension EncoderFile {
                 ? positions?.table
                 : encoder.imported(entry.name) { name in
                     used.insert(name)
-                    return parts.weights.tensors[name]
+                    return tensors[name]
                 }
             guard let value else {
                 account.missing.append(entry.name)
@@ -50,7 +53,7 @@ extension EncoderFile {
             }
             store.setValue(value, for: id)
         }
-        for name in parts.weights.tensors.keys.sorted() where !used.contains(name) {
+        for name in tensors.keys.sorted() where !used.contains(name) {
             throw parts.withoutPlace(name, encoder)
         }
         account.taken = parts.weights.sources.keys.sorted().flatMap { parts.weights.sources[$0] ?? [] }
@@ -100,12 +103,13 @@ extension EncoderParts {
     fileprivate func agree(with encoder: Encoder) throws(CheckpointError) {
         let options = encoder.options
         if let patch = weights.tensors["patch_embed.proj.weight"]?.shape, patch.rank == 4 {
-            let sides = [options.width, options.channels, options.patchSize, options.patchSize]
-            for (index, key) in ["width", "channels", "patch_size", "patch_size"].enumerated()
-            where patch[index] != sides[index] {
+            let sides = [
+                ("width", patch[0], options.width), ("patch_size", patch[2], options.patchSize),
+                ("patch_size", patch[3], options.patchSize),
+            ]
+            for (key, found, wanted) in sides where found != wanted {
                 throw weights.fault(
-                    "its model.\(key) is \(patch[index]), and this recipe's is \(sides[index]); set model.\(key) to "
-                        + "\(patch[index])")
+                    "its model.\(key) is \(found), and this recipe's is \(wanted); set model.\(key) to \(found)")
             }
         }
         if let heads, heads != options.heads {

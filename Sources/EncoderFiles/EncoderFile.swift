@@ -44,6 +44,13 @@ public struct EncoderFile: Sendable {
     /// Where a file of ours keeps the terms of weights that came from elsewhere.
     public static let licenceKey = "licence"
 
+    /// Where a file that left this program and came back keeps how stored numbers become those that the encoder sees, beside mean and
+    /// deviation: rows of a recipe's `data`, as JSON, behind this word and a dot.
+    public static let dataKey = "palimpsest_data"
+
+    /// Attention heads as a `config.json` beside the file says them; nil where none does.
+    public var configuredHeads: Int? { (config?["num_attention_heads"] ?? config?["model_args"]?["num_heads"])?.int }
+
     /// The terms of the weights, as the file or timm's `config.json` beside it says them; nil where nothing does.
     public var licence: String? { file.metadata[Self.licenceKey] ?? images?["license"]?.string }
 

@@ -68,6 +68,9 @@ struct EncoderWeights {
         for name in sources.removeValue(forKey: canonical) ?? [] { others.append((name, name, reason)) }
     }
 
+    /// Puts another tensor in the place of one.
+    mutating func replace(_ canonical: String, by tensor: Tensor) { tensors[canonical] = tensor }
+
     /// The layout of a file; nil where its names are of none.
     static func layout(of file: SafetensorsFile) -> TensorLayout? {
         let names = Set(

@@ -45,13 +45,14 @@ public struct FeatureExtractor {
     }
 
     /// The features of every picture of a source, `[count, dimension]`; with the policy `skip` of every readable one. `onProgress`
-    /// is told how many pictures are done.
+    /// is told how many pictures are done; asked before each batch, `isStopped` ends it with an error.
     public func table(
         of source: any ImageSource, _ transform: EvaluationTransform, requiresLabels: Bool, loaderThreads: Int = 2,
-        policy: EvaluationLoader.Policy = .strict, onProgress: (Int) -> Void = { _ in }
+        policy: EvaluationLoader.Policy = .strict, batch: Int = 250, isStopped: () -> Bool = { false },
+        onProgress: (Int) -> Void = { _ in }
     ) throws -> FeatureTable {
         let batches = EvaluationLoader(
-            source: source, transform: transform, batchSize: 250, threads: loaderThreads,
+            source: source, transform: transform, batchSize: batch, threads: loaderThreads,
             requiresLabels: requiresLabels,
             policy: policy)
         var values: [Float] = []
@@ -59,6 +60,7 @@ public struct FeatureExtractor {
         try requireMemory(rows: source.count, dimension: dimension, limit: engine.memoryLimit)
         values.reserveCapacity(source.count * dimension)
         while let batch = try batches.next() {
+            if isStopped() { throw EvaluationError("stopped before all features were there") }
             if !batch.samples.isEmpty { values += features(of: batch) }
             rows.add(batch)
             onProgress(rows.seen)

@@ -93,9 +93,10 @@ struct PartOfSource: ImageSource {
     var labelNames: [String]? { source.labelNames }
     var ledger: SourceLedger { source.ledger }
     var fingerprint: String { source.fingerprint }
+    var filePaths: Set<FileName> { source.filePaths }
     func image(_ index: Int) throws(ImageError) -> DecodedImage { try source.image(samples[index]) }
-    func image(_ index: Int, reduction: @escaping ImageDecoder.Reduction) throws(ImageError) -> DecodedImage {
-        try source.image(samples[index], reduction: reduction)
+    func image(_ index: Int, draw: PictureDraw) throws(ImageError) -> DecodedImage {
+        try source.image(samples[index], draw: draw)
     }
     func label(_ index: Int) -> Int? { source.label(samples[index]) }
     func key(_ index: Int) -> String { source.key(samples[index]) }

@@ -34,6 +34,8 @@ public struct DataOptions: RecipeSection {
     public var pages = TIFFPages.one(0)
     /// Which axes of three-dimensional `.npy` arrays are what.
     public var arrayLayout = ArrayLayout.auto
+    /// How pictures are cut into samples; nil where each is one.
+    public var tiles: TileOptions?
 
     /// The built-in pictures, random crops of 0.2…1, mirrored.
     public init() {}
@@ -88,6 +90,11 @@ public struct DataOptions: RecipeSection {
             "npy_layout", \.arrayLayout,
             "Axes of three-dimensional .npy arrays: height, width, bands or bands, height, width; auto: told by the sizes where "
                 + "only first or last is at most 64."),
+        Field(
+            "tiles", \.tiles,
+            "Makes regions of large pictures the samples, in folders and class folders; max_pixels then holds for a tile of a TIFF, of "
+                + "which only the region is read, and for all of a picture of another format. null: each picture is one."
+        ),
     ]
 
     /// Pixels that may be allowed: sides have at most 65,500.
@@ -102,20 +109,34 @@ public struct DataOptions: RecipeSection {
         return decoder
     }
 
-    /// Mean and deviation belong together.
+    /// Mean and deviation belong together; tiles are within the limit of pixels and in full size.
     public func check() -> [String] {
+        var faults: [String] = []
         switch (mean, deviation) {
-        case (nil, nil): return []
-        case (let mean?, let deviation?) where mean.count == deviation.count && !mean.isEmpty: return []
-        case (let mean?, let deviation?): return ["mean has \(mean.count) numbers and std has \(deviation.count)"]
-        default: return ["mean and std must be given together, or neither"]
+        case (nil, nil): break
+        case (let mean?, let deviation?):
+            if mean.count != deviation.count || mean.isEmpty {
+                faults.append("mean has \(mean.count) numbers and std has \(deviation.count)")
+            }
+        default: faults.append("mean and std must be given together, or neither")
         }
+        guard let tiles else { return faults }
+        if tiles.size * tiles.size > mostPixels {
+            faults.append(
+                "tiles.size \(tiles.size) makes tiles of \(tiles.size * tiles.size) pixels, and max_pixels is \(mostPixels); lower the "
+                    + "one or raise the other")
+        }
+        if scaledDecoding {
+            faults.append("scaled_decoding is true, and tiles are cut from pictures in full size; set it to false")
+        }
+        return faults
     }
 
     /// The pictures of one part; scaled where `valueRange` has numbers, not where it is still to be measured.
     public func open(_ part: DatasetPart, cards: DatasetCards) throws(ImageError) -> any ImageSource {
         let context = SourceContext(cards: cards, decoder: decoder, takesEachPage: pages == .all)
-        let opened = try source.open(part, in: context)
+        var opened = try source.open(part, in: context)
+        if let tiles { opened = try TiledSource(opened, tiles, kind: type(of: source).name) }
         let filled: any ImageSource = missingValue.map { FilledSource(opened, missing: $0) } ?? opened
         guard case .numbers(let low, let high) = valueRange else { return filled }
         return ScaledSource(filled, low: low, high: high)
@@ -127,6 +148,13 @@ public struct DataOptions: RecipeSection {
         let filled = try missingValue.map { (missing) throws(ImageError) in try image.filled(missing, named: key) }
         guard case .numbers(let low, let high) = valueRange else { return filled ?? image }
         return (filled ?? image).scaled(low: Float(low), span: Float(high - low))
+    }
+
+    /// The options for an evaluation: all of each picture is seen, tile by tile where it is cut.
+    public var forEvaluation: DataOptions {
+        var options = self
+        options.tiles?.placement = .grid
+        return options
     }
 
     /// The transform of pretraining.

@@ -60,6 +60,9 @@ final class OpenFile: Sendable {
 
     deinit { close(descriptor) }
 
+    /// Lends the descriptor to C.
+    func withDescriptor<Result>(_ body: (Int32) -> Result) -> Result { body(descriptor) }
+
     /// Fills `bytes` from a place; fewer bytes come only at the end of the file.
     func read(into bytes: inout [UInt8], at offset: Int) throws(ImageError) -> Int {
         let wanted = bytes.count
@@ -92,6 +95,13 @@ func kind(of path: FileName) -> PathKind {
     case S_IFREG: return .file
     default: return .nothing
     }
+}
+
+/// The path without links, from the root on; the same path where it leads to nothing.
+func realPath(_ path: FileName) -> FileName {
+    guard !path.bytes.contains(0), let found = path.withCString({ realpath($0, nil) }) else { return path }
+    defer { free(found) }
+    return FileName(UnsafeBufferPointer(start: found, count: strlen(found)).map { UInt8(bitPattern: $0) })
 }
 
 /// The bytes of a file; 0 where it cannot be looked at.

@@ -49,7 +49,7 @@ public struct ImageDecoder: Sendable {
 
     /// Chooses, from the height and width of a JPEG, at which fraction of its size it is decoded: 1, 2, 4 or 8. The
     /// inverse transform is cheaper the smaller the result; its size is rounded up.
-    public typealias Reduction = (_ height: Int, _ width: Int) -> Int
+    public typealias Reduction = @Sendable (_ height: Int, _ width: Int) -> Int
 
     /// A decoder with the usual limits.
     public init() {}
@@ -123,10 +123,7 @@ public struct ImageDecoder: Sendable {
                         image: image, format: format, bitDepth: bits, orientation: orientation, warningCount: 0)
                 } else {
                     file = try decode(start, bytes.count, format, directory?.offset ?? 0, reduced, path, member)
-                    // libtiff makes gray of a palette that it cannot read.
-                    if let directory, directory.hasPalette, file.image.channels != 3 {
-                        throw ImageError(.corrupt, path: path, member: member, "a TIFF whose palette cannot be read")
-                    }
+                    try directory?.requirePalette(file.image, path, member)
                     file.orientation = orientation
                     file.pages = directory?.pages ?? 1
                 }
@@ -134,9 +131,13 @@ public struct ImageDecoder: Sendable {
                 return file
             }
         }
-        // One at a time of these: while a picture is decoded it is in memory twice.
-        let isLarge = Self.bytes(of: bytes, format, directory) > Self.largePicture
-        return try (isLarge ? Self.largeOnes.withLock { _ in work() } : work()).get()
+        return try Self.inTurn(bytes: Self.bytes(of: bytes, format, directory), work).get()
+    }
+
+    /// Does the work of decoding a picture of so many bytes. Of large ones one at a time: while a picture is decoded it is in memory
+    /// twice.
+    static func inTurn<Result>(bytes: Int, _ work: () -> Result) -> Result {
+        bytes > largePicture ? largeOnes.withLock { _ in work() } : work()
     }
 
     /// Bytes from which on a picture waits for others to be decoded: RGB of 16 million pixels.
@@ -161,7 +162,9 @@ public struct ImageDecoder: Sendable {
             let sides = [16, 20].map { UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: $0, as: UInt32.self)) }
             return product(Int(sides[0]), Int(sides[1]), 3)
         case .tiff: return directory?.bytes ?? 0
-        case .webp: return product(WebPHeader.pixels(of: bytes), 3)
+        case .webp:
+            guard let size = WebPHeader.size(of: bytes) else { return 0 }
+            return product(size.height, size.width, 3)
         case .npy: return NumPyArray.bytes(of: bytes)
         }
     }
@@ -172,6 +175,7 @@ public struct ImageDecoder: Sendable {
     ) throws(ImageError) -> DecodedFile {
         var limits = limits
         var decoded = pal_image()
+        defer { pal_free(decoded.samples) }
         let status =
             switch format {
             case .jpeg: pal_decode_jpeg(start, count, &limits, UInt32(whole?.factor ?? 1), &decoded)
@@ -180,16 +184,23 @@ public struct ImageDecoder: Sendable {
             case .webp: pal_decode_webp(start, count, &limits, &decoded)
             case .npy: PAL_UNSUPPORTED
             }
-        defer { pal_free(decoded.samples) }
+        var file = try Self.file(decoded, status, format, path, member)
+        file.image.reduction = whole
+        return file
+    }
+
+    /// What the C functions made, or the error that they say.
+    static func file(
+        _ decoded: pal_image, _ status: pal_status, _ format: ImageFormat, _ path: String, _ member: String?
+    ) throws(ImageError) -> DecodedFile {
         guard status == PAL_OK, let pixels = decoded.samples else {
             throw ImageError(
-                Self.reason(of: status), path: path, member: member, withUnsafeBytes(of: decoded.message, Self.text))
+                reason(of: status), path: path, member: member, withUnsafeBytes(of: decoded.message, text))
         }
         var image = DecodedImage(
             height: Int(decoded.height), width: Int(decoded.width), channels: Int(decoded.channels),
-            samples: Self.samples(UnsafeRawBufferPointer(start: pixels, count: decoded.bytes), of: decoded))
-        image.reduction = whole
-        image.fault = decoded.warnings > 0 ? withUnsafeBytes(of: decoded.first_warning, Self.text) : nil
+            samples: samples(UnsafeRawBufferPointer(start: pixels, count: decoded.bytes), of: decoded))
+        image.fault = decoded.warnings > 0 ? withUnsafeBytes(of: decoded.first_warning, text) : nil
         return DecodedFile(
             image: image, format: format, bitDepth: Int(decoded.stored_bits), orientation: .upright,
             warningCount: Int(decoded.warnings))
@@ -218,7 +229,7 @@ public struct ImageDecoder: Sendable {
         return message.withUnsafeBytes(Self.text)
     }
 
-    private var limits: pal_limits {
+    var limits: pal_limits {
         pal_limits(
             max_side: UInt32(longestSide), max_pixels: UInt64(mostPixels), max_memory: UInt64(mostMemory),
             max_scans: UInt32(mostScans))

@@ -85,19 +85,41 @@ public enum ImageOrientation: Int, Sendable, CaseIterable {
     }
 }
 
+extension ImageOrientation {
+    /// True where the rows of the stored picture are columns of the upright one.
+    var exchangesAxes: Bool { rawValue >= 5 }
+
+    /// The place in a stored picture of some height and width of the pixel that stands at a row and column of the upright one.
+    func stored(_ row: Int, _ column: Int, height: Int, width: Int) -> (row: Int, column: Int) {
+        switch self {
+        case .upright: (row, column)
+        case .mirrored: (row, width - 1 - column)
+        case .rotatedHalf: (height - 1 - row, width - 1 - column)
+        case .flipped: (height - 1 - row, column)
+        case .transposed: (column, row)
+        case .rotatedClockwise: (height - 1 - column, row)
+        case .transverse: (height - 1 - column, width - 1 - row)
+        case .rotatedCounterclockwise: (column, width - 1 - row)
+        }
+    }
+
+    /// The rectangle of a stored picture of some height and width that a rectangle of the upright one shows.
+    func stored(_ rectangle: CropRectangle, height: Int, width: Int) -> CropRectangle {
+        let first = stored(rectangle.top, rectangle.left, height: height, width: width)
+        let last = stored(
+            rectangle.top + rectangle.height - 1, rectangle.left + rectangle.width - 1, height: height, width: width)
+        return CropRectangle(
+            top: min(first.row, last.row), left: min(first.column, last.column),
+            height: abs(first.row - last.row) + 1, width: abs(first.column - last.column) + 1)
+    }
+}
+
 extension DecodedImage {
     /// The picture turned upright from a stored orientation.
     public func turned(_ orientation: ImageOrientation) -> DecodedImage {
+        guard orientation != .upright else { return self }
         let (h, w) = (height, width)
-        return switch orientation {
-        case .upright: self
-        case .mirrored: flippedLeftRight()
-        case .rotatedHalf: gathered(height: h, width: w) { (h - 1 - $0, w - 1 - $1) }
-        case .flipped: gathered(height: h, width: w) { (h - 1 - $0, $1) }
-        case .transposed: gathered(height: w, width: h) { ($1, $0) }
-        case .rotatedClockwise: gathered(height: w, width: h) { (h - 1 - $1, $0) }
-        case .transverse: gathered(height: w, width: h) { (h - 1 - $1, w - 1 - $0) }
-        case .rotatedCounterclockwise: gathered(height: w, width: h) { ($1, w - 1 - $0) }
-        }
+        let swaps = orientation.exchangesAxes
+        return gathered(height: swaps ? w : h, width: swaps ? h : w) { orientation.stored($0, $1, height: h, width: w) }
     }
 }

@@ -1,3 +1,19 @@
+public import RandomStreams
+
+/// What training leaves to a source when it asks for a picture.
+public struct PictureDraw: Sendable {
+    /// Chooses at which fraction of its size a JPEG may be decoded.
+    public var reduction: ImageDecoder.Reduction
+    /// Chooses the place of a tile, where pictures give random ones; nil for the place that it has outside of training.
+    public var tile: RandomStream?
+
+    /// Pictures in their own size, unless something else is chosen.
+    public init(reduction: @escaping ImageDecoder.Reduction = { _, _ in 1 }, tile: RandomStream? = nil) {
+        self.reduction = reduction
+        self.tile = tile
+    }
+}
+
 /// Where pictures come from; may be called from several threads at once.
 public protocol ImageSource: Sendable {
     /// The number of pictures, at least 1.
@@ -14,10 +30,12 @@ public protocol ImageSource: Sendable {
     /// The fingerprint of the source without some of its pictures, such as those known as unreadable: the same before
     /// and after they were removed or repaired. A source that cannot leave pictures out gives its fingerprint.
     func contentDigest(excluding unreadable: Set<Int>) -> String
+    /// The files of the pictures, with the real path of their folder; empty where pictures have no files of their own.
+    var filePaths: Set<FileName> { get }
     /// Picture number `index`, decoded, in its own size and channels.
     func image(_ index: Int) throws(ImageError) -> DecodedImage
-    /// The same, where a JPEG may be decoded at a fraction of its size.
-    func image(_ index: Int, reduction: @escaping ImageDecoder.Reduction) throws(ImageError) -> DecodedImage
+    /// The same for training, which may choose a fraction of its size, or another tile each time.
+    func image(_ index: Int, draw: PictureDraw) throws(ImageError) -> DecodedImage
     /// The label of a picture; nil where it has none.
     func label(_ index: Int) -> Int?
     /// What identifies a picture to a person: a path, a member's key, a record number. Escaped where it cannot be shown.
@@ -27,10 +45,10 @@ public protocol ImageSource: Sendable {
 extension ImageSource {
     /// Nothing was passed over.
     public var ledger: SourceLedger { SourceLedger() }
+    /// None.
+    public var filePaths: Set<FileName> { [] }
     /// The fingerprint.
     public func contentDigest(excluding unreadable: Set<Int>) -> String { fingerprint }
-    /// In its own size.
-    public func image(_ index: Int, reduction: @escaping ImageDecoder.Reduction) throws(ImageError) -> DecodedImage {
-        try image(index)
-    }
+    /// The same picture each time, in its own size.
+    public func image(_ index: Int, draw: PictureDraw) throws(ImageError) -> DecodedImage { try image(index) }
 }

@@ -65,7 +65,7 @@ public final class Loader: Sendable {
     ///
     /// - Parameters:
     ///   - accumulate: batches that belong together; an epoch ends with a whole group of them.
-    ///   - random: the stream of the data; its children are `order`, `augment` and `replacement`.
+    ///   - random: the stream of the data; its children are `order`, `augment`, `tile` and `replacement`.
     ///   - corruptLimit: the share of the source's pictures that may be unreadable, 0…1.
     ///   - threads: threads to start; with 0, batches are made when they are asked for.
     ///   - unreadable: the pictures that earlier batches of the same run found unreadable.
@@ -197,9 +197,11 @@ struct BatchPlan: Sendable {
         var stream = random.child("replacement").child(epoch).child(position)
         while true {
             do throws(ImageError) {
-                let image = try source.image(sample, channels: transform.shape.channels) { height, width in
-                    transform.reduction(height: height, width: width, random: augment.child(sample))
-                }
+                let (transform, drawn) = (transform, sample)
+                let draw = PictureDraw(
+                    reduction: { transform.reduction(height: $0, width: $1, random: augment.child(drawn)) },
+                    tile: random.child("tile").child(epoch).child(sample))
+                let image = try source.image(sample, channels: transform.shape.channels, draw: draw)
                 for i in failed.indices { failed[i].replacement = sample }
                 return (sample, image, failed)
             } catch {
@@ -226,10 +228,9 @@ struct BatchPlan: Sendable {
 
 extension ImageSource {
     /// A picture with the channels that a model wants, all of its numbers finite.
-    public func image(
-        _ index: Int, channels: Int, reduction: @escaping ImageDecoder.Reduction = { _, _ in 1 }
-    ) throws(ImageError) -> DecodedImage {
-        let image = try image(index, reduction: reduction)
+    public func image(_ index: Int, channels: Int, draw: PictureDraw = PictureDraw()) throws(ImageError) -> DecodedImage
+    {
+        let image = try image(index, draw: draw)
         if let converted = image.converted(toChannels: channels) {
             guard let fault = converted.notFiniteFault else { return converted }
             throw ImageError(.corrupt, path: "", member: key(index), fault)

@@ -53,11 +53,12 @@ struct FilledSource: ImageSource {
     var labelNames: [String]? { source.labelNames }
     var ledger: SourceLedger { source.ledger }
     var fingerprint: String { source.fingerprint }
+    var filePaths: Set<FileName> { source.filePaths }
     func contentDigest(excluding unreadable: Set<Int>) -> String { source.contentDigest(excluding: unreadable) }
     func image(_ index: Int) throws(ImageError) -> DecodedImage { try filled(try source.image(index), index) }
-    func image(_ index: Int, reduction: @escaping ImageDecoder.Reduction) throws(ImageError) -> DecodedImage {
+    func image(_ index: Int, draw: PictureDraw) throws(ImageError) -> DecodedImage {
         // A mean over missing numbers would be neither missing nor data.
-        try filled(try source.image(index), index)
+        try filled(try source.image(index, draw: PictureDraw(tile: draw.tile)), index)
     }
     func label(_ index: Int) -> Int? { source.label(index) }
     func key(_ index: Int) -> String { source.key(index) }

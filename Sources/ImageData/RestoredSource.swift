@@ -32,6 +32,9 @@ public struct RestoredSource: ImageSource {
     /// What the source passed over.
     public var ledger: SourceLedger { source.ledger }
 
+    /// The files of the source.
+    public var filePaths: Set<FileName> { source.filePaths }
+
     /// The digest of all pictures that are there.
     public var fingerprint: String { source.fingerprint }
 
@@ -44,8 +47,8 @@ public struct RestoredSource: ImageSource {
     public func image(_ index: Int) throws(ImageError) -> DecodedImage { try source.image(try place(index)) }
 
     /// The picture, a JPEG perhaps at a fraction of its size; an error for a gap.
-    public func image(_ index: Int, reduction: @escaping ImageDecoder.Reduction) throws(ImageError) -> DecodedImage {
-        try source.image(try place(index), reduction: reduction)
+    public func image(_ index: Int, draw: PictureDraw) throws(ImageError) -> DecodedImage {
+        try source.image(try place(index), draw: draw)
     }
 
     /// The label of a picture; nil for a gap.

@@ -20,6 +20,8 @@ public struct SourceLedger: Sendable, Equatable {
         case danglingLink = "dangling-link"
         /// A folder that the system refused to list.
         case unreadableFolder = "unreadable-folder"
+        /// A folder of a run of this program, whose pictures are of our making.
+        case runFolder = "run-folder"
         /// A picture that the system refused to look at, or that could not be decoded.
         case unreadable
         /// A name in some older encoding; it is read, and shown with escapes.
@@ -58,7 +60,7 @@ public struct SourceLedger: Sendable, Equatable {
         /// True where no picture can have been lost.
         public var isHarmless: Bool {
             let harmless: [Reason] = [
-                .hidden, .otherSuffix, .otherShard, .nameNotUTF8, .secondArchive, .repeatedRow,
+                .hidden, .otherSuffix, .otherShard, .nameNotUTF8, .secondArchive, .repeatedRow, .runFolder,
             ]
             return harmless.contains(self)
         }
@@ -78,6 +80,7 @@ public struct SourceLedger: Sendable, Equatable {
             case .repeatedLink: "more " + (one ? "link" : "links") + " to folders that were read already"
             case .danglingLink: one ? "dangling link" : "dangling links"
             case .unreadableFolder: one ? "folder that cannot be listed" : "folders that cannot be listed"
+            case .runFolder: one ? "folder of a run" : "folders of runs"
             case .unreadable: one ? "picture that cannot be read" : "pictures that cannot be read"
             case .nameNotUTF8: one ? "name that is not UTF-8" : "names that are not UTF-8"
             case .memberWithoutPicture: one ? "member that belongs to no picture" : "members that belong to no picture"

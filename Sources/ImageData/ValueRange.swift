@@ -71,10 +71,11 @@ struct ScaledSource: ImageSource {
     var labelNames: [String]? { source.labelNames }
     var ledger: SourceLedger { source.ledger }
     var fingerprint: String { source.fingerprint }
+    var filePaths: Set<FileName> { source.filePaths }
     func contentDigest(excluding unreadable: Set<Int>) -> String { source.contentDigest(excluding: unreadable) }
     func image(_ index: Int) throws(ImageError) -> DecodedImage { scaled(try source.image(index)) }
-    func image(_ index: Int, reduction: @escaping ImageDecoder.Reduction) throws(ImageError) -> DecodedImage {
-        scaled(try source.image(index, reduction: reduction))
+    func image(_ index: Int, draw: PictureDraw) throws(ImageError) -> DecodedImage {
+        scaled(try source.image(index, draw: draw))
     }
     func label(_ index: Int) -> Int? { source.label(index) }
     func key(_ index: Int) -> String { source.key(index) }

@@ -22,6 +22,12 @@ public struct EncoderImport: Sendable {
             reading.heads = heads
             return (file, try file.load(on: nil, reading))
         }
+        if let heads, let own = file.configuredHeads, own != heads {
+            throw RunError(
+                .usage,
+                "the config.json beside \(file.path) says \(own) attention heads, and \(heads) were asked for: with other heads than it "
+                    + "was trained with an encoder gives other features; leave them to the file")
+        }
         guard !file.isOwn else {
             throw RunError(.usage, "\(file.path) is an encoder's file of this program already; nothing is to be done")
         }
@@ -31,6 +37,7 @@ public struct EncoderImport: Sendable {
         var metadata = ["palimpsest": palimpsestVersion, Self.originKey: file.path]
         let terms = licence ?? file.licence
         metadata[EncoderFile.licenceKey] = terms
+        metadata.merge(file.metadata.filter { $0.key.hasPrefix(EncoderFile.dataKey + ".") }) { own, _ in own }
         bytes = Safetensors.bytes(
             of: loaded.encoder.file(
                 loaded.parameters, mean: statistics?.mean ?? usual.mean,

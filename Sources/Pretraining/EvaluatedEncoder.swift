@@ -1,7 +1,7 @@
 public import Autodiff
 import Checkpoints
 public import EncoderFiles
-import ImageData
+public import ImageData
 import ImageMasking
 import PretrainingMethods
 import RandomStreams
@@ -22,6 +22,8 @@ public struct EvaluatedEncoder: Sendable {
     public let licence: String?
     /// Whether the file has a recipe of its own; where it has none, its pictures must be named.
     public let hasRecipe: Bool
+    /// The data that it was pretrained on, whatever `recipe` is made to say; nil where the file does not say it.
+    public let pretrainingData: DataOptions?
     /// Why the recipe in the file cannot be used here, if there is one that cannot.
     private var recipeFault: String?
 
@@ -37,7 +39,9 @@ public struct EvaluatedEncoder: Sendable {
         licence = file.licence
         guard let text = file.metadata["recipe"] else {
             recipe = try Recipe(describing: loaded, path: file.path)
+            recipe.data.takeScaling(from: file.metadata)
             hasRecipe = false
+            pretrainingData = nil
             return
         }
         do {
@@ -46,6 +50,7 @@ public struct EvaluatedEncoder: Sendable {
             // The encoder is known all the same: the recipe may name a method or a strategy made elsewhere.
             recipe = try Recipe(describing: loaded, path: file.path)
             hasRecipe = false
+            pretrainingData = nil
             recipeFault = "\(error)".split(separator: "\n").joined(separator: "; ")
             return
         } catch {
@@ -62,6 +67,7 @@ public struct EvaluatedEncoder: Sendable {
                     + "\(encoder.options.encoded.text()))")
         }
         hasRecipe = true
+        pretrainingData = recipe.data
     }
 
     /// What a log should say before anything is computed: what was taken, and of a foreign file what its pictures become.
@@ -95,12 +101,13 @@ extension Recipe {
     /// The stream of initial values.
     var initialValues: RandomStream { RandomStream(seed: UInt64(seed)).child("initial_values") }
 
-    /// The file of an encoder that this recipe made.
-    func file(of encoder: Encoder, _ parameters: ParameterStore) -> SafetensorsFile {
+    /// The file of an encoder that this recipe made, with the terms of the weights that it began with.
+    func file(of encoder: Encoder, _ parameters: ParameterStore, licence: String?) -> SafetensorsFile {
         let constants = data.writtenNormalization
+        var metadata = ["palimpsest": palimpsestVersion, "recipe": encoded.text()]
+        metadata[EncoderFile.licenceKey] = licence
         return encoder.file(
-            parameters, mean: constants.mean, deviation: constants.deviation,
-            metadata: ["palimpsest": palimpsestVersion, "recipe": encoded.text()])
+            parameters, mean: constants.mean, deviation: constants.deviation, metadata: metadata)
     }
 
     /// What a checkpoint of this recipe says of the encoder that is kept of it.

@@ -75,6 +75,9 @@ public struct Recipe: RecipeSection {
 }
 
 extension Recipe {
+    /// The keys that every recipe has.
+    static let required = ["palimpsest", "name"]
+
     /// The recipe of a JSON text with the changes of `--set`; throws every fault at once.
     ///
     /// The keys `$schema` (for editors) and `resolved_by` (in run folders) are allowed and carry nothing.
@@ -86,7 +89,7 @@ extension Recipe {
         }
         if case .object(let members) = json.kind {
             json.kind = .object(members.filter { $0.name != "$schema" && $0.name != "resolved_by" })
-            for key in ["palimpsest", "name"] where json[key] == nil {
+            for key in required where json[key] == nil {
                 problems.append(Problem(line: json.line, path: "$.\(key)", message: "the key is missing"))
             }
         }

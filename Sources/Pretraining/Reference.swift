@@ -56,7 +56,8 @@ public enum Reference {
         for row in rows {
             let name = path.isEmpty ? row.name : "\(path).\(row.name)"
             let allowed = row.allowed ?? row.type
-            let standard = isPlain(row) ? "`\(row.standard.text())`" : "below"
+            let isRequired = path.isEmpty && Recipe.required.contains(row.name)
+            let standard = isRequired ? "none: must be given" : isPlain(row) ? "`\(row.standard.text())`" : "below"
             text += "| `\(name)` | \(cell(allowed)) | \(cell(standard)) | \(cell(row.meaning)) |\n"
         }
         return text + "\n"

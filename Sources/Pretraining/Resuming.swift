@@ -59,17 +59,23 @@ extension Trainer {
         return found.step
     }
 
-    /// Takes the parameters that a file has; those it lacks keep their initial values.
-    mutating func initialize(from path: String, _ log: RunLog) throws(RunError) {
+    /// Takes the parameters that a file has; those it lacks keep their initial values. Returns the terms of the weights, where the
+    /// file says them.
+    mutating func initialize(from path: String, _ log: RunLog) throws(RunError) -> String? {
         var parameters = method.parameters
         let encoder = method.encoder
-        let account = try orRunError { () throws(CheckpointError) in
-            try EncoderFile(path: path).initialize(&parameters, of: encoder)
+        let (account, licence) = try orRunError { () throws(CheckpointError) in
+            let file = try EncoderFile(path: path)
+            return (try file.initialize(&parameters, of: encoder), file.licence)
         }
         method.parameters = parameters
         method.adoptParameters()
         let isPartial = encoder.parameterNames(in: parameters).contains { account.missing.contains($0) }
         log.say(isPartial ? .warning : .info, "\(path): \(account.sentence)")
+        if let licence {
+            log.info("terms of the weights that it begins with, which its encoder carries along: \(licence.shown)")
+        }
+        return licence
     }
 }
 

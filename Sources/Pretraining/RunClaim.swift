@@ -14,6 +14,12 @@ final class RunClaim {
 
     /// Locks the folder of a run that exists.
     init(existing folder: RunFolder) throws(RunError) {
+        guard folder.isOurs else {
+            throw RunError(
+                .usage,
+                "\(folder.path) has a recipe.json and is no run (no \(RunFolder.markerName), no checkpoint), so nothing is written "
+                    + "there; train by the recipe with: pretrain --recipe \(folder.recipeFile)")
+        }
         self.folder = folder
         made = nil
         lock = try Self.locked(folder)

@@ -31,6 +31,7 @@ public struct RunExport: Sendable {
         var export = EncoderExport(
             subject.encoder, subject.parameters, mean: constants.mean, deviation: constants.deviation)
         if case .numbers(let low, let high) = recipe.data.valueRange { export.valueRange = (low, high) }
+        export.metadata = recipe.data.scalingMetadata
         let folder = RunFolder(path)
         if format == .huggingFace, !encoderOnly, subject.hasRecipe, folder.exists,
             let options = recipe.method as? MAEOptions, recipe.model.classToken
@@ -102,6 +103,9 @@ public struct RunExport: Sendable {
     /// Throws where a folder may not be written: it holds something, and is not an export that may be replaced.
     public static func requireFree(_ folder: String, replacing: Bool) throws(RunError) {
         guard !folder.isEmpty else { throw RunError(.usage, "--out is empty; name the folder of the export") }
+        guard ![".", ".."].contains(folder.split(separator: "/").last.map(String.init)) else {
+            throw RunError(.usage, "--out \(folder) is a folder that is in use; name a new one")
+        }
         var status = stat()
         guard lstat(folder, &status) == 0 else { return }
         guard status.st_mode & S_IFMT == S_IFDIR else {
@@ -155,8 +159,11 @@ public struct RunExport: Sendable {
             let data = FileManager.default.contents(atPath: folder.probesFile)
         {
             card.probes = (try? JSONParser.parse(Array(data)).array) ?? []
+            if card.probes.isEmpty {
+                card.limits.append("The run's `probes.json` cannot be read, so its scores are missing here.")
+            }
         }
-        card.limits = [
+        card.limits += [
             "Features are of pictures of this size and normalisation; others give other numbers.",
             "What is measured above holds for the data named there.",
         ]

@@ -97,6 +97,9 @@ public struct RunFolder: Sendable, Equatable {
         return .foreign(others)
     }
 
+    /// True where only a run of this program can have made what is there.
+    var isOurs: Bool { isFile(markerFile) || isFile(previous.markerFile) || !checkpoints.steps().isEmpty }
+
     /// Refuses a folder that a new run may not use: one with a run, unless `overwriting`; one with anything else, always.
     public func requireFree(overwriting: Bool) throws(RunError) {
         switch try content() {
@@ -137,6 +140,23 @@ public struct RunFolder: Sendable, Equatable {
         guard access(place, W_OK | X_OK) == 0 else {
             throw RunError(.cannotCreate, "cannot create the run folder \(path): \(place) refuses: \(systemReason())")
         }
+    }
+
+    /// Refuses a disk without room for one checkpoint of so many bytes: nothing of the run could ever be kept.
+    func requireSpace(_ bytes: Int) throws(RunError) {
+        var place = path
+        while !isFolder(place), split(place).folder != place { place = split(place).folder }
+        var disk = statvfs()
+        guard statvfs(place, &disk) == 0 else { return }
+        let free = Double(disk.f_bavail) * Double(disk.f_frsize)
+        guard free < Double(bytes) else { return }
+        func spoken(_ bytes: Double) -> String {
+            bytes < 0x1p20 ? "\(Int(bytes / 1024)) KiB" : "\(Int(bytes / 0x1p20)) MiB"
+        }
+        throw RunError(
+            .cannotCreate,
+            "a checkpoint of this run takes \(spoken(Double(bytes))), and the disk of \(path) has \(spoken(free)) left; make room, or "
+                + "name a folder elsewhere with --run")
     }
 
     /// True for what a process that died left half written.

@@ -64,7 +64,7 @@ extension RunFolder {
 
     /// A folder that still holds something of somebody else stays.
     private func removeEmptyFolders() {
-        for step in checkpoints.steps() { rmdir(checkpoints.folder(of: step)) }
+        for step in checkpoints.folders() { rmdir(checkpoints.folder(of: step)) }
         for name in ["checkpoints", "features", "pictures"] { rmdir("\(path)/\(name)") }
     }
 }

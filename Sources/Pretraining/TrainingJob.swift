@@ -1,5 +1,6 @@
 public import Autodiff
 import Checkpoints
+import EncoderFiles
 import Foundation
 public import ImageData
 import PretrainingMethods
@@ -106,6 +107,11 @@ public struct TrainingJob {
         guard !method.parameters.isOverLimit else {
             throw MemoryAccount.refusal(parameters: method.parameters.parameterCount, limit: engine.memoryLimit)
         }
+        // Parameters and two moments of each, and the encoder once more.
+        let kept = method.encoder.parameterNames(in: method.encoderParameters).reduce(0) {
+            $0 + (method.encoderParameters[$1]?.count ?? 0)
+        }
+        try folder.requireSpace(4 * (3 * method.parameters.parameterCount + kept))
         var loop = try TrainingLoop(self, method, source: source, transform: transform, log: log)
         let claim = try held ?? RunClaim(new: folder, overwriting: overwrites)
         do {
@@ -126,7 +132,7 @@ public struct TrainingJob {
 extension RunFolder {
     /// Refuses to replace a run with files that the new one reads: they would be gone when it is started again.
     func requireNothingRead(by job: TrainingJob) throws(RunError) {
-        var read = job.recipe.encoded.paths
+        var read = job.recipe.encoded.pathsRead
         if case .initialized(let file) = job.start { read.append(file) }
         guard try content() == .run, let own = Self.realPath(path) else { return }
         for path in read {
@@ -142,16 +148,5 @@ extension RunFolder {
         guard let found = realpath(path, nil) else { return nil }
         defer { free(found) }
         return String(cString: found)
-    }
-}
-
-extension JSONValue {
-    /// The paths that a recipe names, at any depth.
-    fileprivate var paths: [String] {
-        if let values = array { return values.flatMap(\.paths) }
-        return (members ?? []).flatMap { member -> [String] in
-            if ["path", "label_file"].contains(member.name), let path = member.value.string { return [path] }
-            return member.value.paths
-        }
     }
 }

@@ -58,7 +58,7 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
         var lastCheckpoint: Int?
         switch job.start {
         case .fresh: break
-        case .initialized(let path): try trainer.initialize(from: path, log)
+        case .initialized(let path): state.licence = try trainer.initialize(from: path, log)
         case .resumed:
             lastCheckpoint = try trainer.resume(job.folder, &state, source: source, stepsPerEpoch: steps, log)
         }
@@ -155,13 +155,17 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
             if let health {
                 log.info("looking at the features of \(health.pictureCount) pictures before the first step")
             }
-            try checkHealth(onRow)
+            try checkHealth(stop, onRow)
+            if let number = stop?.number {
+                try save()
+                return .stopped(signal: number)
+            }
         }
         clock.restart(waited: loader.waitedSeconds)
         began = .now
         while state.step < limit {
             try takeStep(onRow)
-            if health?.isDue(after: state.step, of: lastStep) ?? false { try checkHealth(onRow) }
+            if health?.isDue(after: state.step, of: lastStep) ?? false { try checkHealth(stop, onRow) }
             foretell(limit)
             listen(onProgress, progress)
             if let listenerFailure {
@@ -201,9 +205,13 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
     }
 
     /// Looks at the features of the probe pictures; an alarm warns.
-    private mutating func checkHealth(_ onRow: (JSONValue) throws -> Void) throws {
+    private mutating func checkHealth(_ stop: StopSignal?, _ onRow: (JSONValue) throws -> Void) throws {
         let start = ContinuousClock.now
-        guard let figures = health?.figures(trainer.method.encoder, trainer.method.encoderParameters) else { return }
+        let method = trainer.method
+        guard
+            let figures = health?.figures(
+                method.encoder, method.encoderParameters, isStopped: { stop?.number != nil })
+        else { return }
         let warmup = job.recipe.train.schedule.warmupEpochs * Double(stepsPerEpoch)
         let verdict = state.health.verdict(figures, afterWarmup: Double(state.step) >= warmup)
         if let verdict { log.warning("health at step \(state.step): \(verdict)") }
@@ -321,7 +329,8 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
     }
 
     private func preparedEncoder() throws(CheckpointError) -> PreparedFile {
-        let file = job.recipe.file(of: trainer.method.encoder, trainer.method.encoderParameters)
+        let file = job.recipe.file(
+            of: trainer.method.encoder, trainer.method.encoderParameters, licence: state.licence)
         return try AtomicFile.prepare(job.folder.encoderFile) { (writer: inout FileWriter) throws(CheckpointError) in
             try Safetensors.write(file, into: &writer)
         }

@@ -27,6 +27,8 @@ struct TrainingState: Equatable {
     var health = HealthHistory()
     /// SHA-256 of the `encoder.safetensors` that belongs to the checkpoint.
     var encoder = ""
+    /// The terms of the weights that the run began with, where their file says them.
+    var licence: String?
 
     var json: JSONValue {
         .object([
@@ -37,7 +39,8 @@ struct TrainingState: Equatable {
                 .object(unreadable.sorted { $0.key < $1.key }.map { (String($0.key), JSONValue($0.value)) })
             ),
             ("recipe", JSONValue(recipe)), ("data", JSONValue(data)), ("encoder", JSONValue(encoder)),
-            ("health", health.json), ("version", JSONValue(palimpsestVersion)),
+            ("licence", licence.map { JSONValue($0) } ?? .null), ("health", health.json),
+            ("version", JSONValue(palimpsestVersion)),
         ])
     }
 
@@ -77,6 +80,7 @@ struct TrainingState: Equatable {
         self.data = data
         self.health = health
         encoder = json["encoder"]?.string ?? ""
+        licence = json["licence"]?.string
     }
 
     /// Why a state contradicts the run that it is to go on with, which a sealed file may do; nil where it fits.
@@ -97,6 +101,7 @@ extension Trainer {
     func checkpoint(_ state: TrainingState, _ recipe: Recipe) -> Checkpoint {
         let metadata = ["format": "pt", "palimpsest": palimpsestVersion, "recipe": recipe.encoded.text()]
         var model = SafetensorsFile(metadata: metadata.merging(method.origins) { own, _ in own })
+        model.metadata[EncoderFile.licenceKey] = state.licence
         model.metadata[EncoderDescription.key] = recipe.description(of: method.encoder).encoded.text()
         var moments = SafetensorsFile(metadata: metadata)
         for (name, tensor) in method.state {

@@ -5,6 +5,7 @@ import Checkpoints
 import Foundation
 import ImageData
 import Pretraining
+import RecipeSchema
 import PretrainingMethods
 import VisionTransformers
 
@@ -60,6 +61,7 @@ struct CodebookCommand: ParsableCommand {
         let output = try OutputFile(
             output ?? out, .safetensors(key: "format", value: CodebookFitting.format), replacing: overwrite)
         let recipe = try DataAccess.resolved(RecipeLibrary.read(RecipeLibrary.find(recipe), set: changes))
+        try output.requireApart(from: recipe.encoded.pathsRead)
         let fitting = CodebookFitting(recipe, entries: entries, patches: patches)
         let codebook = try fitting.run(
             source: DataAccess.source(recipe.data, .train),

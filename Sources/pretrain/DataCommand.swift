@@ -202,6 +202,9 @@ struct DataCheckCommand: ParsableCommand {
         parsing: .unconditional, help: "Stored number, or nan, that is no data, as data.missing_value.")
     var missingValue: String?
 
+    @Option(help: "Look at pictures tile by tile, in a grid of tiles of so many pixels a side, as data.tiles.size.")
+    var tiles: Int?
+
     @OptionGroup var decoding: DecodingArguments
 
     func validate() throws {
@@ -213,7 +216,9 @@ struct DataCheckCommand: ParsableCommand {
 
     private func data() throws -> DataOptions {
         let missing = missingValue.map { Double($0).flatMap { $0.isFinite ? JSONValue($0) : nil } ?? JSONValue($0) }
-        return try decoding.options(missing.map { [("missing_value", $0)] } ?? [])
+        let grid = tiles.map { JSONValue.object([("size", JSONValue($0)), ("placement", JSONValue("grid"))]) }
+        let others = [("missing_value", missing), ("tiles", grid)]
+        return try decoding.options(others.compactMap { name, value in value.map { (name, $0) } })
     }
 
     func run() throws {
@@ -243,7 +248,7 @@ struct DataCheckCommand: ParsableCommand {
         var failed = absent.contains { $0.1.reason != .noPart }
         for (part, opened) in parts {
             let summary = SourceSummary(of: opened, threads: threads)
-            failed = failed || !summary.unreadable.isEmpty
+            failed = failed || !summary.unreadable.isEmpty || summary.notFinite.pictures > 0
             let kinds = summary.channelCounts
             let range = kinds.count == 1 ? kinds.keys.first.flatMap { narrowRange(opened, channels: $0) } : nil
             let notes = summary.warnings + [range].compactMap { $0 }

@@ -65,6 +65,9 @@ struct DataWriteCommand: ParsableCommand {
 
     private func requireFree() throws(RunError) {
         guard !out.isEmpty else { throw RunError(.usage, "--out is empty; name a new folder") }
+        guard ![".", ".."].contains(out.split(separator: "/").last.map(String.init)) else {
+            throw RunError(.usage, "--out \(out) is a folder that is in use; name a new one")
+        }
         let manager = FileManager.default
         var isFolder: ObjCBool = false
         guard manager.fileExists(atPath: out, isDirectory: &isFolder) else { return }

@@ -72,6 +72,7 @@ struct ImportCommand: ParsableCommand {
 
     func run() throws {
         let output = try EncoderImport.output(out, replacing: overwrite)
+        try output.requireApart(from: [file])
         let made = try EncoderImport(file, heads: heads, licence: licence)
         try output.write(made.bytes)
         for note in made.notes { Console.say(note) }

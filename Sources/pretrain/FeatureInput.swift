@@ -84,13 +84,15 @@ struct FeatureInput: ParsableArguments {
     struct Parts {
         var train: any ImageSource
         var test: any ImageSource
+        /// Files of the test part that the encoder was pretrained on; nil where no files can be compared.
+        var seen: Int?
     }
 
     /// Both parts, opened, every picture with a label.
     func labelledParts(_ subject: EvaluatedEncoder) throws -> Parts {
-        let parts = Parts(
-            train: try DataAccess.source(subject.recipe.data, .train),
-            test: try DataAccess.source(subject.recipe.data, .test))
+        var parts = Parts(
+            train: try DataAccess.source(subject.recipe.data.forEvaluation, .train),
+            test: try DataAccess.source(subject.recipe.data.forEvaluation, .test))
         for (name, source) in [("training", parts.train), ("test", parts.test)] {
             guard let index = (0..<source.count).first(where: { source.label($0) == nil }) else { continue }
             throw RunError(
@@ -99,7 +101,21 @@ struct FeatureInput: ParsableArguments {
                     + "labelled pictures with --data class_folders:PATH, or with --data images:PATH --labels FILE, or write features "
                     + "with pretrain features")
         }
+        parts.seen = Self.seen(of: parts.test, by: subject)
         return parts
+    }
+
+    /// Files of a part that are among those that an encoder was pretrained on, as its recipe names them; nil where either has no files
+    /// of its own, or those of the recipe are not there.
+    private static func seen(of part: any ImageSource, by subject: EvaluatedEncoder) -> Int? {
+        guard var data = subject.pretrainingData else { return nil }
+        // Whole files are compared: their tiles need not be counted.
+        data.tiles = nil
+        let files = part.filePaths
+        guard !files.isEmpty, let trained = try? DataAccess.source(data, .train).filePaths, !trained.isEmpty else {
+            return nil
+        }
+        return files.intersection(trained).count
     }
 
     /// What protocols judge: the features of a kind, kept in `cache` where there is one.

@@ -2,6 +2,7 @@
 import ArgumentParser
 import Foundation
 import Pretraining
+import RecipeSchema
 
 /// The command `pretrain`.
 @main
@@ -32,6 +33,7 @@ struct Pretrain: ParsableCommand {
     /// leak checking sees leaks alone.
     private static func outcome() -> Int32 {
         do {
+            try requireText()
             try Verbs.requireKnown(Array(CommandLine.arguments.dropFirst()))
             var command = try parseAsRoot()
             try command.run()
@@ -40,6 +42,19 @@ struct Pretrain: ParsableCommand {
             guard let failure = Failure(error) else { return ending(error) }
             failure.tell()
             return failure.code
+        }
+    }
+
+    /// Arguments are texts: one that is none would be taken for another name.
+    private static func requireText() throws(RunError) {
+        for place in 1..<max(1, Int(CommandLine.argc)) {
+            guard let argument = CommandLine.unsafeArgv[place], String(validatingCString: argument) == nil else {
+                continue
+            }
+            throw RunError(
+                .usage,
+                "argument \(place) is not UTF-8 (\(String(cString: argument).shown)); give another name to the file or folder"
+            )
         }
     }
 

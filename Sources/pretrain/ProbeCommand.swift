@@ -68,6 +68,11 @@ struct ProbeCommand: ParsableCommand {
         let cache = folder.exists && !noCache ? FeatureCache(folder.features) : nil
         // Both parts are opened before anything is computed.
         let parts = try input.labelledParts(subject)
+        if let seen = parts.seen, seen > 0 {
+            log.warning(
+                "\(seen) of \(parts.test.filePaths.count) test pictures were seen, without labels, in pretraining; pictures that were not may "
+                    + "score lower. To keep a test part unseen, pretrain with the same data.source.split")
+        }
         let engine = try Machine.engine(threads: input.threads)
         let random = RandomStream(seed: UInt64(subject.recipe.seed)).child("probe")
         let context = Self.context(target, subject, input, parts)
@@ -118,6 +123,7 @@ struct ProbeCommand: ParsableCommand {
             ("recipe_digest", JSONValue(subject.recipe.digest)), ("seed", JSONValue(subject.recipe.seed)),
             ("data", source), ("train_data", JSONValue(parts.train.fingerprint)),
             ("test_data", JSONValue(parts.test.fingerprint)),
+            ("test_seen_in_pretraining", parts.seen.map { JSONValue($0) } ?? .null),
         ]
     }
 
@@ -173,9 +179,10 @@ struct FeaturesCommand: ParsableCommand {
         let form = try FeatureFile.Form(of: out)
         let output = try OutputFile(out, form.content, replacing: overwrite)
         let subject = try input.subject(target)
+        try output.requireApart(from: [target] + subject.recipe.data.encoded.pathsRead)
         let log = PeopleLog.log()
         for note in subject.notes { log.info("\(target): \(note)") }
-        let source = try DataAccess.source(subject.recipe.data, part)
+        let source = try DataAccess.source(subject.recipe.data.forEvaluation, part)
         let engine = try Machine.engine(threads: input.threads)
         let table = try input.table(subject, source, on: engine)
         try output.write(form.bytes(table, recipe: subject.recipe))

@@ -53,7 +53,7 @@ struct ViewCommand: ParsableCommand {
         var recipe = trained.recipe
         if let data { recipe.data.source = try SourceArgument.parse(data, keeping: recipe.data.source) }
         let bands = try drawnBands(of: recipe.model.channels)
-        let output = try output(folder)
+        let output = try output(folder, recipe)
         let (images, part) = try load(recipe)
         let engine = try Machine.engine(threads: nil)
         let shown = try trained.shown(images, engine: engine)
@@ -94,10 +94,12 @@ struct ViewCommand: ParsableCommand {
     }
 
     /// The place of the picture: one that is asked for, or the run's own.
-    private func output(_ folder: RunFolder) throws -> OutputFile {
+    private func output(_ folder: RunFolder, _ recipe: Recipe) throws -> OutputFile {
         if let out {
             try requireSuffix("png", of: out, "pictures are written as PNG")
-            return try OutputFile(out, .png, replacing: overwrite)
+            let file = try OutputFile(out, .png, replacing: overwrite)
+            try file.requireApart(from: [folder.path] + recipe.encoded.pathsRead)
+            return file
         }
         do {
             try FileManager.default.createDirectory(atPath: folder.pictures, withIntermediateDirectories: true)

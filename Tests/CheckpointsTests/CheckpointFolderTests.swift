@@ -34,6 +34,22 @@ import Testing
         #expect(try checkpoints.latest().checkpoint?.step == 100_000_000)
     }
 
+    @Test func whatSomebodyPutIntoACheckpointStays() throws {
+        let folder = try TemporaryFolder()
+        let checkpoints = CheckpointFolder(folder.path)
+        try checkpoints.write(Self.checkpoint(1), keep: 2)
+        try folder.write([1], "step-00000001/mine.txt")
+        for step in 2...3 { #expect(try checkpoints.write(Self.checkpoint(step), keep: 1).isEmpty) }
+        #expect(try folder.names("step-00000001") == ["mine.txt"] && folder.names().count == 2)
+        #expect(checkpoints.steps() == [3])
+        let latest = try checkpoints.latest()
+        #expect(latest.checkpoint?.step == 3 && latest.warnings.isEmpty)
+        // A checkpoint of the same step comes beside it.
+        try checkpoints.write(Self.checkpoint(1), keep: 2)
+        try checkpoints.write(Self.checkpoint(1), keep: 2)
+        #expect(try folder.read("step-00000001/mine.txt") == [1] && checkpoints.read(step: 1) == Self.checkpoint(1))
+    }
+
     @Test func aFolderOfTheSameStepIsReplaced() throws {
         let folder = try TemporaryFolder()
         let checkpoints = CheckpointFolder(folder.path)

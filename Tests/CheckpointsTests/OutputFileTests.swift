@@ -35,6 +35,26 @@ struct OutputFileTests {
         #expect(try home.names() == ["a.st", "b.st", "empty"])
     }
 
+    /// Even on request, what is read is not replaced by what is made of it.
+    @Test func whatIsReadIsNoOutput() throws {
+        try FileManager.default.createDirectory(atPath: path("pictures"), withIntermediateDirectories: false)
+        try home.write([1], "pictures/a.png")
+        try home.write([1], "labels.csv")
+        symlink("labels.csv", path("link"))
+        for (out, read) in [
+            ("labels.csv", "labels.csv"), ("link", "labels.csv"), ("pictures/a.png", "pictures"),
+            ("pictures/../labels.csv", "link"),
+        ] {
+            let file = try OutputFile(path(out), .png, replacing: true)
+            let error = #expect(throws: CheckpointError.self) { try file.requireApart(from: [path(read)]) }
+            #expect(error?.description.contains("would be replaced; name another file") == true)
+        }
+        try OutputFile(path("pictures/new.png"), .png).requireApart(from: [path("pictures")])
+        try OutputFile(path("labels.csv"), .png, replacing: true).requireApart(from: [
+            path("pictures"), path("nowhere"),
+        ])
+    }
+
     @Test func aLinkIsFollowedAndStays() throws {
         try FileManager.default.createDirectory(atPath: path("inner"), withIntermediateDirectories: false)
         symlink("inner/target", path("link"))

@@ -123,6 +123,18 @@ struct CommandTests {
         #expect(none.code == 65 && none.errors.contains("none of the 4 pictures can be read"), "\(none.errors)")
     }
 
+    @Test func anArgumentThatIsNoTextIsRefused() throws {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/bin/sh")
+        process.arguments = ["-c", "exec \"$0\" features run --out \"$(printf 'o\\377.csv')\"", Self.program.path]
+        let pipe = Pipe()
+        process.standardError = pipe
+        try process.run()
+        let text = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        process.waitUntilExit()
+        #expect(process.terminationStatus == 64 && text.contains("argument 4 is not UTF-8"), "\(text)")
+    }
+
     @Test func aPipeIsNoPicture() throws {
         let home = try TemporaryFolder()
         #expect(mkfifo(home.path + "/x.jpg", 0o644) == 0)

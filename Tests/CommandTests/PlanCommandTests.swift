@@ -34,6 +34,49 @@ struct PlanCommandTests {
         #expect(probed.code == 0, "\(probed)")
     }
 
+    /// Tiles through every verb: trained on at random, looked at in a grid. A test part that pretraining saw is told.
+    @Test func tilesOfPicturesAreTrainedOnAndLookedAt() throws {
+        let home = try TemporaryFolder()
+        _ = try call(
+            ["data", "write", "builtin", "--out", "pictures", "--count", "40", "--test-count", "14"], in: home.path)
+        let recipe = """
+            {"palimpsest": 1, "name": "tiles",
+             "data": {"source": {"kind": "class_folders", "path": "pictures/train"}, "image_size": 16,
+                      "tiles": {"size": 20, "per_image": 2}},
+             "model": {"patch_size": 4, "width": 16, "depth": 1, "heads": 2},
+             "mask": {"strategy": "random", "ratio": 0.5},
+             "method": {"name": "mae", "decoder_width": 16, "decoder_depth": 1, "decoder_heads": 2},
+             "train": {"epochs": 1, "batch_size": 16, "warmup_epochs": 0, "max_steps": 2}}
+            """
+        try home.write(Array(recipe.utf8), "tiles.json")
+        func expect(_ arguments: String..., saying words: String) throws {
+            let result = try call(arguments, in: home.path)
+            #expect(result.code == 0 && result.text.contains(words), "\(arguments): \(result)")
+        }
+        try expect("--recipe", "tiles.json", "--run", "run", saying: "80 tiles of 20 x 20 pixels from 40 pictures")
+        try expect("view", "run", "--count", "2", saying: "reconstructions.png")
+        try expect("features", "run", "--out", "f.csv", saying: "from 40 pictures, side by side")
+        let csv = String(decoding: try home.read("f.csv"), as: UTF8.self)
+        #expect(csv.contains("#y0x20,") && csv.contains("#y20x0,") && !csv.contains("#tile"))
+        let whole = try call(["probe", "run", "--protocol", "fewshot-lsr", "--split", "0.2", "--json"], in: home.path)
+        #expect(
+            whole.code == 0 && whole.text.contains("test pictures were seen, without labels, in pretraining"),
+            "\(whole)")
+        #expect(!whole.text.contains("\"test_seen_in_pretraining\": 0"))
+        let apart = try call(
+            ["probe", "run", "--protocol", "fewshot-lsr", "--data", "class_folders:pictures", "--json"], in: home.path)
+        #expect(apart.code == 0 && !apart.text.contains("were seen, without labels"), "\(apart)")
+        #expect(apart.text.replacing(" ", with: "").contains("\"test_seen_in_pretraining\":0"))
+        try expect("data", "check", "images:pictures/train", "--tiles", "20", saying: "from 40 pictures, side by side")
+        let plan = try call(
+            [
+                "plan", "--data", "images:pictures/train", "--hours", "0.02", "--out", "p.json", "--threads", "1",
+                "--set",
+                "data.tiles={\"size\": 24, \"per_image\": 3}",
+            ], in: home.path)
+        #expect(plan.code == 0 && plan.text.contains("120 pictures; 120 looked at: 24 pixels high"), "\(plan)")
+    }
+
     @Test func labelsThatCannotBeUsedAreToldBeforeTheNight() throws {
         let home = try TemporaryFolder()
         _ = try callProgram(

@@ -121,7 +121,6 @@ struct InitializingTests {
             (plain, model { $0.relativePositionBias = .perBlock }, "model.relative_position_bias to \"per_block\""),
             (model { $0.heads = 3 }, plain, "set model.heads to 2"),
             (model { $0.width = 24 }, plain, "set model.width to 12"),
-            (model { $0.channels = 1 }, plain, "set model.channels to 3"),
             (model { $0.patchSize = 4 }, plain, "set model.patch_size to 2"),
             (model { $0.mlpRatio = 2 }, plain, "set model.mlp_ratio"),
             (plain, TinyEncoder { $0.traits.registers = 2 }, "can be a teacher, but no beginning"),
@@ -156,6 +155,37 @@ struct InitializingTests {
         #expect(first?.array == all.map { Array($0.array[24...]) })
         let deep = try started(TinyEncoder { $0.options.depth = 3 }, TinyEncoder().own).account
         #expect(deep.missing.filter { $0.hasPrefix("blocks.2.") }.count == 12)
+    }
+
+    /// One band: the sum. Others: in turn, scaled so that the sum over equal bands stays.
+    @Test(arguments: [
+        (3, 1, "of 3 bands made into 1: summed"), (3, 12, "of 3 bands made into 12: repeated, scaled by 3/12"),
+        (1, 4, "of 1 band made into 4: repeated, scaled by 1/4"),
+        (5, 2, "of 5 bands made into 2: the first ones, scaled by 5/2"),
+        (3, 7, "of 3 bands made into 7: repeated, scaled by 3/7"),
+    ])
+    func aPatchKernelOfOtherBandsIsMadeToFit(bands: Int, wanted: Int, words: String) throws {
+        let file = TinyEncoder { $0.options.channels = bands }
+        let name = "patch_embed.proj.weight"
+        for content in [file.own, file.timm] {
+            let (store, account) = try started(TinyEncoder { $0.options.channels = wanted }, content)
+            #expect(account.sentence.contains("patch kernel \(words)"), "\(account.sentence)")
+            let (old, new) = (try #require(file.made().store[name]), try #require(store[name]))
+            #expect(new.shape == [12, wanted, 2, 2])
+            for row in 0..<12 {
+                for band in 0..<wanted {
+                    for pixel in 0..<4 {
+                        func stored(_ band: Int) -> Float { old.array[(row * bands + band) * 4 + pixel] }
+                        let want =
+                            wanted == 1
+                            ? (0..<bands).map(stored).reduce(0, +)
+                            : stored(band % bands) * Float(bands) / Float(wanted)
+                        #expect(abs(new.array[(row * wanted + band) * 4 + pixel] - want) <= 1e-6)
+                    }
+                }
+            }
+            #expect(store["norm.bias"]?.array == file.made().store["norm.bias"]?.array)
+        }
     }
 
     @Test func aConfigurationsHeadsMustBeTheModels() throws {

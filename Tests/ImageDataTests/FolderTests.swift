@@ -50,6 +50,17 @@ final class TemporaryFolder {
         #expect((0..<source.count).compactMap(source.label) == [0, 1, 1, 1, 2])
     }
 
+    /// What this program has drawn is none of the pictures that it learns from.
+    @Test func foldersOfRunsArePassedOver() throws {
+        let run = ["palimpsest-run.json", "pictures/reconstructions.png"]
+        let folder = try TemporaryFolder(
+            ["cat/1.png", "dog/1.png"] + run.map { "runs/mine/\($0)" } + run.map { "dog/try/\($0)" })
+        let flat = try ImageFolder(flat: folder.path)
+        #expect((0..<flat.count).map(flat.key) == ["cat/1.png", "dog/1.png"] && flat.ledger.count(.runFolder) == 2)
+        let classes = try ImageFolder(classes: folder.path)
+        #expect(classes.labelNames == ["cat", "dog"] && classes.count == 2 && classes.ledger.count(.runFolder) == 2)
+    }
+
     @Test func foldersWithoutPicturesAreErrorsThatNameThem() throws {
         let folder = try TemporaryFolder(["one/a.png", "two/readme.txt"])
         let error = try #require(throws: ImageError.self) { try ImageFolder(classes: folder.path) }

@@ -36,6 +36,11 @@ private struct Labelled {
 }
 
 @Suite struct LabelTests {
+    @Test func aFileWithoutAHeaderLineIsTold() throws {
+        let set = try Labelled(["a.png", "b.png"], "a.png,cat\nb.png,dog\n")
+        #expect(try set.error().message.contains("line 1 names the picture `a.png`"))
+    }
+
     @Test(arguments: ["\n", "\r\n"]) func tablesAreReadAsTheyAreWritten(end: String) throws {
         let rows = [
             "file,label,note", "\"a,b.png\",\"say \"\"hi\"\"\",\"two\(end)lines\"", "", "./x/c.png , dog ,",

@@ -96,20 +96,6 @@ private func options(_ change: (inout DataOptions) -> Void = { _ in }) -> DataOp
         }
     }
 
-    @Test func whatARunHasMeasuredIsKeptAndNothingElse() {
-        var earlier = options {
-            $0.mean = [0.1]
-            $0.deviation = [0.2]
-        }
-        var again = options { $0.valueRange = .measured }
-        again.keepMeasured(of: earlier)
-        #expect(
-            again.valueRange == .measured && again.mean == [0.1], "a range that the run has not is told, not dropped")
-        earlier.valueRange = .numbers(low: 0, high: 9)
-        again.keepMeasured(of: earlier)
-        #expect(again.valueRange == earlier.valueRange)
-    }
-
     @Test func aRangeThatIsNoneIsAnError() throws {
         let flat = Samples(pictures: [eightBit([9, 9], channels: 1)])
         let error = try #require(throws: ImageError.self) {

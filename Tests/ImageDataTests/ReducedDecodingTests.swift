@@ -42,7 +42,8 @@ struct ReducedDecodingTests {
         let transform = transform(side: min(whole.height, whole.width) / 6)
         for seed in 0..<10 {
             let random = RandomStream(seed: UInt64(seed))
-            let small = try source.image(0) { transform.reduction(height: $0, width: $1, random: random) }
+            let small = try source.image(
+                0, draw: PictureDraw(reduction: { transform.reduction(height: $0, width: $1, random: random) }))
             let reduction = try #require(small.reduction)
             #expect(reduction.height == whole.height && small.height < whole.height)
             let want = try #require(transform(whole, random: random))

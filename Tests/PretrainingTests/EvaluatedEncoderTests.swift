@@ -1,6 +1,7 @@
 import Autodiff
 import Checkpoints
 import EncoderFiles
+import Evaluation
 import Foundation
 import ImageData
 import ImageMasking
@@ -89,6 +90,46 @@ struct EvaluatedEncoderTests {
         file.metadata = ["recipe": recipe.replacing(#""name": "mae""#, with: #""name": "elsewhere""#)]
         try Safetensors.write(file, to: run.folder.encoderFile)
         #expect(throws: RunError.self) { try EvaluatedEncoder(path: run.folder.encoderFile) }
+    }
+
+    /// A gray picture gives the features of the picture whose bands are all gray, and bands in turn those of the bands once.
+    @Test(arguments: [(3, 1), (1, 4), (3, 12)])
+    func featuresStayThoseOfTheSamePictureInOtherBands(bands: Int, wanted: Int) throws {
+        let home = try TemporaryFolder()
+        let file = try EncoderFile(path: try foreign(in: home, channels: bands))
+        let old = try file.load()
+        var options = old.encoder.options
+        options.channels = wanted
+        var store = ParameterStore()
+        let encoder = Encoder(
+            options, grid: old.encoder.grid, traits: old.encoder.traits, adding: &store, random: RandomStream(seed: 2))
+        let account = try file.initialize(&store, of: encoder)
+        #expect(account.missing.isEmpty && account.sentence.contains("patch kernel of \(bands) band"))
+        var random = RandomStream(seed: 9)
+        let shown = min(bands, wanted)
+        let numbers = (0..<shown * 256).map { _ in Float(random.normal()) }
+        func image(_ channels: Int) -> Tensor {
+            Tensor(
+                (0..<channels).flatMap { numbers[$0 % shown * 256..<($0 % shown + 1) * 256] }, [1, channels, 16, 16])
+        }
+        let engine = try Engine(threads: 1)
+        func features(_ encoder: Encoder, _ parameters: ParameterStore, _ image: Tensor) throws -> [Float] {
+            try FeatureExtractor(encoder, parameters, pooling: .mean, layer: nil, engine: engine).features(of: image)
+                .array
+        }
+        let before = try features(old.encoder, old.parameters, image(bands))
+        let after = try features(encoder, store, image(wanted))
+        #expect(before.contains { abs($0) > 0.1 })
+        #expect(zip(before, after).allSatisfy { abs($0 - $1) < 1e-4 })
+    }
+
+    @Test func aRunBeginsWithWeightsOfOtherBands() throws {
+        let home = try TemporaryFolder()
+        let path = try foreign(in: home, channels: 12)
+        let run = try TinyRun()
+        let changes = ["model.width=64", "model.heads=1", "model.position=learned", "train.max_steps=1"]
+        try run.train(try Recipe.parse(Array(TinyRun.text.utf8), set: changes), .initialized(from: path))
+        #expect(try EncoderFile(path: run.folder.encoderFile).load().encoder.options.channels == 3)
     }
 
     @Test func anEncoderWithoutAPlaceIsNoBeginning() throws {

@@ -3,6 +3,7 @@ import Foundation
 import Pretraining
 import PretrainingMethods
 import RecipeSchema
+import TestSupport
 import Testing
 
 /// Chains of runs: a pretrained encoder becomes the teacher of the next.
@@ -51,6 +52,31 @@ struct MaskAlignRunTests {
             try student.train(try recipe(teacher.folder.path), .resumed)
         }
         #expect(thrown?.description.contains("was trained with teacher_sha256") == true)
+    }
+
+    /// CAE's targets from a file: with another file at the same place a run would silently be another one.
+    @Test func anotherCodebookAtTheSamePlaceIsRefused() throws {
+        let run = try TinyRun()
+        func write(_ shift: Float) throws {
+            var file = SafetensorsFile(metadata: ["format": "palimpsest-codebook", "version": "1"])
+            let rows = (0..<4 * 48).map { Float($0 % 7) - 3 + shift * Float($0 % 3) }
+            file["codebook"] = StoredTensor(rows, shape: [4, 48])
+            try run.home.write(Safetensors.bytes(of: file), "codebook.safetensors")
+        }
+        func recipe(_ changes: String) throws -> Recipe {
+            try TinyRun.recipe(
+                "mask={\"strategy\": \"random\", \"ratio\": 0.5}",
+                "method={\"name\": \"cae\", \"targets\": \"tokens\", \"regressor_depth\": 1, \"decoder_depth\": 1, \"tokens\": "
+                    + "{\"source\": \"codebook\", \"path\": \"\(run.home.path)/codebook.safetensors\"}}",
+                "train.accumulate=1", changes)
+        }
+        try write(0)
+        try run.train(try recipe("train.max_steps=2"))
+        try run.train(try recipe("train.max_steps=3"), .resumed)
+        try write(1)
+        let thrown = #expect(throws: RunError.self) { try run.train(try recipe("train.max_steps=4"), .resumed) }
+        #expect(
+            thrown?.description.contains("was trained with codebook_sha256") == true, "\(thrown?.description ?? "")")
     }
 
     /// The encoder that I-JEPA evaluates is its target encoder, whichever file of the run is named; it has no class token.

@@ -1,5 +1,7 @@
 import Autodiff
+import Foundation
 import ImageData
+import Optimizers
 import Pretraining
 import RecipeSchema
 import TestSupport
@@ -49,6 +51,28 @@ struct PlanTests {
         #expect(plan.seconds <= 72 && plan.seconds > 30, "\(plan.seconds)")
         #expect(plan.choices.allSatisfy { !$0.reason.isEmpty } && plan.choices.contains { $0.origin == .measured })
         withExtendedLifetime(home) {}
+    }
+
+    @Test func weightsOfOtherBandsAreABeginning() throws {
+        let run = try TinyRun()
+        try run.train(try TinyRun.recipe("train.max_steps=1"))
+        let (home, source) = try folder((0..<33).map { _ in [20, 24, 12] })
+        var wanted = request(source, "data.npy_layout=hwc", "train.max_steps=1")
+        wanted.weights = run.folder.encoderFile
+        let (plan, recipe) = try plan(wanted)
+        #expect(recipe.model.channels == 12 && recipe.model.width == 16)
+        #expect(plan.findings.contains { $0.contains("patch kernel of 3 bands made into 12") }, "\(plan.findings)")
+        // The recipe trains from them.
+        let normalization = try recipe.data.normalization(channels: 12, cards: Self.cards)
+        let job = TrainingJob(
+            recipe, in: RunFolder(home.path + "/run"), start: .initialized(from: run.folder.encoderFile),
+            engine: try Engine(threads: 1))
+        _ = try job.run(
+            source: try recipe.data.open(.train, cards: Self.cards),
+            transform: recipe.trainingTransform(normalization), stop: nil, log: .silent, onRow: { _ in },
+            onProgress: { _ in })
+        let log = try String(contentsOfFile: job.folder.logFile, encoding: .utf8)
+        #expect(log.contains("patch kernel of 3 bands made into 12: repeated, scaled by 3/12"), "\(log)")
     }
 
     @Test func aTimeTooShortForAnEpochEndsBefore() throws {
@@ -109,6 +133,31 @@ struct PlanTests {
         #expect(try message(of: "no.such=1").contains("no"))
     }
 
+    @Test func epochsThatAreAskedForMayTakeLongerAndThatIsSaid() throws {
+        var source = ProceduralSourceOptions()
+        source.count = 64
+        let (plan, recipe) = try plan(request(source, "train.epochs=1000000"))
+        #expect(recipe.train.epochs == 1_000_000 && plan.findings.contains { $0.contains("more than the 1 min") })
+        #expect(recipe.model.width == 128)
+    }
+
+    @Test func picturesOfNumbersThatAreNoneRaiseTheLimit() throws {
+        let home = try TemporaryFolder()
+        let header = Array("{'descr': '<f4', 'fortran_order': False, 'shape': (16, 16), }".utf8)
+        let padded = header + [UInt8](repeating: 32, count: 117 - header.count) + [10]
+        for place in 0..<24 {
+            let numbers = (0..<256).map { place % 3 == 0 && $0 == 7 ? Float.nan : Float(($0 * 7 + place) % 251) / 251 }
+            try home.write(
+                [0x93] + Array("NUMPY".utf8) + [1, 0, 118, 0] + padded
+                    + numbers.flatMap { value in (0..<4).map { UInt8(value.bitPattern >> ($0 * 8) & 255) } },
+                "\(place).npy")
+        }
+        var source = ImagesSourceOptions()
+        source.path = home.path
+        let (_, recipe) = try plan(request(source))
+        #expect(recipe.data.corruptLimit > 1.0 / 3)
+    }
+
     @Test func valuesOfTheFirstFormAndOfTheWeightsModelCanBeSet() throws {
         var source = ProceduralSourceOptions()
         source.count = 64
@@ -123,6 +172,8 @@ struct PlanTests {
         let own = try run.folder.recipe().model
         #expect(recipe.model.dropPath == 0.1 && recipe.model.width == own.width && recipe.model.depth == own.depth)
         #expect(recipe.model.patchSize == own.patchSize && recipe.model.heads == own.heads)
+        wanted.changes = ["model.width=32"]
+        #expect(throws: (any Error).self, "what training would refuse is refused before the night") { try plan(wanted) }
     }
 
     private func message(of change: String) throws -> String {

@@ -29,6 +29,20 @@ private struct FlawedSource: ImageSource {
 
 /// A run stopped anywhere and resumed is the run that was never stopped, to the last bit.
 struct ResumeTests {
+    @Test func whatARunHasMeasuredIsKeptAndNothingElse() {
+        var earlier = DataOptions()
+        earlier.mean = [0.1]
+        earlier.deviation = [0.2]
+        var again = DataOptions()
+        again.valueRange = .measured
+        again.keepMeasured(of: earlier)
+        #expect(
+            again.valueRange == .measured && again.mean == [0.1], "a range that the run has not is told, not dropped")
+        earlier.valueRange = .numbers(low: 0, high: 9)
+        again.keepMeasured(of: earlier)
+        #expect(again.valueRange == earlier.valueRange)
+    }
+
     static let whole: [String] = {
         guard let run = try? TinyRun(), let recipe = try? TinyRun.recipe(), (try? run.train(recipe)) != nil else {
             return []

@@ -55,6 +55,25 @@ struct RunExportTests {
         #expect(card.contains("num_heads=2") && card.contains("`model.safetensors`: sha256 `"))
     }
 
+    /// Files of other programs have no place for how numbers are scaled; ours find it there again.
+    @Test func scalingComesBackFromAnExport() throws {
+        let run = try TinyRun()
+        let scaling = ["data.value_range=[0, 0.5]", "data.missing_value=-9999"]
+        try run.train(try Recipe.parse(Array(TinyRun.text.utf8), set: ["train.max_steps=1"] + scaling))
+        for format in [ExportFormat.timm, .huggingFace] {
+            let folder = "\(run.home.path)/\(format.rawValue)"
+            try export(run, format, to: folder, encoderOnly: true)
+            let file = "\(folder).safetensors"
+            try EncoderImport.output(file, replacing: false).write(try EncoderImport(folder, heads: 2).bytes)
+            for path in [folder, file] {
+                let data = try EvaluatedEncoder(path: path).recipe.data
+                #expect(data.valueRange == .numbers(low: 0, high: 0.5) && data.missingValue == .number(-9999))
+            }
+        }
+        #expect(try text(run.home.path + "/timm/README.md").contains("stored numbers from 0.0 to 0.5"))
+        #expect(throws: RunError.self) { try EncoderImport(run.home.path + "/huggingface", heads: 4) }
+    }
+
     @Test func anImportReplacesAnImportAndNoOtherEncoder() throws {
         let run = try TinyRun()
         try run.train(try TinyRun.recipe("train.max_steps=1"))
@@ -67,6 +86,31 @@ struct RunExportTests {
         for _ in 0..<2 {
             try EncoderImport.output(file, replacing: false).write(try EncoderImport(folder, heads: 2).bytes)
         }
+    }
+
+    /// Terms of weights go with everything that began with them: run, resumed run, the run begun with that one, export.
+    @Test func termsOfWeightsAreCarriedOn() throws {
+        let first = try TinyRun()
+        try first.train(try TinyRun.recipe("train.max_steps=1"))
+        #expect(try EncoderFile(path: first.folder.encoderFile).licence == nil)
+        let foreign = first.home.path + "/timm"
+        try export(first, .timm, to: foreign)
+        let imported = first.home.path + "/imported.safetensors"
+        try EncoderImport.output(imported, replacing: true).write(
+            EncoderImport(foreign, heads: 2, licence: "cc-by-nc-4.0").bytes)
+        let second = try TinyRun()
+        let recipe = try TinyRun.recipe("train.max_steps=1", "model.position=learned")
+        try second.train(recipe, .initialized(from: imported))
+        #expect(try EncoderFile(path: second.folder.encoderFile).licence == "cc-by-nc-4.0")
+        try second.train(try TinyRun.recipe("train.max_steps=2", "model.position=learned"), .resumed)
+        #expect(try EncoderFile(path: second.folder.encoderFile).licence == "cc-by-nc-4.0")
+        let third = try TinyRun()
+        let checkpoint = second.folder.path + "/checkpoints/step-00000002"
+        try third.train(recipe, .initialized(from: checkpoint))
+        #expect(try EncoderFile(path: third.folder.encoderFile).licence == "cc-by-nc-4.0")
+        try export(third, .timm, to: third.home.path + "/out")
+        let card = try text(third.home.path + "/out/README.md")
+        #expect(card.contains("license: cc-by-nc-4.0") && card.contains("they began as weights under: cc-by-nc-4.0"))
     }
 
     @Test func onlyAnExportIsReplacedAndOnlyOnRequest() throws {

@@ -121,6 +121,18 @@ struct RunFolderTests {
         #expect(!manager.fileExists(atPath: aside))
     }
 
+    /// A folder with a recipe is not a run: whoever goes on with it has nothing replaced.
+    @Test func aFolderWithARecipeIsNotGoneOnWith() throws {
+        let run = try TinyRun()
+        try FileManager.default.createDirectory(atPath: run.folder.path, withIntermediateDirectories: true)
+        try write(TinyRun.text, run.folder.recipeFile)
+        try write("mine", run.folder.encoderFile)
+        let before = try content(run.folder.path)
+        let error = #expect(throws: RunError.self) { try run.train(try TinyRun.recipe(), .resumed) }
+        #expect(error?.description.contains("is no run") == true)
+        #expect(try content(run.folder.path) == before)
+    }
+
     /// A process killed after any of the moves that set a run aside, or give it back: the marker goes last either way.
     @Test(arguments: [true, false])
     func aRunThatIsHalfSetAsideIsPutTogetherAgain(whileGivingBack: Bool) throws {

@@ -69,6 +69,17 @@ int pal_reads_tiff(void);
 pal_status pal_decode_tiff(const uint8_t *_Nonnull data, size_t size, uint64_t directory,
                            const pal_limits *_Nonnull limits, pal_image *_Nonnull image);
 
+/* Pixels of a picture: the first line and column, counted from 0, and the size. */
+typedef struct {
+    uint32_t left, top, width, height;
+} pal_region;
+
+/* The same of a region of the page, from a file that is open for reading and has `size` bytes: only the tiles or strips that the
+ * region touches are read, and the limits hold for the region. PAL_CORRUPT where the region is not inside the page. A strip is
+ * decoded from its first line on. */
+pal_status pal_decode_tiff_region(int descriptor, uint64_t size, uint64_t directory, const pal_region *_Nonnull region,
+                                  const pal_limits *_Nonnull limits, pal_image *_Nonnull image);
+
 /* Decodes a WebP picture, or the first frame of an animation on its canvas, to RGB; transparency is dropped.
  * PAL_UNSUPPORTED in a build without PAL_WEBP. */
 pal_status pal_decode_webp(const uint8_t *_Nonnull data, size_t size, const pal_limits *_Nonnull limits,

@@ -18,6 +18,19 @@ enum NumPyArray {
         return product(header.shape + [header.size]) ?? Int.max
     }
 
+    /// Rows and columns, by the header at the beginning of a file.
+    static func size(
+        of start: UnsafeRawBufferPointer, layout: ArrayLayout, _ path: String
+    ) throws(ImageError) -> (height: Int, width: Int) {
+        do throws(NumPyHeader.Fault) {
+            let header = try NumPyHeader(start)
+            let axes = try axes(header, layout)
+            return (header.shape[axes.rows], header.shape[axes.columns])
+        } catch {
+            throw ImageError(error.reason, path: path, error.message)
+        }
+    }
+
     /// Which axis is height, width and bands; the last is nil for gray.
     private static func axes(
         _ header: NumPyHeader, _ layout: ArrayLayout

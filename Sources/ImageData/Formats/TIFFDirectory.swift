@@ -9,8 +9,7 @@ struct TIFFDirectory {
     let offset: UInt64
     /// Pages of the file, at most `mostPages`.
     let pages: Int
-    private let file: UnsafeRawBufferPointer
-    private let form: Form
+    private let file: TIFFNumbers
 
     /// The sizes and byte order of a file's numbers.
     struct Form {
@@ -28,27 +27,31 @@ struct TIFFDirectory {
         var offsetBytes: Int { isBig ? 8 : 4 }
     }
 
-    /// The directory of page `page`, counted from 0.
+    /// The directory of page `page`, counted from 0, of a file in memory.
     init(
         page: Int, of file: UnsafeRawBufferPointer, _ path: String, _ member: String?
     ) throws(ImageError) {
+        guard file.count >= 8 else {
+            throw ImageError(
+                .truncated, path: path, member: member, "the file ends after \(file.count) bytes, inside its header")
+        }
+        try self.init(page: page, of: TIFFNumbers(file), path, member)
+    }
+
+    /// The directory of page `page`, counted from 0, of a file in memory or on a disk.
+    init(page: Int, of file: TIFFNumbers, _ path: String, _ member: String?) throws(ImageError) {
         func fault(_ reason: ImageError.Reason, _ message: String) -> ImageError {
             ImageError(reason, path: path, member: member, message)
         }
-        guard file.count >= 8 else {
-            throw fault(.truncated, "the file ends after \(file.count) bytes, inside its header")
-        }
-        let form = Form(file)
-        self.form = form
+        let form = file.form
         self.file = file
-        guard var next = Self.number(file, form.isBig ? 8 : 4, form.offsetBytes, form) else {
+        guard var next = file.number(form.isBig ? 8 : 4, form.offsetBytes) else {
             throw fault(.truncated, "the file ends after \(file.count) bytes, inside its header")
         }
         var wanted: UInt64?
         var count = 0
         while next != 0, count < Self.mostPages {
-            let following = Self.following(next, fileBytes: file.count, form) { Self.number(file, $0, $1, form) }
-            guard let following else {
+            guard let following = file.directory(behind: next) else {
                 if wanted != nil { break }
                 throw fault(
                     .truncated, "the file has \(file.count) bytes, the directory of page \(count) is at byte \(next)")
@@ -81,17 +84,17 @@ struct TIFFDirectory {
 
     /// Type, number and place of a tag's values; nil without the tag. The place may be outside of the file.
     private func values(_ tag: Int) -> (type: UInt64, count: UInt64, place: Int)? {
-        let start = Int(offset)
-        guard let count = Self.number(file, start, form.countBytes, form) else { return nil }
+        let (start, form) = (Int(offset), file.form)
+        guard let count = file.number(start, form.countBytes) else { return nil }
         for entry in 0..<Int(min(count, 4096)) {
             let place = start + form.countBytes + entry * form.entryBytes
-            guard let found = Self.number(file, place, 2, form), let type = Self.number(file, place + 2, 2, form),
-                let values = Self.number(file, place + 4, form.isBig ? 8 : 4, form)
+            guard let found = file.number(place, 2), let type = file.number(place + 2, 2),
+                let values = file.number(place + 4, form.isBig ? 8 : 4)
             else { return nil }
             guard found == tag, let size = Self.typeBytes[type] else { continue }
             let value = place + 4 + (form.isBig ? 8 : 4)
             if values <= UInt64(form.offsetBytes / size) { return (type, values, value) }
-            guard let away = Self.number(file, value, form.offsetBytes, form) else { return nil }
+            guard let away = file.number(value, form.offsetBytes) else { return nil }
             return (type, values, Int(exactly: away) ?? Int.max)
         }
         return nil
@@ -111,40 +114,28 @@ struct TIFFDirectory {
         guard let (type, count, place) = values(tag), count >= 1, [1, 3, 4, 16].contains(type),
             let size = Self.typeBytes[type]
         else { return nil }
-        return Self.number(file, place, size, form).flatMap { Int(exactly: $0) }
+        return file.number(place, size).flatMap { Int(exactly: $0) }
     }
 
-    /// True where the page's numbers are places in a palette.
-    var hasPalette: Bool { number(262) == 3 }
+    /// Throws where the page's numbers are places in a palette and the picture has no colours: libtiff makes gray of a palette that
+    /// it cannot read.
+    func requirePalette(_ image: DecodedImage, _ path: String, _ member: String?) throws(ImageError) {
+        guard number(262) == 3, image.channels != 3 else { return }
+        throw ImageError(.corrupt, path: path, member: member, "a TIFF whose palette cannot be read")
+    }
 
     /// The orientation of the page; anything odd is `upright`.
     var orientation: ImageOrientation { number(274).flatMap { ImageOrientation(rawValue: $0) } ?? .upright }
 
     /// Bytes of the page's samples, by its header; `Int.max` where that is no number.
-    var bytes: Int {
-        let bits = [number(256) ?? 1, number(257) ?? 1, number(277) ?? 1, number(258) ?? 1].reduce(1) {
+    var bytes: Int { bytes(height: number(257) ?? 1, width: number(256) ?? 1) }
+
+    /// Bytes of the samples of so many pixels of the page.
+    func bytes(height: Int, width: Int) -> Int {
+        let bits = [height, width, number(277) ?? 1, number(258) ?? 1].reduce(1) {
             let product = $0.multipliedReportingOverflow(by: $1)
             return product.overflow || $0 == Int.max ? Int.max : product.partialValue
         }
         return bits / 8
-    }
-
-    /// The place of the directory behind that at `offset`; nil where a directory is not whole. `number` reads a number of some
-    /// bytes at a place, nil outside of the file.
-    static func following(
-        _ offset: UInt64, fileBytes: Int, _ form: Form, number: (_ place: Int, _ bytes: Int) -> UInt64?
-    ) -> UInt64? {
-        guard let start = Int(exactly: offset), let entries = number(start, form.countBytes),
-            entries <= UInt64(fileBytes / form.entryBytes)
-        else { return nil }
-        return number(start + form.countBytes + Int(entries) * form.entryBytes, form.offsetBytes)
-    }
-
-    /// The unsigned number of some bytes at a place; nil outside of the file.
-    static func number(_ file: UnsafeRawBufferPointer, _ place: Int, _ bytes: Int, _ form: Form) -> UInt64? {
-        guard place >= 0, place <= file.count - bytes else { return nil }
-        return (0..<bytes).reduce(UInt64(0)) { sum, i in
-            sum << 8 | UInt64(file[place + (form.isLittle ? bytes - 1 - i : i)])
-        }
     }
 }

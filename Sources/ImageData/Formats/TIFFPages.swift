@@ -58,8 +58,8 @@ package struct TIFFPageCount {
 
     /// Counts the pages of a file; what is no TIFF or cannot be opened has one.
     package init(of path: FileName) {
-        guard let file = try? OpenFile(path), let form = TIFFDirectory.Form(file.bytes(at: 0, 16)),
-            var next = file.number(form.isBig ? 8 : 4, form.offsetBytes, form)
+        guard let file = try? OpenFile(path), let numbers = TIFFNumbers(file),
+            var next = numbers.number(numbers.form.isBig ? 8 : 4, numbers.form.offsetBytes)
         else { return }
         var seen: Set<UInt64> = []
         while next != 0 {
@@ -72,41 +72,9 @@ package struct TIFFPageCount {
                 note = "`\(path)` has more than \(TIFFDirectory.mostPages) pages; so many are read"
                 break
             }
-            guard
-                let following = TIFFDirectory.following(
-                    next, fileBytes: file.size, form, number: { file.number($0, $1, form) })
-            else { break }
+            guard let following = numbers.directory(behind: next) else { break }
             next = following
         }
         pages = max(1, seen.count)
-    }
-}
-
-extension TIFFDirectory.Form {
-    /// The form that the first bytes of a file tell; nil for what is no TIFF.
-    fileprivate init?(_ start: [UInt8]) {
-        guard
-            let form = start.withUnsafeBytes({ start -> Self? in
-                guard (try? ImageFormat(of: start, "", nil)) == .tiff, start.count >= 8 else { return nil }
-                return Self(start)
-            })
-        else { return nil }
-        self = form
-    }
-}
-
-extension OpenFile {
-    /// The bytes at a place, fewer at the end of the file; none where it cannot be read.
-    fileprivate func bytes(at place: Int, _ count: Int) -> [UInt8] {
-        var bytes = [UInt8](repeating: 0, count: count)
-        guard let read = try? read(into: &bytes, at: place) else { return [] }
-        bytes.removeLast(count - read)
-        return bytes
-    }
-
-    /// The unsigned number of some bytes at a place; nil outside of the file.
-    fileprivate func number(_ place: Int, _ count: Int, _ form: TIFFDirectory.Form) -> UInt64? {
-        guard place >= 0, place <= size - count else { return nil }
-        return bytes(at: place, count).withUnsafeBytes { TIFFDirectory.number($0, 0, count, form) }
     }
 }

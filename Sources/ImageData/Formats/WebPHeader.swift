@@ -1,16 +1,16 @@
 /// What the chunks of a WebP file say of it, read without decoding.
 enum WebPHeader {
-    /// Pixels of the canvas; 0 where that is not found. A guess for when to decode, no more: libwebp reads the header itself.
-    static func pixels(of file: UnsafeRawBufferPointer) -> Int {
+    /// Rows and columns of the canvas; nil where they are not found. A guess, no more: libwebp reads the header itself.
+    static func size(of file: UnsafeRawBufferPointer) -> (height: Int, width: Int)? {
         func number(_ place: Int, _ bytes: Int) -> Int {
             (0..<bytes).reduce(0) { $0 | Int(file[place + $1]) << (8 * $1) }
         }
-        guard file.count >= 30 else { return 0 }
+        guard file.count >= 30 else { return nil }
         switch String(decoding: file[12..<16], as: UTF8.self) {
-        case "VP8X": return (number(24, 3) + 1) * (number(27, 3) + 1)
-        case "VP8L": return (number(21, 4) & 0x3FFF + 1) * (number(21, 4) >> 14 & 0x3FFF + 1)
-        case "VP8 ": return (number(26, 2) & 0x3FFF) * (number(28, 2) & 0x3FFF)
-        default: return 0
+        case "VP8X": return (number(27, 3) + 1, number(24, 3) + 1)
+        case "VP8L": return (number(21, 4) >> 14 & 0x3FFF + 1, number(21, 4) & 0x3FFF + 1)
+        case "VP8 ": return (number(28, 2) & 0x3FFF, number(26, 2) & 0x3FFF)
+        default: return nil
         }
     }
 

@@ -22,6 +22,13 @@ extension LabelFile {
     /// or with an empty label, rows without a picture and rows that say the same again are counted. Two rows that say different
     /// things of one picture are an error, and so is a file of which no row fits.
     package func labelled(_ pictures: [FileName], below root: String) throws(ImageError) -> LabelledPictures {
+        // Without a header line the first picture would be taken for the names of the columns.
+        if let first = header.first(where: { pictures.contains($0) }) {
+            throw ImageError(
+                .label, path: path,
+                "line 1 names the picture `\(first)`, where names of columns are expected; write a header line such as file,label "
+                    + "above it")
+        }
         var ledger = SourceLedger()
         ledger.note(note)
         let rowOf = try match(pictures, below: root, ledger: &ledger)

@@ -24,7 +24,10 @@ public struct FileName: Sendable, Hashable, Comparable, CustomStringConvertible,
     /// The name for people and lists: bytes that are not UTF-8, and those of characters that would move the cursor, break
     /// the line or turn the direction of writing, as `\xNN`.
     public var description: String {
-        if let text = String(validating: bytes, as: UTF8.self), !text.unicodeScalars.contains(where: Self.isHarmful) {
+        // A name that has such an escape in it already is escaped, too: no two names look alike.
+        if let text = String(validating: bytes, as: UTF8.self), !text.contains("\\x"),
+            !text.unicodeScalars.contains(where: Self.isHarmful)
+        {
             return text
         }
         var text = ""
@@ -33,7 +36,7 @@ public struct FileName: Sendable, Hashable, Comparable, CustomStringConvertible,
             let length = first < 0x80 ? 1 : first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2
             let piece = rest.prefix(length)
             if let character = String(validating: piece, as: UTF8.self), character.unicodeScalars.count == 1,
-                !character.unicodeScalars.contains(where: Self.isHarmful)
+                !character.unicodeScalars.contains(where: Self.isHarmful), !rest.starts(with: "\\x".utf8)
             {
                 text += character
                 rest = rest.dropFirst(length)

@@ -66,6 +66,10 @@ struct FolderWalk {
                 ledger.add(.unreadableFolder, path.description)
                 continue
             }
+            guard !Self.isRun(below) else {
+                ledger.add(.runFolder, path.description)
+                continue
+            }
             trail.append(entry.identity)
             try walk(inner, path, below, &trail)
             trail.removeLast()
@@ -97,6 +101,17 @@ struct FolderWalk {
         var status = stat()
         guard folder.withCString({ stat($0, &status) }) == 0 else { return nil }
         return Identity(status)
+    }
+
+    /// True for what stands in the folder of a run: its pictures are of our making, and none of anybody's set.
+    static func isRun(_ entries: [Entry]) -> Bool {
+        entries.contains { !$0.isFolder && $0.name == "palimpsest-run.json" }
+    }
+
+    /// True for a folder of runs and nothing else, such as `runs`.
+    static func holdsRunsAlone(_ folder: FileName) -> Bool {
+        let entries = look(folder)
+        return !entries.isEmpty && entries.allSatisfy { $0.isFolder && isRun(look($0.name.inside(folder))) }
     }
 
     /// The visible folders and regular files directly in a folder, links followed, sorted by the bytes of their names.

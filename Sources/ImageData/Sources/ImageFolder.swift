@@ -132,7 +132,12 @@ public struct ImageFolder: ImageSource {
                 ? .outsideClasses : FolderWalk.unreadable.contains(suffix) ? .otherFormat : .otherSuffix
             ledger.add(reason, entry.name.description)
         }
-        let names = entries.filter(\.isFolder).map(\.name)
+        let names = entries.filter(\.isFolder).map(\.name).filter { name in
+            let folder = name.inside(FileName(root))
+            guard FolderWalk.isRun(FolderWalk.look(folder)) || FolderWalk.holdsRunsAlone(folder) else { return true }
+            ledger.add(.runFolder, name.description)
+            return false
+        }
         guard !names.isEmpty else {
             throw ImageError(
                 .empty, path: root,
@@ -253,7 +258,7 @@ public struct ImageFolder: ImageSource {
 
     /// The path below the folder, with `#` and the number of the page behind it where the file has several. No other picture can
     /// have that name: the names of all files end as pictures do, in letters.
-    private func name(_ index: Int) -> FileName {
+    func name(_ index: Int) -> FileName {
         let place = place(index)
         guard let page = place.page else { return files[place.file] }
         return FileName(files[place.file].bytes + Array("#\(page)".utf8))
@@ -261,6 +266,12 @@ public struct ImageFolder: ImageSource {
 
     /// The number of pictures.
     public var count: Int { places.isEmpty ? files.count : places.count }
+
+    /// The files, with the real path of the folder.
+    public var filePaths: Set<FileName> {
+        let folder = realPath(FileName(root))
+        return Set(files.map { $0.inside(folder) })
+    }
 
     /// The digest of all.
     public var fingerprint: String { contentDigest(excluding: []) }
@@ -282,21 +293,26 @@ public struct ImageFolder: ImageSource {
     }
 
     /// Reads and decodes a file, or a page of it.
-    public func image(_ index: Int) throws(ImageError) -> DecodedImage { try decoded(index, nil) }
-
-    /// Reads and decodes a file, a JPEG perhaps at a fraction of its size.
-    public func image(_ index: Int, reduction: @escaping ImageDecoder.Reduction) throws(ImageError) -> DecodedImage {
-        try decoded(index, reduction)
+    public func image(_ index: Int) throws(ImageError) -> DecodedImage {
+        try read(index) { (file, decoder) throws(ImageError) in try decoder.decode(file: file).image }
     }
 
-    private func decoded(_ index: Int, _ reduction: ImageDecoder.Reduction?) throws(ImageError) -> DecodedImage {
+    /// Reads and decodes a file, a JPEG perhaps at a fraction of its size.
+    public func image(_ index: Int, draw: PictureDraw) throws(ImageError) -> DecodedImage {
+        try read(index) { (file, decoder) throws(ImageError) in
+            try decoder.decode(file: file, reduction: draw.reduction).image
+        }
+    }
+
+    /// Reads something of a picture: `body` gets its file and the decoder of its page. Errors name the page.
+    func read<Result>(
+        _ index: Int, _ body: (FileName, ImageDecoder) throws(ImageError) -> Result
+    ) throws(ImageError) -> Result {
         let place = place(index)
-        let path = files[place.file].inside(FileName(root))
-        guard !places.isEmpty else { return try decoder.decode(file: path, reduction: reduction).image }
         var decoder = decoder
-        decoder.page = place.page ?? 0
+        if !places.isEmpty { decoder.page = place.page ?? 0 }
         do throws(ImageError) {
-            return try decoder.decode(file: path, reduction: reduction).image
+            return try body(files[place.file].inside(FileName(root)), decoder)
         } catch {
             var error = error
             if let page = place.page { error.member = "page \(page)" }

@@ -235,8 +235,8 @@ extension ShardSource {
     public func image(_ index: Int) throws(ImageError) -> DecodedImage { try decoded(index, nil) }
 
     /// Reads and decodes a picture, a JPEG perhaps at a fraction of its size.
-    public func image(_ index: Int, reduction: @escaping ImageDecoder.Reduction) throws(ImageError) -> DecodedImage {
-        try decoded(index, reduction)
+    public func image(_ index: Int, draw: PictureDraw) throws(ImageError) -> DecodedImage {
+        try decoded(index, draw.reduction)
     }
 
     private func decoded(_ index: Int, _ reduction: ImageDecoder.Reduction?) throws(ImageError) -> DecodedImage {

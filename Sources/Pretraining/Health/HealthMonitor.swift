@@ -46,10 +46,13 @@ struct HealthMonitor {
     /// Whether a check is due after `step` optimiser steps of `last`.
     func isDue(after step: Int, of last: Int) -> Bool { step % interval == 0 || step == last }
 
-    /// The figures of an encoder; nil where a picture cannot be read any more.
-    func figures(_ encoder: Encoder, _ parameters: ParameterStore) -> HealthFigures? {
+    /// The figures of an encoder; nil where a picture cannot be read any more, or once `isStopped`.
+    func figures(
+        _ encoder: Encoder, _ parameters: ParameterStore, isStopped: () -> Bool
+    ) -> HealthFigures? {
         guard let extractor = try? FeatureExtractor(encoder, parameters, engine: engine),
-            let table = try? extractor.table(of: pictures, transform, requiresLabels: false)
+            let table = try? extractor.table(
+                of: pictures, transform, requiresLabels: false, batch: 32, isStopped: isStopped)
         else { return nil }
         return HealthFigures(table)
     }

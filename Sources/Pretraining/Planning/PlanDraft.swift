@@ -1,5 +1,7 @@
+import EncoderFiles
 import Foundation
 import ImageData
+import Optimizers
 import PretrainingMethods
 import RecipeSchema
 import VisionTransformers
@@ -94,10 +96,15 @@ struct PlanDraft {
         findings.append(
             "\(source.count) pictures; \(survey.count) looked at: \(sides(heights)) pixels high, \(sides(widths)) wide, "
                 + types.joined(separator: ", "))
-        if !survey.unreadable.isEmpty {
-            let names = survey.unreadable.prefix(3).map { "`\($0.key)` (\($0.error.message))" }.joined(separator: ", ")
-            findings.append("\(survey.unreadable.count) of them cannot be read, such as \(names)")
-            let share = Double(survey.unreadable.count) / Double(survey.count)
+        // Training takes pictures with numbers that are not finite for unreadable ones.
+        let unusable = survey.unreadable.count + survey.notFinite.pictures
+        if unusable > 0 {
+            if !survey.unreadable.isEmpty {
+                let names = survey.unreadable.prefix(3).map { "`\($0.key)` (\($0.error.message))" }
+                findings.append(
+                    "\(survey.unreadable.count) of them cannot be read, such as \(names.joined(separator: ", "))")
+            }
+            let share = Double(unusable) / Double(survey.count)
             if share > 0.5 * DataOptions().corruptLimit {
                 let limit = min(1, (share * 1.5 * 1000).rounded(.up) / 1000)
                 try choose(
@@ -131,7 +138,12 @@ struct PlanDraft {
         let side = survey.medianSide ?? PlanRules.smallestSide
         if let weights {
             var model = weights.recipe.model
+            let bands = model.channels
             model.channels = try recipe().model.channels
+            if model.channels != bands {
+                findings.append(
+                    "the weights are for other pictures: \(PatchKernel.change(from: bands, to: model.channels))")
+            }
             let patch = model.patchSize
             let cells = min(max(side / patch, 4), 14)
             for row in model.encoded.members ?? [] { try set("model.\(row.name)", row.value) }
@@ -226,18 +238,24 @@ struct PlanDraft {
         var chosen = 0
         if timings.count > 1 {
             let seen = spans.map { $0.steps * batch }
-            chosen = PlanRules.encoder(seen)
+            chosen = wanted == nil ? PlanRules.encoder(seen) : spans.lastIndex { $0.seconds <= budget } ?? 0
             let candidate = PlanRules.encoders[chosen]
             try set(candidate)
             let others = zip(PlanRules.encoders, seen).map { "\($0.width) x \($0.depth): \(millions($1))" }
             choices.append(
                 .init(
                     what: "model.width, model.depth", value: "\(candidate.width), \(candidate.depth)",
-                    reason:
-                        "the largest that sees \(millions(PlanRules.fewestSeen)) pictures in the time, or the smallest ("
-                        + others.joined(separator: ", ") + ")", origin: .measured))
+                    reason: wanted == nil
+                        ? "the largest that sees \(millions(PlanRules.fewestSeen)) pictures in the time, or the smallest ("
+                            + others.joined(separator: ", ") + ")"
+                        : "the largest whose epochs end in the time, or the smallest", origin: .measured))
         }
         let (span, timing) = (spans[chosen], timings[chosen])
+        if span.seconds > budget * 1.01 {
+            findings.append(
+                "\(span.epochs) epochs, as asked for, take \(SpokenTime.span(span.seconds)): more than the "
+                    + "\(SpokenTime.span(budget)) that there are")
+        }
         try choose(
             "train.epochs", JSONValue(span.epochs),
             span.isWhole

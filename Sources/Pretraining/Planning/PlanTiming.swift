@@ -1,6 +1,24 @@
 import Autodiff
+import Checkpoints
+import EncoderFiles
 import Foundation
 import ImageData
+import PretrainingMethods
+import TrainingStep
+
+extension Recipe {
+    /// Throws where the weights of a file cannot begin a run of the recipe, as the run would.
+    func requireFitting(_ path: String) throws {
+        func fit(_ options: some PretrainingOptions) throws {
+            let method = try options.makeMethod(methodContext)
+            var parameters = method.parameters
+            _ = try orRunError { () throws(CheckpointError) in
+                try EncoderFile(path: path).initialize(&parameters, of: method.encoder)
+            }
+        }
+        try fit(method)
+    }
+}
 
 /// What a step of a recipe takes on this machine, measured by real steps on the pictures themselves.
 struct PlanTiming {

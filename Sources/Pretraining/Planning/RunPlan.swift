@@ -93,6 +93,7 @@ package struct PlanRequest {
         try draft.chooseOptimisation(pictures: pictures.count, continues: weights != nil)
         let constants = try draft.recipe().resolved(source: pictures, cards: cards)
         try draft.keepConstants(constants.recipe.data, notes: constants.notes + constants.warnings)
+        if let path = self.weights { try draft.recipe().requireFitting(path) }
         let isOpen = weights == nil && !["model.width", "model.depth", "model.heads"].contains(where: draft.isFixed)
         let candidates = isOpen ? PlanRules.encoders.map(Optional.some) : [nil]
         var timings: [PlanTiming] = []

@@ -110,6 +110,17 @@ public struct CAE: PretrainingMethod {
         if case .encoder(let teacher) = source { [teacher.note] } else { [] }
     }
 
+    /// The digest of what its targets come from: another codebook or teacher would be another run.
+    public var origins: [String: String] {
+        switch source {
+        case .pixels, .given: [:]
+        case .codebook(let codebook, _): ["codebook_sha256": codebook.digest]
+        case .tokens(let file): ["tokens_sha256": file.digest]
+        case .encoder(let teacher): ["teacher_sha256": teacher.digest]
+        case .features(let file): ["teacher_features_sha256": file.digest]
+        }
+    }
+
     /// Draws of each part for itself.
     public func draws(for batch: Batch, _ mask: PatchMask, random: RandomStream) -> Draws {
         let streams = batch.streams(random.child("drop_path"))

@@ -1,5 +1,6 @@
 public import Autodiff
 package import Checkpoints
+import ContentDigests
 public import RandomStreams
 
 /// A tokenizer of normalised patches: the token of a patch is the number of the nearest row.
@@ -11,6 +12,13 @@ public struct PatchCodebook: Sendable {
     public let rows: Tensor
     /// |row|² of each.
     private let squares: [Float]
+    /// The SHA-256 of the rows.
+    var digest: String {
+        var digest = SHA256()
+        digest.update([UInt8]("\(rows.shape)\n".utf8))
+        rows.withUnsafeBuffer { digest.update(UnsafeRawBufferPointer($0)) }
+        return digest.hexadecimal()
+    }
 
     /// A codebook of rows `[K, P]`.
     public init(_ rows: Tensor) {

@@ -1,4 +1,5 @@
 public import Checkpoints
+import ContentDigests
 public import ImageMasking
 
 /// A file of tokens by picture: an int32 tensor `[rows, columns]` for each sample key.
@@ -15,6 +16,8 @@ public struct TokenFile: Sendable {
     public var keys: [String] { file.names }
     private let path: String
     private let file: SafetensorsFile
+    /// The SHA-256 of its tensors.
+    var digest: String { file.digest }
 
     /// Reads a file.
     public init(path: String) throws { try self.init(try Safetensors.read(path), path: path) }
@@ -70,6 +73,8 @@ package struct FeatureFile: Sendable {
     private let grid: PatchGrid
     private let path: String
     private let file: SafetensorsFile
+    /// The SHA-256 of its tensors.
+    var digest: String { file.digest }
     /// The keys of the pictures, as the file has them.
     package var keys: [String] { file.names }
 
@@ -123,5 +128,18 @@ extension PatchGrid {
     /// The patch that each place shows when the picture is mirrored left to right.
     fileprivate var mirrored: [Int] {
         (0..<rows).flatMap { row in (0..<columns).map { row * columns + columns - 1 - $0 } }
+    }
+}
+
+extension SafetensorsFile {
+    /// The SHA-256 of all tensors with their names and shapes.
+    fileprivate var digest: String {
+        var digest = SHA256()
+        for name in names.sorted() {
+            guard let tensor = self[name] else { continue }
+            digest.update([UInt8]("\(name) \(tensor.dtype) \(tensor.shape)\n".utf8))
+            digest.update(tensor.bytes)
+        }
+        return digest.hexadecimal()
     }
 }
