@@ -96,6 +96,7 @@ static pal_status run(struct decoder *d, const pal_limits *limits) {
 
     int depth = png_get_bit_depth(d->png, d->info);
     int colour = png_get_color_type(d->png, d->info);
+    if (colour & PNG_COLOR_MASK_ALPHA) d->image->omitted |= PAL_OMITS_ALPHA;
     d->image->stored_bits = colour == PNG_COLOR_TYPE_PALETTE ? 8 : (uint32_t)depth;
     if (colour == PNG_COLOR_TYPE_PALETTE) png_set_palette_to_rgb(d->png);
     if (colour == PNG_COLOR_TYPE_GRAY && depth < 8) png_set_expand_gray_1_2_4_to_8(d->png);
@@ -127,6 +128,22 @@ static pal_status run(struct decoder *d, const pal_limits *limits) {
     return PAL_OK;
 }
 
+/* What chunks in front of the pixels announce and nobody reads: transparent colours, frames behind the first. */
+static uint32_t omitted_chunks(const uint8_t *data, size_t size) {
+    uint32_t omitted = 0;
+    size_t place = sizeof signature;
+    while (size - place >= 12) {
+        const uint8_t *chunk = data + place;
+        uint64_t length = (uint64_t)chunk[0] << 24 | (uint64_t)chunk[1] << 16 | (uint64_t)chunk[2] << 8 | chunk[3];
+        if (memcmp(chunk + 4, "IDAT", 4) == 0) break;
+        if (memcmp(chunk + 4, "acTL", 4) == 0) omitted |= PAL_OMITS_FRAMES;
+        if (memcmp(chunk + 4, "tRNS", 4) == 0) omitted |= PAL_OMITS_ALPHA;
+        if (length > size - place - 12) break;
+        place += 12 + (size_t)length;
+    }
+    return omitted;
+}
+
 pal_status pal_decode_png(const uint8_t *data, size_t size, const pal_limits *limits, pal_image *image) {
     memset(image, 0, sizeof *image);
     size_t prefix = size < sizeof signature ? size : sizeof signature;
@@ -136,6 +153,7 @@ pal_status pal_decode_png(const uint8_t *data, size_t size, const pal_limits *li
     }
     pal_status status = check_header(data, size, limits, image);
     if (status != PAL_OK) return status;
+    image->omitted = omitted_chunks(data, size);
     struct decoder d;
     memset(&d, 0, sizeof d);
     d.image = image;

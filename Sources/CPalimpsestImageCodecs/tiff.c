@@ -230,6 +230,7 @@ static pal_status decode(TIFF *tiff, struct file *f, const pal_region *region, c
     image->width = l.region.width;
     image->height = l.region.height;
     image->channels = l.channels;
+    if (l.has_alpha) image->omitted |= PAL_OMITS_ALPHA;
     image->bits = l.bits;
     image->kind = l.kind;
     image->stored_bits = l.palette[0] ? 8 : l.stored_bits;

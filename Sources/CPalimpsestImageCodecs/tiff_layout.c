@@ -58,7 +58,10 @@ static pal_status read_bands(TIFF *tiff, struct pal_tiff_layout *l, uint16_t sto
     for (uint16_t i = 0; i < stored; i++) {
         uint16_t first = (uint16_t)(stored - extra);
         int is_alpha = i >= first && (types[i - first] == EXTRASAMPLE_ASSOCALPHA || types[i - first] == EXTRASAMPLE_UNASSALPHA);
-        if (is_alpha) continue;
+        if (is_alpha) {
+            l->has_alpha = 1;
+            continue;
+        }
         if (l->kept == PAL_MOST_BANDS) {
             PAL_SAY(message, "a TIFF of %u bands; at most %d are read", stored, PAL_MOST_BANDS);
             return PAL_UNSUPPORTED;

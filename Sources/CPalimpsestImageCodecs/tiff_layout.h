@@ -21,6 +21,7 @@ struct pal_tiff_layout {
     const uint16_t *palette[3]; /* red, green, blue, or NULL */
     uint32_t palette_shift; /* from a palette's numbers to 8 bits */
     int is_inverted;        /* 0 is white in the first band */
+    int has_alpha;          /* which is not kept */
     uint32_t channels, bits; /* of the picture in memory */
     pal_kind kind;
     size_t pixel_bytes;     /* in memory */

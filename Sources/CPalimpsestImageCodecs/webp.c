@@ -95,6 +95,8 @@ pal_status pal_decode_webp(const uint8_t *data, size_t size, const pal_limits *l
     image->height = (uint32_t)features.height;
     image->channels = 3;
     image->bits = image->stored_bits = 8;
+    if (features.has_alpha) image->omitted |= PAL_OMITS_ALPHA;
+    if (features.has_animation) image->omitted |= PAL_OMITS_FRAMES;
     /* Lossless decoding, also of alpha and of what frames hold, has a buffer of 4 bytes a pixel besides. */
     int is_plain = features.format == 1 && !features.has_alpha && !features.has_animation;
     uint64_t extra = is_plain ? 0 : (uint64_t)image->width * image->height * 4;

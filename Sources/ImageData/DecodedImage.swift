@@ -39,8 +39,20 @@ public struct DecodedImage: Sendable, Equatable {
     public let samples: Samples
     /// How a picture that was decoded small came about; nil for one in its own size.
     public var reduction: ImageReduction?
+    /// What its file holds besides, and is not read.
+    public var omissions: Omissions = []
     /// The decoder's first complaint about a file that it decoded all the same; nil without any.
     public var fault: String?
+
+    /// What a file can hold besides the picture that is read of it.
+    public struct Omissions: OptionSet, Sendable, Equatable {
+        public let rawValue: UInt32
+        public init(rawValue: UInt32) { self.rawValue = rawValue }
+        /// Transparency.
+        public static let alpha = Omissions(rawValue: 1)
+        /// Frames behind the first.
+        public static let frames = Omissions(rawValue: 2)
+    }
 
     /// A picture of given samples; their number must be `height · width · channels`, each of these at least 1.
     public init(height: Int, width: Int, channels: Int, samples: Samples) {

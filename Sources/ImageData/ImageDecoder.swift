@@ -200,6 +200,7 @@ public struct ImageDecoder: Sendable {
         var image = DecodedImage(
             height: Int(decoded.height), width: Int(decoded.width), channels: Int(decoded.channels),
             samples: samples(UnsafeRawBufferPointer(start: pixels, count: decoded.bytes), of: decoded))
+        image.omissions = DecodedImage.Omissions(rawValue: decoded.omitted)
         image.fault = decoded.warnings > 0 ? withUnsafeBytes(of: decoded.first_warning, text) : nil
         return DecodedFile(
             image: image, format: format, bitDepth: Int(decoded.stored_bits), orientation: .upright,

@@ -120,6 +120,10 @@ extension DecodedImage {
         guard orientation != .upright else { return self }
         let (h, w) = (height, width)
         let swaps = orientation.exchangesAxes
-        return gathered(height: swaps ? w : h, width: swaps ? h : w) { orientation.stored($0, $1, height: h, width: w) }
+        var turned = gathered(height: swaps ? w : h, width: swaps ? h : w) {
+            orientation.stored($0, $1, height: h, width: w)
+        }
+        turned.omissions = omissions
+        return turned
     }
 }

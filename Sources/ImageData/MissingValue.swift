@@ -81,6 +81,7 @@ extension DecodedImage {
         var made = DecodedImage(
             height: height, width: width, channels: channels, samples: samples.mapped(filling))
         made.fault = fault
+        made.omissions = omissions
         return made
     }
 }

@@ -48,11 +48,13 @@ public struct SourceLedger: Sendable, Equatable {
         case linkMember = "link-member"
         /// A shard that belongs to no part that is used.
         case otherShard = "other-shard"
+        /// A file whose other pages are passed over.
+        case otherPages = "other-pages"
 
         /// False where the thing counted was passed over.
         public var isRead: Bool {
             switch self {
-            case .nameNotUTF8, .pictureWithoutLabel, .archiveEndedEarly, .secondArchive: true
+            case .nameNotUTF8, .pictureWithoutLabel, .archiveEndedEarly, .secondArchive, .otherPages: true
             default: false
             }
         }
@@ -96,6 +98,9 @@ public struct SourceLedger: Sendable, Equatable {
             case .secondArchive: (one ? "archive" : "archives") + " behind the end of another one in the same file"
             case .linkMember:
                 (one ? "link" : "links") + " in archives to no picture or label of theirs, or without a label"
+            case .otherPages:
+                (one ? "file" : "files")
+                    + " of several pages, of which one is read; --set data.tiff_page=all reads each"
             case .otherShard: one ? "shard of no part that is used" : "shards of no part that is used"
             }
         }

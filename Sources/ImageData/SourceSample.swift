@@ -18,6 +18,8 @@ public struct SourceSample: Sendable {
     public private(set) var typeRange: ClosedRange<Double>?
     /// True where the types of the pictures differ.
     private(set) var isMixed = false
+    /// Pictures with transparency, which is not read.
+    private(set) var transparent = 0
     private var channels: Set<Int> = []
     private var sums: [BandStatistics] = []
 
@@ -59,6 +61,7 @@ public struct SourceSample: Sendable {
                     count += 1
                     channels.insert(picture.channels)
                     isEightBit = isEightBit && picture.typeRange == 0...255
+                    transparent += picture.isTransparent ? 1 : 0
                     types.insert(picture.typeRange)
                     range = hull(range, picture.range)
                     sums = sums.isEmpty ? picture.sums : zip(sums, picture.sums).map { $0 + $1 }
@@ -101,6 +104,7 @@ extension DecodedImage {
     /// What a picture adds to a sample.
     struct Statistics: Sendable {
         var channels: Int
+        var isTransparent: Bool
         var range: ClosedRange<Double>?
         var typeRange: ClosedRange<Double>?
         var sums: [BandStatistics]
@@ -108,6 +112,7 @@ extension DecodedImage {
         /// Range and type of a picture as stored, sums of it as converted.
         init(of image: DecodedImage, _ converted: DecodedImage) {
             channels = image.channels
+            isTransparent = image.omissions.contains(.alpha)
             typeRange = image.samples.typeRange
             sums = converted.bandStatistics()
             let stored = image.channels == converted.channels ? sums : image.bandStatistics()

@@ -26,6 +26,10 @@ public struct SourceSummary: Sendable {
     public private(set) var notFinite = Findings()
     /// Readable pictures with a band whose numbers are all the same, such as one of zeros.
     public private(set) var constantBands = Findings()
+    /// Readable pictures with transparency, which is not read.
+    public private(set) var transparent = Findings()
+    /// Readable pictures with frames behind the first, which are not read.
+    public private(set) var animated = Findings()
     /// Pictures with the very pixels of an earlier one.
     public private(set) var duplicates = Findings()
     /// Readable pictures by the type of their numbers, in words such as "8-bit unsigned".
@@ -125,6 +129,12 @@ public struct SourceSummary: Sendable {
         if constantBands.pictures > 0 {
             sentences.append("\(constantBands.words) with bands of a single number: \(constantBands.count) bands")
         }
+        if transparent.pictures > 0 {
+            sentences.append("\(transparent.words) with transparency (a band of alpha), which is not read")
+        }
+        if animated.pictures > 0 {
+            sentences.append("\(animated.words) with frames behind the first, which are not read")
+        }
         if duplicates.pictures > 0 {
             sentences.append("\(duplicates.words) with the very pixels of an earlier one")
         }
@@ -148,6 +158,8 @@ public struct SourceSummary: Sendable {
             let bands = image.bandStatistics()
             notFinite.add(bands.reduce(0) { $0 + $1.notFinite }, source.key(index))
             constantBands.add(bands.count { $0.isConstant }, source.key(index))
+            transparent.add(image.omissions.contains(.alpha) ? 1 : 0, source.key(index))
+            animated.add(image.omissions.contains(.frames) ? 1 : 0, source.key(index))
             add(bands, channels: image.channels)
         } catch {
             unreadable.append(Unreadable(key: source.key(index), error: error))
@@ -163,6 +175,8 @@ public struct SourceSummary: Sendable {
         widths = hull(widths, part.widths)
         notFinite.add(part.notFinite)
         constantBands.add(part.constantBands)
+        transparent.add(part.transparent)
+        animated.add(part.animated)
         for (channels, number) in part.channelCounts { channelCounts[channels, default: 0] += number }
         for (type, number) in part.numberTypes { numberTypes[type, default: 0] += number }
         for (side, number) in part.shortSides { shortSides[side, default: 0] += number }

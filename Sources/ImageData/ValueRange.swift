@@ -91,6 +91,7 @@ extension DecodedImage {
             samples: .float32(samples.read(Scaling(low: low, span: span))))
         made.reduction = reduction
         made.fault = fault
+        made.omissions = omissions
         return made
     }
 }

@@ -146,6 +146,12 @@ struct DataInspectCommand: ParsableCommand {
             }
         }
         if let fault = file.image.notFiniteFault { lines.append("  warning: \(fault)") }
+        if file.image.omissions.contains(.alpha) {
+            lines.append("  note: its transparency (a band of alpha) is not read")
+        }
+        if file.image.omissions.contains(.frames) {
+            lines.append("  note: it has frames behind the first, which are not read")
+        }
         let constant = bands.indices.filter { bands[$0].isConstant }
         if !constant.isEmpty {
             let some =
@@ -293,6 +299,7 @@ struct DataCheckCommand: ParsableCommand {
             ("mean", list(summary.normalization?.mean)), ("std", list(summary.normalization?.deviation)),
             ("ranges", summary.bands.map { JSONValue($0.map(Spoken.json)) } ?? .null),
             ("not_finite", found(summary.notFinite)), ("constant_bands", found(summary.constantBands)),
+            ("transparent", found(summary.transparent)), ("animated", found(summary.animated)),
             ("skipped", skipped(opened.ledger)),
             ("notes", JSONValue((opened.ledger.notes + notes).map { JSONValue($0) })),
             ("fingerprint", JSONValue(opened.fingerprint)),

@@ -45,6 +45,31 @@ private func linked(_ link: Int, to place: UInt32) throws -> [UInt8] {
 }
 
 @Suite struct PageTests {
+    /// What a file holds and nobody reads is counted: transparency, frames behind the first, other pages.
+    @Test func whatIsNotReadOfAFileIsTold() throws {
+        let odd = SharedFiles.packageRoot.appendingPathComponent("Tests/Fixtures/odd-images")
+        var animation = try PNGEncoder.encode([7], height: 1, width: 1, channels: 1)
+        // A chunk acTL behind the header; libpng passes over its check sum with it.
+        animation.insert(contentsOf: [0, 0, 0, 8] + Array("acTL".utf8) + [UInt8](repeating: 0, count: 12), at: 33)
+        let set = try Pages([
+            "alpha.webp": try bytes("alpha.webp"), "animation.webp": try bytes("animation.webp"),
+            "rgba.tif": try bytes("rgba.tif"), "pages.tif": try bytes("pages.tif"), "plain.tif": try bytes("u8.tif"),
+            "key.png": [UInt8](try Data(contentsOf: odd.appendingPathComponent("rgb8_trns.png"))),
+            "frames.png": animation,
+        ])
+        var options = DataOptions()
+        var source = ImagesSourceOptions()
+        source.path = set.folder.path
+        options.source = source
+        let opened = try options.open(.train, cards: DatasetCards(folders: []))
+        #expect(opened.ledger.count(.otherPages) == 1 && opened.ledger.entries[0].examples == ["pages.tif"])
+        let summary = SourceSummary(of: opened, threads: 1)
+        #expect(summary.unreadable.isEmpty, "\(summary.unreadable)")
+        #expect(summary.transparent.pictures == 3, "\(summary.transparent.examples)")
+        #expect(summary.animated.pictures == 2, "\(summary.animated.examples)")
+        #expect(summary.warnings.contains { $0.contains("with transparency (a band of alpha), which is not read") })
+    }
+
     @Test func eachPageIsAPicture() throws {
         let pixel = try PNGEncoder.encode([7], height: 1, width: 1, channels: 1)
         let set = try Pages([

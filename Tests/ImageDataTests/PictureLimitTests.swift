@@ -80,7 +80,8 @@ private func header(_ shape: String, type: String = "|u1", order: String = "Fals
         var decoder = ImageDecoder()
         #expect(try decoder.decode(writer.bytes, path: "").image.width == 8)
         decoder.page = 60_000
-        _ = try? decoder.decode(writer.bytes, path: "")
+        let error = try #require(throws: ImageError.self) { try decoder.decode(writer.bytes, path: "") }
+        #expect(error.message.contains("there is no page 60000, counted from 0; the file has 1"))
     }
 
     @Test func cutFilesAreToldFromDamagedOnes() throws {

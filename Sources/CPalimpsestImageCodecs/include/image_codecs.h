@@ -32,6 +32,9 @@ typedef struct {
 /* What the bits of a sample mean. */
 typedef enum { PAL_UNSIGNED = 0, PAL_SIGNED, PAL_FLOAT } pal_kind;
 
+/* Transparency, frames behind the first. */
+enum { PAL_OMITS_ALPHA = 1, PAL_OMITS_FRAMES = 2 };
+
 /* PAL_OK, or PAL_TOO_LARGE with a message, for a picture whose samples take `sample_bytes` a pixel and whose decoding
  * takes `extra` bytes more. Sides are checked first, and sample_bytes is at most 2^10: nothing overflows. */
 pal_status pal_check_size(const pal_limits *_Nonnull limits, uint64_t width, uint64_t height, uint64_t sample_bytes,
@@ -47,6 +50,7 @@ typedef struct {
     uint32_t bits;             /* 8, 16 or 32: of `samples` */
     pal_kind kind;             /* of `samples`; numbers with a point have 32 bits */
     uint32_t stored_bits;      /* bits a sample of the file (1, 2, 4, 8, 16, 32, 64; of the colours of a palette 8) */
+    uint32_t omitted;          /* what the file holds and `samples` do not: PAL_OMITS_… */
     uint32_t warnings;         /* faults that the library went past */
     char first_warning[256];   /* empty without warnings */
     char message[256];         /* what went wrong; empty without an error */

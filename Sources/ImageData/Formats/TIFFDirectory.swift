@@ -50,7 +50,9 @@ struct TIFFDirectory {
         }
         var wanted: UInt64?
         var count = 0
-        while next != 0, count < Self.mostPages {
+        var seen: Set<UInt64> = []
+        // A chain that leads back to an earlier page ends there.
+        while next != 0, count < Self.mostPages, seen.insert(next).inserted {
             guard let following = file.directory(behind: next) else {
                 if wanted != nil { break }
                 throw fault(

@@ -56,13 +56,13 @@ package struct TIFFPageCount {
     /// What is told of the file; nil for nothing.
     private(set) var note: String?
 
-    /// Counts the pages of a file; what is no TIFF or cannot be opened has one.
-    package init(of path: FileName) {
+    /// Counts the pages of a file, up to `most`; what is no TIFF or cannot be opened has one.
+    package init(of path: FileName, most: Int = .max) {
         guard let file = try? OpenFile(path), let numbers = TIFFNumbers(file),
             var next = numbers.number(numbers.form.isBig ? 8 : 4, numbers.form.offsetBytes)
         else { return }
         var seen: Set<UInt64> = []
-        while next != 0 {
+        while next != 0, seen.count < most {
             guard seen.insert(next).inserted else {
                 note = "the pages of `\(path)` lead back to an earlier one; its \(seen.count) different pages are read"
                 break

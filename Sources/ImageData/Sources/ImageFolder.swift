@@ -9,7 +9,7 @@ public struct ImageFolder: ImageSource {
     /// The names of the classes; nil for the flat form.
     public let labelNames: [String]?
     /// What was passed over, and what is told of the classes.
-    public let ledger: SourceLedger
+    public private(set) var ledger: SourceLedger
     private let files: [FileName]
     private let labels: [Int32]
     /// What a split keeps together, as the file of labels says it; empty without.
@@ -212,7 +212,17 @@ public struct ImageFolder: ImageSource {
     /// The same files, each page of a TIFF as a picture of its own where the context wants that. Files whose names do not end as
     /// those of TIFF are not looked at.
     func pages(in context: SourceContext) -> ImageFolder {
-        context.takesEachPage ? ImageFolder(pagesOf: self) : self
+        context.takesEachPage ? ImageFolder(pagesOf: self) : countingPages()
+    }
+
+    /// The same files; those that have other pages than the one that is read are counted.
+    private func countingPages() -> ImageFolder {
+        var counted = self
+        for name in files where ImageFormat.tiff.suffixes.contains(name.suffix) {
+            guard TIFFPageCount(of: name.inside(FileName(root)), most: 2).pages > 1 else { continue }
+            counted.ledger.add(.otherPages, name.description)
+        }
+        return counted
     }
 
     private init(pagesOf whole: ImageFolder) {
