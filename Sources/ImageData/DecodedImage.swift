@@ -46,7 +46,9 @@ public struct DecodedImage: Sendable, Equatable {
 
     /// What a file can hold besides the picture that is read of it.
     public struct Omissions: OptionSet, Sendable, Equatable {
+        /// A bit for each.
         public let rawValue: UInt32
+        /// Those of some bits.
         public init(rawValue: UInt32) { self.rawValue = rawValue }
         /// Transparency.
         public static let alpha = Omissions(rawValue: 1)
