@@ -94,7 +94,10 @@ let package = Package(
                 "Autodiff", "Checkpoints", "ImageMasking", "RandomStreams", "RecipeSchema", "VisionTransformers",
             ], exclude: ["README.md"]),
         module(
-            "ImageData", needs: ["ContentDigests", "CPalimpsestImageCodecs", "Locks", "RandomStreams", "RecipeSchema"],
+            "ImageData",
+            needs: [
+                "Checkpoints", "ContentDigests", "CPalimpsestImageCodecs", "Locks", "RandomStreams", "RecipeSchema",
+            ],
             exclude: ["README.md"]),
         module(
             "PretrainingMethods",
@@ -163,7 +166,7 @@ let package = Package(
         tests("OptimizersTests", needs: ["Autodiff", "Optimizers", "RandomStreams", "RecipeSchema"]),
         tests("TrainingStepTests", needs: ["Autodiff", "Optimizers", "TrainingStep"]),
         tests("CheckpointsTests", needs: ["Checkpoints", "ContentDigests", "RecipeSchema"]),
-        tests("ImageDataTests", needs: ["ImageData", "RandomStreams", "RecipeSchema"]),
+        tests("ImageDataTests", needs: ["ContentDigests", "ImageData", "RandomStreams", "RecipeSchema"]),
         tests("CommandTests", needs: ["ImageMasking", "PretrainingMethods", "RecipeSchema"], exclude: ["Snapshots"]),
         tests(
             "PretrainingMethodsTests",

@@ -132,9 +132,13 @@ public struct DataOptions: RecipeSection {
         return faults
     }
 
-    /// The pictures of one part; scaled where `valueRange` has numbers, not where it is still to be measured.
-    public func open(_ part: DatasetPart, cards: DatasetCards) throws(ImageError) -> any ImageSource {
-        let context = SourceContext(cards: cards, decoder: decoder, takesEachPage: pages == .all)
+    /// The pictures of one part; scaled where `valueRange` has numbers, not where it is still to be measured. Digests of many files
+    /// are kept in `indexFolder`, so that the next look at them is quick; nil keeps none.
+    public func open(
+        _ part: DatasetPart, cards: DatasetCards, indexFolder: String? = nil
+    ) throws(ImageError) -> any ImageSource {
+        let context = SourceContext(
+            cards: cards, decoder: decoder, takesEachPage: pages == .all, indexFolder: indexFolder)
         var opened = try source.open(part, in: context)
         if let tiles { opened = try TiledSource(opened, tiles, kind: type(of: source).name) }
         let filled: any ImageSource = missingValue.map { FilledSource(opened, missing: $0) } ?? opened

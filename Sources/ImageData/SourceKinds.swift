@@ -138,7 +138,7 @@ public struct ImagesSourceOptions: DividedOptions {
                     "these `images` are without labels; name a file of labels and a split (data.source.labels and data.source.split, "
                         + "or --labels FILE --split 0.2), or use `class_folders` with a folder a class")
             }
-            return try ImageFolder(flat: path, decoder: context.decoder).pages(in: context)
+            return try ImageFolder(flat: path, decoder: context.decoder).opened(in: context)
         }
         guard part == .train || split != nil else {
             throw .noTestPart(path, "all labelled `images` are the training part; \(Self.splitHint)")
@@ -152,8 +152,8 @@ public struct ImagesSourceOptions: DividedOptions {
                     + "name, too; give the column another name")
         }
         let whole = try ImageFolder(flat: path, labels: file, decoder: context.decoder)
-        guard let split else { return whole.pages(in: context) }
-        return try whole.part(part, of: split).pages(in: context)
+        guard let split else { return whole.opened(in: context) }
+        return try whole.part(part, of: split).opened(in: context)
     }
 }
 
@@ -211,8 +211,8 @@ public struct ClassFoldersSourceOptions: DividedOptions {
         guard part == .test, split == nil else {
             let whole = try ImageFolder(
                 classes: parts.train, table: context.classes, decoder: context.decoder, notes: parts.notes)
-            guard let split else { return whole.pages(in: context) }
-            return try whole.part(part, of: split).pages(in: context)
+            guard let split else { return whole.opened(in: context) }
+            return try whole.part(part, of: split).opened(in: context)
         }
         guard let test = parts.test else { throw .noTestPart(path, "\(parts.missing); \(Self.splitHint)") }
         let table: ClassTable
@@ -223,7 +223,7 @@ public struct ClassFoldersSourceOptions: DividedOptions {
             table = ClassTable(folders: try ImageFolder.classFolders(of: parts.train, ledger: &ledger))
         }
         return try ImageFolder(classes: test, table: table, decoder: context.decoder, notes: parts.notes)
-            .pages(in: context)
+            .opened(in: context)
     }
 }
 

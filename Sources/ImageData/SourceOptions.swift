@@ -18,16 +18,19 @@ public struct SourceContext: Sendable {
     public var classes: ClassTable?
     /// Makes each page of a TIFF file a picture of its own; the decoder's `page` then says nothing.
     public var takesEachPage: Bool
+    /// Where digests of folders with many files are kept between looks; nil for nowhere.
+    public var indexFolder: String?
 
     /// A context with the usual decoder.
     public init(
         cards: DatasetCards, decoder: ImageDecoder = ImageDecoder(), classes: ClassTable? = nil,
-        takesEachPage: Bool = false
+        takesEachPage: Bool = false, indexFolder: String? = nil
     ) {
         self.cards = cards
         self.decoder = decoder
         self.classes = classes
         self.takesEachPage = takesEachPage
+        self.indexFolder = indexFolder
     }
 }
 

@@ -108,6 +108,14 @@ private struct Rules {
             if isRead("data.crop_scale"), data.cropScale != nil, let reason = needs.wholePictures {
                 fault("data.crop_scale", "\(reason); set data.crop_scale to null")
             }
+            // What a file holds of a picture is of one place; two views can be those of a tile.
+            if isRead("data.tiles"), data.tiles?.placement == .random, needs.views == nil,
+                let reason = needs.wholePictures
+            {
+                fault(
+                    "data.tiles",
+                    "\(reason), and random tiles show other places in each epoch; set placement to \"grid\"")
+            }
             if needs.views != nil {
                 let reason =
                     "says how crops are made, and method \"\(type(of: method).name)\" makes views; leave it out"

@@ -18,7 +18,14 @@ enum DataAccess {
     }
 
     static func source(_ data: DataOptions, _ part: DatasetPart) throws -> any ImageSource {
-        try data.open(part, cards: cards)
+        try data.open(part, cards: cards, indexFolder: indexFolder)
+    }
+
+    /// Where digests of folders are kept: below $XDG_CACHE_HOME, else ~/.cache; nil where neither is an absolute path.
+    static var indexFolder: String? {
+        let environment = ProcessInfo.processInfo.environment
+        let places = [environment["XDG_CACHE_HOME"], environment["HOME"].map { "\($0)/.cache" }]
+        return places.compactMap { $0 }.first { $0.hasPrefix("/") }.map { "\($0)/palimpsest" }
     }
 
     /// Pictures to look at: of the test part, or of the training part where there is no other.

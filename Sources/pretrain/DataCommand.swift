@@ -244,7 +244,7 @@ struct DataCheckCommand: ParsableCommand {
         var absent: [(DatasetPart, ImageError)] = []
         for part in DatasetPart.allCases {
             do throws(ImageError) {
-                parts.append((part, try data.open(part, cards: cards)))
+                parts.append((part, try data.open(part, cards: cards, indexFolder: DataAccess.indexFolder)))
             } catch {
                 absent.append((part, error))
             }

@@ -139,6 +139,8 @@ struct RecipeTests {
             faults().contains(
                 "data.crop_scale: the tokens of a file belong to whole pictures; set data.crop_scale to null"))
         #expect(faults("data.crop_scale=null").isEmpty)
+        #expect(faults("data.crop_scale=null", "data.tiles={}").contains("data.tiles: the tokens of a file belong to"))
+        #expect(faults("data.crop_scale=null", #"data.tiles={"placement":"grid"}"#).isEmpty)
         #expect(faults(#"method.tokens={"source":"codebook"}"#).contains("path is missing"))
         #expect(faults("method.tokens=null").contains("targets \"tokens\" needs \"tokens\""))
         let recipe = try Recipe.parse(Array(text.utf8), set: ["data.crop_scale=null"])

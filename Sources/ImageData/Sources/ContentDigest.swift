@@ -24,14 +24,24 @@ enum ContentDigest {
         var bytes: (size: Int, read: (Int, Int) -> [UInt8]?)?
     }
 
+    /// Digests of single pictures that are known without a look at their bytes.
+    struct Known: Sendable {
+        /// The digest of a picture, 64 hexadecimal digits, of all bytes (0) or of a sample; nil where it must be made. Called from several
+        /// threads.
+        var find: @Sendable (_ picture: Int, _ sample: UInt64) -> [UInt8]?
+        /// Gets the digests of all pictures whose bytes could be read, where one at least is new.
+        var keep: @Sendable (_ digests: [(picture: Int, digest: [UInt8])], _ sample: UInt64) -> Void
+    }
+
     /// 64 hexadecimal digits.
     ///
     /// - Parameters:
     ///   - pictures: the pictures that count, in their order.
     ///   - size: the bytes of a picture.
+    ///   - known: where digests of pictures are found and kept, if anywhere.
     ///   - picture: the picture of a number; called from several threads.
     static func hexadecimal(
-        pictures: [Int], size: (Int) -> Int, picture: @Sendable (Int) -> Picture
+        pictures: [Int], size: (Int) -> Int, known: Known? = nil, picture: @Sendable (Int) -> Picture
     ) -> String {
         var total = 0
         for index in pictures where total < mostBytes { total += min(size(index), mostBytes) }
@@ -39,12 +49,20 @@ enum ContentDigest {
         var doubling: UInt64 = 1
         while pictures.count / Int(doubling) > mostSampled { doubling *= 2 }
         let step = doubling
+        let sample = samples ? step : 0
         let parts = parallel(pictures.count) { place in
-            Self.digest(picture(pictures[place]), samples: samples, step: step)
+            if let digest = known?.find(pictures[place], sample) {
+                return (digest: digest, isWhole: true, isNew: false)
+            }
+            let (digest, isWhole) = Self.digest(picture(pictures[place]), samples: samples, step: step)
+            return (digest, isWhole, true)
         }
         var digest = SHA256()
         digest.update([UInt8]((samples ? "sample " : "all ").utf8))
-        for part in parts { digest.update(part) }
+        for part in parts { digest.update(part.digest) }
+        if parts.contains(where: \.isNew) {
+            known?.keep(zip(pictures, parts).filter { $0.1.isWhole }.map { ($0, $1.digest) }, sample)
+        }
         return digest.hexadecimal()
     }
 
@@ -68,14 +86,18 @@ enum ContentDigest {
         return digest.hexadecimal()
     }
 
-    private static func digest(_ picture: Picture, samples: Bool, step: UInt64) -> [UInt8] {
+    /// The digest of a picture, and whether all of its bytes that count could be read.
+    private static func digest(
+        _ picture: Picture, samples: Bool, step: UInt64
+    ) -> (digest: [UInt8], isWhole: Bool) {
         var digest = SHA256()
         digest.update(picture.name)
         let label = picture.label.map(String.init) ?? "-"
         guard let (size, read) = picture.bytes else {
             digest.update([UInt8]("\0\(label)\0unreadable".utf8))
-            return [UInt8](digest.hexadecimal().utf8)
+            return ([UInt8](digest.hexadecimal().utf8), false)
         }
+        var isWhole = true
         digest.update([UInt8]("\0\(label)\0\(size)\0".utf8))
         let whole = !samples || size <= 3 * piece
         if samples && hash(picture.name) % step != 0 {
@@ -86,10 +108,15 @@ enum ContentDigest {
                 digest.update(bytes)
                 place += bytes.count
             }
+            isWhole = place == size
         } else {
-            for place in [0, size / 2 - piece / 2, size - piece] { digest.update(read(place, piece) ?? []) }
+            for place in [0, size / 2 - piece / 2, size - piece] {
+                let bytes = read(place, piece) ?? []
+                digest.update(bytes)
+                isWhole = isWhole && bytes.count == piece
+            }
         }
-        return [UInt8](digest.hexadecimal().utf8)
+        return ([UInt8](digest.hexadecimal().utf8), isWhole)
     }
 
     /// FNV-1a, which is the same on every system.
@@ -97,9 +124,9 @@ enum ContentDigest {
         bytes.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
     }
 
-    private static func parallel(_ count: Int, _ make: @Sendable (Int) -> [UInt8]) -> [[UInt8]] {
+    private static func parallel<Part: Sendable>(_ count: Int, _ make: @Sendable (Int) -> Part) -> [Part] {
         let chunk = 64
-        let parts = Locked<[Int: [[UInt8]]]>([:])
+        let parts = Locked<[Int: [Part]]>([:])
         DispatchQueue.concurrentPerform(iterations: (count + chunk - 1) / chunk) { number in
             let made = ((number * chunk)..<min(count, (number + 1) * chunk)).map(make)
             parts.withLock { $0[number] = made }

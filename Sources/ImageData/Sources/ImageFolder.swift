@@ -17,6 +17,8 @@ public struct ImageFolder: ImageSource {
     /// The file and page of each picture; empty where each file is one.
     private let places: [Place]
     private let decoder: ImageDecoder
+    /// Where digests of an earlier look are kept; nil for nowhere.
+    private var indexFolder: String?
 
     /// A page of a file.
     private struct Place {
@@ -209,10 +211,12 @@ public struct ImageFolder: ImageSource {
         self.ledger = ledger
     }
 
-    /// The same files, each page of a TIFF as a picture of its own where the context wants that. Files whose names do not end as
-    /// those of TIFF are not looked at.
-    func pages(in context: SourceContext) -> ImageFolder {
-        context.takesEachPage ? ImageFolder(pagesOf: self) : countingPages()
+    /// The same files as a context wants them: each page of a TIFF as a picture of its own, or files that have other pages than the one
+    /// that is read counted, where files whose names do not end as those of TIFF are not looked at; digests kept.
+    func opened(in context: SourceContext) -> ImageFolder {
+        var opened = context.takesEachPage ? ImageFolder(pagesOf: self) : countingPages()
+        opened.indexFolder = context.indexFolder
+        return opened
     }
 
     /// The same files; those that have other pages than the one that is read are counted.
@@ -292,14 +296,31 @@ public struct ImageFolder: ImageSource {
         let root = FileName(root)
         let counted = (0..<count).filter { !unreadable.contains($0) }
         let repeated = Set(zip(counted, counted.dropFirst()).lazy.filter { place($0).file == place($1).file }.map(\.1))
-        func file(_ index: Int) -> FileName { files[place(index).file].inside(root) }
+        var stamps = [DigestIndex.Stamp?](repeating: nil, count: count)
+        for index in counted where !repeated.contains(index) {
+            stamps[index] = DigestIndex.Stamp(of: files[place(index).file].inside(root))
+        }
         return ContentDigest.hexadecimal(
-            pictures: counted, size: { repeated.contains($0) ? 0 : sizeOfFile(file($0)) }
+            pictures: counted, size: { stamps[$0]?.size ?? 0 }, known: known(stamps)
         ) { index in
             ContentDigest.Picture(
                 name: name(index).bytes, label: label(index), file: files[place(index).file].inside(root),
                 part: repeated.contains(index) ? 0..<0 : nil)
         }
+    }
+
+    /// The digests of an earlier look, for pictures of so many stamps; nil where none are kept.
+    private func known(_ stamps: [DigestIndex.Stamp?]) -> ContentDigest.Known? {
+        guard let indexFolder, stamps.count >= DigestIndex.fewest else { return nil }
+        let index = DigestIndex(of: FileName(root), in: indexFolder)
+        @Sendable func entry(_ picture: Int, _ sample: UInt64) -> DigestIndex.Entry? {
+            stamps[picture].map { .init(name: name(picture), label: label(picture), sample: sample, stamp: $0) }
+        }
+        return ContentDigest.Known(
+            find: { picture, sample in entry(picture, sample).flatMap { index.digest($0) } },
+            keep: { digests, sample in
+                index.keep(digests.compactMap { found in entry(found.picture, sample).map { ($0, found.digest) } })
+            })
     }
 
     /// Reads and decodes a file, or a page of it.
