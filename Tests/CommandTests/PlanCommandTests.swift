@@ -37,7 +37,7 @@ struct PlanCommandTests {
     /// Tiles through every verb: trained on at random, looked at in a grid. A test part that pretraining saw is told.
     @Test func tilesOfPicturesAreTrainedOnAndLookedAt() throws {
         let home = try TemporaryFolder()
-        _ = try call(
+        _ = try callProgram(
             ["data", "write", "builtin", "--out", "pictures", "--count", "40", "--test-count", "14"], in: home.path)
         let recipe = """
             {"palimpsest": 1, "name": "tiles",
@@ -50,7 +50,7 @@ struct PlanCommandTests {
             """
         try home.write(Array(recipe.utf8), "tiles.json")
         func expect(_ arguments: String..., saying words: String) throws {
-            let result = try call(arguments, in: home.path)
+            let result = try callProgram(arguments, in: home.path)
             #expect(result.code == 0 && result.text.contains(words), "\(arguments): \(result)")
         }
         try expect("--recipe", "tiles.json", "--run", "run", saying: "80 tiles of 20 x 20 pixels from 40 pictures")
@@ -58,17 +58,17 @@ struct PlanCommandTests {
         try expect("features", "run", "--out", "f.csv", saying: "from 40 pictures, side by side")
         let csv = String(decoding: try home.read("f.csv"), as: UTF8.self)
         #expect(csv.contains("#y0x20,") && csv.contains("#y20x0,") && !csv.contains("#tile"))
-        let whole = try call(["probe", "run", "--protocol", "fewshot-lsr", "--split", "0.2", "--json"], in: home.path)
+        let whole = try callProgram(["probe", "run", "--protocol", "fewshot-lsr", "--split", "0.2", "--json"], in: home.path)
         #expect(
             whole.code == 0 && whole.text.contains("test pictures were seen, without labels, in pretraining"),
             "\(whole)")
         #expect(!whole.text.contains("\"test_seen_in_pretraining\": 0"))
-        let apart = try call(
+        let apart = try callProgram(
             ["probe", "run", "--protocol", "fewshot-lsr", "--data", "class_folders:pictures", "--json"], in: home.path)
         #expect(apart.code == 0 && !apart.text.contains("were seen, without labels"), "\(apart)")
         #expect(apart.text.replacing(" ", with: "").contains("\"test_seen_in_pretraining\":0"))
         try expect("data", "check", "images:pictures/train", "--tiles", "20", saying: "from 40 pictures, side by side")
-        let plan = try call(
+        let plan = try callProgram(
             [
                 "plan", "--data", "images:pictures/train", "--hours", "0.02", "--out", "p.json", "--threads", "1",
                 "--set",
