@@ -58,7 +58,8 @@ struct PlanCommandTests {
         try expect("features", "run", "--out", "f.csv", saying: "from 40 pictures, side by side")
         let csv = String(decoding: try home.read("f.csv"), as: UTF8.self)
         #expect(csv.contains("#y0x20,") && csv.contains("#y20x0,") && !csv.contains("#tile"))
-        let whole = try callProgram(["probe", "run", "--protocol", "fewshot-lsr", "--split", "0.2", "--json"], in: home.path)
+        let whole = try callProgram(
+            ["probe", "run", "--protocol", "fewshot-lsr", "--split", "0.2", "--json"], in: home.path)
         #expect(
             whole.code == 0 && whole.text.contains("test pictures were seen, without labels, in pretraining"),
             "\(whole)")
