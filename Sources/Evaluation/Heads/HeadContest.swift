@@ -14,10 +14,15 @@ protocol TrainableHead: ParameterOwner {
 }
 
 extension TrainableHead {
-    fileprivate mutating func step(_ taker: inout StepTaker, _ input: Tensor, _ labels: [Int], _ engine: Engine) {
-        _ = taker.take(&self, on: engine) { head, _, tape in
+    /// The head and its optimiser after one step.
+    fileprivate func stepped(
+        by taker: StepTaker, _ input: Tensor, _ labels: [Int], _ engine: Engine
+    ) -> (head: any TrainableHead, taker: StepTaker) {
+        var (head, taker) = (self, taker)
+        _ = taker.take(&head, on: engine) { head, _, tape in
             tape.crossEntropy(head.scores(training: input, on: &tape), labels: labels)
         }
+        return (head, taker)
     }
 }
 
@@ -90,7 +95,9 @@ struct HeadContest {
                 let part = candidates[place].input
                 let input = inputs[part] ?? tokens(part, engine: subject.engine)
                 inputs[part] = input
-                candidates[place].head.step(&candidates[place].taker, input, own, subject.engine)
+                let candidate = candidates[place]
+                (candidates[place].head, candidates[place].taker) = candidate.head.stepped(
+                    by: candidate.taker, input, own, subject.engine)
             }
             subject.onProgress("\(name): steps", step + 1, steps)
         }

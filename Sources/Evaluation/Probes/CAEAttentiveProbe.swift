@@ -1,8 +1,10 @@
 import Autodiff
+import ImageData
 import Optimizers
 public import RandomStreams
 public import RecipeSchema
 import TrainingStep
+import VisionTransformers
 
 /// CAE's attentive evaluation (Chen et al., arXiv 2202.03026): a learnt query over all tokens, batch norm, linear, by SGD on augmented
 /// pictures. Nothing is chosen.

@@ -1,8 +1,10 @@
 import Autodiff
+import ImageData
 import Optimizers
 public import RandomStreams
 public import RecipeSchema
 import TrainingStep
+import VisionTransformers
 
 /// CAPI's evaluation (Darcet et al., arXiv 2502.08769): linear heads on class token, mean patch token and both, and an attention
 /// pooling of the patch tokens, each at ten rates and three weight decays by AdamW on augmented pictures.

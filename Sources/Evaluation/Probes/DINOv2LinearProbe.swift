@@ -1,8 +1,10 @@
 import Autodiff
+import ImageData
 import Optimizers
 public import RandomStreams
 public import RecipeSchema
 import TrainingStep
+import VisionTransformers
 
 /// DINOv2's linear evaluation (`eval/linear.py`): heads on one or four last blocks, with and without the mean patch token, at 13 rates,
 /// trained at once by SGD on augmented pictures; the best on the held-out tenth is scored.

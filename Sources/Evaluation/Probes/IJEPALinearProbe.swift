@@ -1,8 +1,10 @@
 import Autodiff
+import ImageData
 import Optimizers
 public import RandomStreams
 public import RecipeSchema
 import TrainingStep
+import VisionTransformers
 
 /// The linear evaluation of I-JEPA (VISSL's configurations `vit_h16_no_cls`): mean patch tokens of the last block and of the last four,
 /// with and without a batch norm, two rates, two weight decays: 16 heads at once by LARS on augmented pictures.

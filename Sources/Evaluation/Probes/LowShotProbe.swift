@@ -1,4 +1,5 @@
 import Foundation
+import ImageData
 public import RandomStreams
 public import RecipeSchema
 
@@ -50,16 +51,18 @@ public struct LowShotProbe: Probe {
     /// The scores; see `Probe`.
     public func scores(_ subject: ProbeSubject, random: RandomStream) throws -> [ProbeScore] {
         let probe = try ProbeCatalogue.named(inner)
-        return try shares.flatMap { share in
-            let fits = try (0..<draws).map { draw in
+        var made: [ProbeScore] = []
+        for share in shares {
+            var fits: [(chosen: [Int], scores: [ProbeScore])] = []
+            for draw in 0..<draws {
                 let chosen = try sample(of: subject, share, random.child("low shot").child(draw))
-                let scores = try probe.scores(subject.restricted(to: chosen), random: random.child(draw))
-                return (chosen: chosen, scores: scores)
+                fits.append((chosen, try probe.scores(subject.restricted(to: chosen), random: random.child(draw))))
             }
-            guard let first = fits.first else { return [] }
-            return first.scores.indices.map { place in score(fits.map { ($0.chosen, $0.scores[place]) }, share, subject)
+            for place in fits[0].scores.indices {
+                made.append(score(fits.map { (chosen: $0.chosen, score: $0.scores[place]) }, share, subject))
             }
         }
+        return made
     }
 
     /// One score of the draws of a share.
