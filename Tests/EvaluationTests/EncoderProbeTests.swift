@@ -31,7 +31,10 @@ struct EncoderProbeTests {
 
     private func named(_ name: String, steps: Int) throws -> any Probe {
         let rows = try #require(probeProtocols.named(name)).descriptions.map(\.name)
-        let short = ["steps": "\(steps)", "epochs": "\(max(1, steps / 4))", "warmup_epochs": "0", "batch_size": "8"]
+        let short = [
+            "steps": "\(steps)", "epochs": "\(max(1, steps / 4))", "warmup_epochs": "0", "batch_size": "8",
+            "learning_rates": "[0.3, 3, 30, 300]",
+        ]
         return try ProbeCatalogue.named(name, set: short.filter { rows.contains($0.key) }.map { "\(name).\($0)=\($1)" })
     }
 
