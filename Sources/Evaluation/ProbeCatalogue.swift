@@ -62,11 +62,17 @@ public enum ProbeCatalogue {
         return try names.map { try named($0, set: changes) }
     }
 
+    /// A value for people: of a long list the ends.
+    private static func short(_ value: JSONValue) -> String {
+        guard let list = value.array, list.count > 8, let last = list.last else { return value.text() }
+        return "[\(list.prefix(2).map { $0.text() }.joined(separator: ", ")), … \(last.text())], \(list.count) values"
+    }
+
     /// Every protocol with its options, for `probe --list`.
     public static var table: String {
         all.map { probe in
             let options = probe.descriptions.map { row in
-                "    \(probe.name).\(row.name) = \(row.standard.text())  \(row.meaning)"
+                "    \(probe.name).\(row.name) = \(short(row.standard))  \(row.meaning)"
             }
             return (["\(probe.name): \(probe.summary)", "    takes \(probe.cost)"] + options).joined(separator: "\n")
         }.joined(separator: "\n")
