@@ -104,9 +104,9 @@ extension Recipe {
             + (train.schedule is ConstantOptions && !method.needs.isScheduledOverRun ? ["train.epochs"] : [])
     }
 
-    /// The digest of what a resumed run may not change.
+    /// The digest of what a resumed run may not change. Values left open do not count: a later version may have more of them.
     var coreDigest: String {
-        let core = freePaths.reduce(into: encoded) { $0.remove($1) }
+        let core = freePaths.reduce(into: encoded) { $0.remove($1) }.withoutNulls
         return SHA256.hexadecimal(of: Array(core.text().utf8))
     }
 
@@ -159,5 +159,11 @@ extension JSONValue {
         guard let place = members.firstIndex(where: { $0.name == parts[0] }) else { return }
         if parts.count == 1 { members.remove(at: place) } else { members[place].value.remove(String(parts[1])) }
         kind = .object(members)
+    }
+
+    /// The value without members that are null, at any depth.
+    fileprivate var withoutNulls: JSONValue {
+        guard case .object(let members) = kind else { return self }
+        return JSONValue.object(members.filter { !$0.value.isNull }.map { ($0.name, $0.value.withoutNulls) })
     }
 }
