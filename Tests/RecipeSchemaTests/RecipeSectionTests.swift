@@ -1,4 +1,5 @@
 import RecipeSchema
+import TestSupport
 import Testing
 
 private enum Shade: String, RecipeEnum { case light, dark }
@@ -157,11 +158,11 @@ struct RecipeSectionTests {
     @Test func longNamesAndManyOfThemTakeNoTime() throws {
         let long = String(repeating: "x", count: 1_000_000)
         let keys = (0..<20_000).map { "\"k\($0)\": 1" }.joined(separator: ", ")
-        let time = try ContinuousClock().measure {
+        let seconds = try processorSeconds {
             let found = try problems("{\"\(long)\": 1, \(keys)}")
             #expect(found.count == 20_001 && found.allSatisfy { $0.utf8.count < 300 })
         }
-        #expect(time < .seconds(5))
+        #expect(seconds < 20)
     }
 
     @Test func encodingReadsBackAndNamesTheChoice() throws {
