@@ -74,10 +74,18 @@ public struct OutputFile: Sendable {
         }
     }
 
-    /// Throws where writing would replace what is read: one of some files, or a file that is not ours in one of some folders.
+    /// Throws where writing would replace what is read, one of some files or a file that is not ours in one of some folders, or what
+    /// a run is made of.
     public func requireApart(from read: [String]) throws(CheckpointError) {
         var own = stat()
         guard !isStream, stat(target, &own) == 0, let real = Self.realPath(target) else { return }
+        // In the run's folder, or in a folder of a checkpoint.
+        let folder = split(real).folder
+        let runs = [folder, split(split(folder).folder).folder]
+        if isForeign, let run = runs.first(where: { access("\($0)/palimpsest-run.json", F_OK) == 0 }) {
+            throw CheckpointError(
+                .unwritable, path: path, "belongs to the run \(run) and would be replaced; name another file")
+        }
         for place in read {
             var other = stat()
             guard stat(place, &other) == 0, let folder = Self.realPath(place) else { continue }

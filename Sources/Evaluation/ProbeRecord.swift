@@ -41,6 +41,12 @@ public struct ProbeRecord: Sendable {
             }
         }
         let text = JSONValue(rows).text(pretty: true) + "\n"
+        // What could not be read again would take the scores of all others with it.
+        guard (try? JSONParser.parse(text)) != nil else {
+            throw CheckpointError(
+                .invalid, path: path,
+                "would not be readable with these scores, so it is left as it is; this is a fault of ours")
+        }
         try AtomicFile.write(Array(text.utf8), to: path)
     }
 

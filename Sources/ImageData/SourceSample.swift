@@ -20,6 +20,8 @@ public struct SourceSample: Sendable {
     private(set) var isMixed = false
     /// Pictures with transparency, which is not read.
     private(set) var transparent = 0
+    /// Pictures with frames behind the first, which are not read.
+    private(set) var animated = 0
     private var channels: Set<Int> = []
     private var sums: [BandStatistics] = []
 
@@ -61,7 +63,8 @@ public struct SourceSample: Sendable {
                     count += 1
                     channels.insert(picture.channels)
                     isEightBit = isEightBit && picture.typeRange == 0...255
-                    transparent += picture.isTransparent ? 1 : 0
+                    transparent += picture.omissions.contains(.alpha) ? 1 : 0
+                    animated += picture.omissions.contains(.frames) ? 1 : 0
                     types.insert(picture.typeRange)
                     range = hull(range, picture.range)
                     sums = sums.isEmpty ? picture.sums : zip(sums, picture.sums).map { $0 + $1 }
@@ -104,7 +107,7 @@ extension DecodedImage {
     /// What a picture adds to a sample.
     struct Statistics: Sendable {
         var channels: Int
-        var isTransparent: Bool
+        var omissions: DecodedImage.Omissions
         var range: ClosedRange<Double>?
         var typeRange: ClosedRange<Double>?
         var sums: [BandStatistics]
@@ -112,7 +115,7 @@ extension DecodedImage {
         /// Range and type of a picture as stored, sums of it as converted.
         init(of image: DecodedImage, _ converted: DecodedImage) {
             channels = image.channels
-            isTransparent = image.omissions.contains(.alpha)
+            omissions = image.omissions
             typeRange = image.samples.typeRange
             sums = converted.bandStatistics()
             let stored = image.channels == converted.channels ? sums : image.bandStatistics()

@@ -60,8 +60,9 @@ struct CodebookCommand: ParsableCommand {
     func run() throws {
         let output = try OutputFile(
             output ?? out, .safetensors(key: "format", value: CodebookFitting.format), replacing: overwrite)
-        let recipe = try DataAccess.resolved(RecipeLibrary.read(RecipeLibrary.find(recipe), set: changes))
-        try output.requireApart(from: recipe.encoded.pathsRead)
+        let file = try RecipeLibrary.find(recipe)
+        let recipe = try DataAccess.resolved(RecipeLibrary.read(file, set: changes))
+        try output.requireApart(from: [file] + recipe.encoded.pathsRead)
         let fitting = CodebookFitting(recipe, entries: entries, patches: patches)
         let codebook = try fitting.run(
             source: DataAccess.source(recipe.data, .train),

@@ -61,6 +61,7 @@ struct MasksCommand: ParsableCommand {
         let path = out ?? output ?? (counts ? nil : "masks.png")
         if let path { try requireSuffix("png", of: path, "the picture is written as PNG") }
         let file = try path.map { try OutputFile($0, .png, replacing: overwrite) }
+        try file?.requireApart(from: recipe.encoded.pathsRead)
         var statistics = MaskStatistics(grid: recipe.grid)
         var pictures: [ContactSheet.Picture] = []
         let size = recipe.data.imageSize

@@ -1,7 +1,7 @@
 public import Autodiff
 public import RandomStreams
 public import TrainingStep
-public import VisionTransformers
+import VisionTransformers
 
 /// The head of CAPI's attentive probe (Darcet et al., arXiv 2502.08769): one learnt query pools the patch tokens.
 ///

@@ -1,6 +1,6 @@
 public import Autodiff
 import ImageMasking
-public import VisionTransformers
+import VisionTransformers
 
 /// Tokens of the last blocks of a frozen encoder after the final norm, and what heads take of them.
 public struct FrozenTokens {

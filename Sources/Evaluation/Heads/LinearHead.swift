@@ -2,7 +2,7 @@ public import Autodiff
 public import Optimizers
 public import RandomStreams
 public import TrainingStep
-public import VisionTransformers
+import VisionTransformers
 
 /// A linear classifier on pooled features, behind a batch norm with scale and shift where one is asked for: a head of
 /// `dinov2-linear` and of `ijepa-linear`.
