@@ -29,10 +29,11 @@ extension DataOptions {
             return made
         }
         let first = try SourceSample(of: source, size: SourceSample.glance, channels: channels, threads: threads)
-        if first.transparent > 0 {
-            made.notes.append(
-                "\(first.transparent) of \(first.count) pictures looked at have transparency (a band of alpha), which is not read"
-            )
+        for (count, what) in [
+            (first.transparent, "transparency (a band of alpha), which is not read"),
+            (first.animated, "frames behind the first, which are not read"),
+        ] where count > 0 {
+            made.notes.append("\(count) of \(first.count) pictures looked at have \(what)")
         }
         if valueRange == nil && channels == 3 && first.isEightBit && first.isColour {
             made.options.mean = Normalization.imageNet.mean

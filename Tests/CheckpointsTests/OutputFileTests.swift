@@ -49,6 +49,10 @@ struct OutputFileTests {
             let error = #expect(throws: CheckpointError.self) { try file.requireApart(from: [path(read)]) }
             #expect(error?.description.contains("would be replaced; name another file") == true)
         }
+        try home.write([1], "pictures/palimpsest-run.json")
+        try home.write([1], "pictures/recipe.json")
+        let recipe = try OutputFile(path("pictures/recipe.json"), .unmarked, replacing: true)
+        #expect(throws: CheckpointError.self, "a file of a run") { try recipe.requireApart(from: []) }
         try OutputFile(path("pictures/new.png"), .png).requireApart(from: [path("pictures")])
         try OutputFile(path("labels.csv"), .png, replacing: true).requireApart(from: [
             path("pictures"), path("nowhere"),

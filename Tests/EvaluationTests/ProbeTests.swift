@@ -42,7 +42,8 @@ private struct LabelledRows: ImageSource {
         let probes = try ProbeCatalogue.named(["dino-knn", "ridge"], set: set)
         #expect((probes[0] as? NearestNeighbourProbe)?.k == [3, 5] && (probes[1] as? RidgeProbe)?.alpha == [2])
         for (changes, words) in [
-            (["dino-knn.k=0"], "dino-knn.k: found 0"), (["dino-knn.kk=1"], "did you mean"),
+            (["dino-knn.k=0"], "dino-knn.k: found 0"), (["dino-knn.k=[5, 5]"], "rising"),
+            (["dino-knn.kk=1"], "did you mean"),
             (["ridge.alpha=[1]"], "of none of the protocols asked for"), (["k=3"], "write PROTOCOL.KEY=VALUE"),
             (["dino-knn"], "write PROTOCOL.KEY=VALUE"),
         ] {
