@@ -4,6 +4,16 @@ import Foundation
 /// The system's words for the last failed call, such as "No space left on device".
 package func systemReason() -> String { String(cString: strerror(errno)) }
 
+/// What only the folder of a run has, and everything that looks at folders knows it by.
+public let runMarkerName = "palimpsest-run.json"
+
+/// A path without links, `.` and `..`; nil where nothing is there.
+package func realPath(_ path: String) -> String? {
+    guard let found = realpath(path, nil) else { return nil }
+    defer { free(found) }
+    return String(cString: found)
+}
+
 /// Repeats a call that a signal interrupted.
 func uninterrupted<Result: SignedInteger>(_ call: () -> Result) -> Result {
     while true {

@@ -78,17 +78,17 @@ public struct OutputFile: Sendable {
     /// a run is made of.
     public func requireApart(from read: [String]) throws(CheckpointError) {
         var own = stat()
-        guard !isStream, stat(target, &own) == 0, let real = Self.realPath(target) else { return }
+        guard !isStream, stat(target, &own) == 0, let real = realPath(target) else { return }
         // In the run's folder, or in a folder of a checkpoint.
         let folder = split(real).folder
         let runs = [folder, split(split(folder).folder).folder]
-        if isForeign, let run = runs.first(where: { access("\($0)/palimpsest-run.json", F_OK) == 0 }) {
+        if isForeign, let run = runs.first(where: { access("\($0)/\(runMarkerName)", F_OK) == 0 }) {
             throw CheckpointError(
                 .unwritable, path: path, "belongs to the run \(run) and would be replaced; name another file")
         }
         for place in read {
             var other = stat()
-            guard stat(place, &other) == 0, let folder = Self.realPath(place) else { continue }
+            guard stat(place, &other) == 0, let folder = realPath(place) else { continue }
             let isSame = own.st_dev == other.st_dev && own.st_ino == other.st_ino
             guard isSame || (isForeign && real.hasPrefix(folder + "/")) else { continue }
             throw CheckpointError(
@@ -96,12 +96,6 @@ public struct OutputFile: Sendable {
                 (isSame ? "is read for this" : "belongs to \(place), which is read for this")
                     + " and would be replaced; name another file")
         }
-    }
-
-    private static func realPath(_ path: String) -> String? {
-        guard let found = realpath(path, nil) else { return nil }
-        defer { free(found) }
-        return String(cString: found)
     }
 
     /// Writes the content: a regular file is complete or as it was, a device or pipe gets the bytes.

@@ -45,11 +45,10 @@ public struct FeatureExtractor {
     }
 
     /// The features of every picture of a source, `[count, dimension]`; with the policy `skip` of every readable one. `onProgress`
-    /// is told how many pictures are done; asked before each batch, `isStopped` ends it with an error.
+    /// is told how many pictures are done; when it throws, that is the end.
     public func table(
         of source: any ImageSource, _ transform: EvaluationTransform, requiresLabels: Bool, loaderThreads: Int = 2,
-        policy: EvaluationLoader.Policy = .strict, batch: Int = 250, isStopped: () -> Bool = { false },
-        onProgress: (Int) -> Void = { _ in }
+        policy: EvaluationLoader.Policy = .strict, batch: Int = 250, onProgress: (Int) throws -> Void = { _ in }
     ) throws -> FeatureTable {
         let batches = EvaluationLoader(
             source: source, transform: transform, batchSize: batch, threads: loaderThreads,
@@ -60,10 +59,9 @@ public struct FeatureExtractor {
         try requireMemory(rows: source.count, dimension: dimension, limit: engine.memoryLimit)
         values.reserveCapacity(source.count * dimension)
         while let batch = try batches.next() {
-            if isStopped() { throw EvaluationError("stopped before all features were there") }
             if !batch.samples.isEmpty { values += features(of: batch) }
             rows.add(batch)
-            onProgress(rows.seen)
+            try onProgress(rows.seen)
         }
         return rows.table(values, dimension: dimension, provenance: provenance)
     }

@@ -15,8 +15,6 @@ public final class ProbeSubject {
         public var parameters: ParameterStore
         /// The form of evaluation.
         public var evaluation: EvaluationTransform
-        /// Threads that decode pictures.
-        public var loaderThreads = 2
 
         /// An encoder.
         public init(_ encoder: Encoder, _ parameters: ParameterStore, _ evaluation: EvaluationTransform) {
@@ -63,6 +61,14 @@ public final class ProbeSubject {
         let tables = (train: try make(.train, pooling), test: try make(.test, pooling))
         made[pooling] = tables
         return tables
+    }
+
+    /// The encoder, for a protocol that needs one.
+    func requireEncoder(for protocolName: String) throws(EvaluationError) -> FrozenEncoder {
+        guard let encoder else {
+            throw EvaluationError("\(protocolName) needs an encoder, and raw pixels have none")
+        }
+        return encoder
     }
 
     /// The same with some of the training pictures, named by their numbers in the source, rising.

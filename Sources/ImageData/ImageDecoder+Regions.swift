@@ -47,13 +47,7 @@ extension ImageDecoder {
             let directory = try TIFFDirectory(page: page, of: numbers, file.path, nil)
             size = directory.number(257).flatMap { height in directory.number(256).map { (height, $0) } }
             orientation = directory.orientation
-        case .png:
-            if start.count >= 24 {
-                let sides = [20, 16].map {
-                    Int(UInt32(bigEndian: start.loadUnaligned(fromByteOffset: $0, as: UInt32.self)))
-                }
-                size = (sides[0], sides[1])
-            }
+        case .png: size = PNGHeader.size(of: start)
         case .jpeg:
             size = JPEGHeader.size(of: start)
             orientation = ImageOrientation(jpeg: start)

@@ -158,9 +158,8 @@ public struct ImageDecoder: Sendable {
             guard let size = JPEGHeader.size(of: bytes) else { return 0 }
             return product(size.height, size.width, 3)
         case .png:
-            guard bytes.count >= 24 else { return 0 }
-            let sides = [16, 20].map { UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: $0, as: UInt32.self)) }
-            return product(Int(sides[0]), Int(sides[1]), 3)
+            guard let size = PNGHeader.size(of: bytes) else { return 0 }
+            return product(size.height, size.width, 3)
         case .tiff: return directory?.bytes ?? 0
         case .webp:
             guard let size = WebPHeader.size(of: bytes) else { return 0 }

@@ -39,7 +39,7 @@ public struct EvaluatedEncoder: Sendable {
         licence = file.licence
         guard let text = file.metadata["recipe"] else {
             recipe = try Recipe(describing: loaded, path: file.path)
-            recipe.data.takeScaling(from: file.metadata)
+            try recipe.data.takeScaling(from: file.metadata, path: file.path)
             hasRecipe = false
             pretrainingData = nil
             return

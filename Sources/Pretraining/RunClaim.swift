@@ -17,7 +17,7 @@ final class RunClaim {
         guard folder.isOurs else {
             throw RunError(
                 .usage,
-                "\(folder.path) has a recipe.json and is no run (no \(RunFolder.markerName), no checkpoint), so nothing is written "
+                "\(folder.path) has a recipe.json and is no run (no \(runMarkerName), no checkpoint), so nothing is written "
                     + "there; train by the recipe with: pretrain --recipe \(folder.recipeFile)")
         }
         self.folder = folder

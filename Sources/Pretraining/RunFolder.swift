@@ -17,7 +17,7 @@ public struct RunFolder: Sendable, Equatable {
     }
 
     /// What only a run has, written before anything else: a folder without it is never emptied.
-    public var markerFile: String { path + "/" + Self.markerName }
+    public var markerFile: String { path + "/" + runMarkerName }
     /// The resolved recipe.
     public var recipeFile: String { path + "/recipe.json" }
     /// Rows of steps and epochs.
@@ -42,7 +42,6 @@ public struct RunFolder: Sendable, Equatable {
     /// True where there is a run.
     public var exists: Bool { isFile(recipeFile) }
 
-    static let markerName = "palimpsest-run.json"
     static let lockName = "lock"
     private static let plainNames = [
         "recipe.json", "metrics.jsonl", "encoder.safetensors", "skipped.txt", "log.txt", "probes.json",
@@ -55,7 +54,7 @@ public struct RunFolder: Sendable, Equatable {
             CheckpointFolder.fileNames.map { "checkpoints/\(CheckpointFolder.name(of: step))/\($0)" }
         }
         let kept = ((try? FileManager.default.contentsOfDirectory(atPath: features)) ?? []).filter(FeatureCache.isName)
-        return (Self.plainNames + steps + kept.map { "features/\($0)" } + [Self.markerName]).filter {
+        return (Self.plainNames + steps + kept.map { "features/\($0)" } + [runMarkerName]).filter {
             isFile("\(path)/\($0)")
         }
     }
@@ -90,7 +89,7 @@ public struct RunFolder: Sendable, Equatable {
         }
         let others = names.filter { $0 != Self.lockName && !Self.isPartial($0) }.sorted()
         // A marker alone is what a start leaves that was killed before it wrote its recipe.
-        if others.allSatisfy({ $0 == Self.markerName }) { return .nothing }
+        if others.allSatisfy({ $0 == runMarkerName }) { return .nothing }
         if isFile(markerFile) || isFile(previous.markerFile) { return .run }
         let known = Set(Self.plainNames.map { $0.split(separator: "/").first.map(String.init) ?? $0 } + ["checkpoints"])
         if isResolved && others.allSatisfy(known.contains) { return .run }
@@ -143,7 +142,7 @@ public struct RunFolder: Sendable, Equatable {
     }
 
     /// Refuses a disk without room for one checkpoint of so many bytes: nothing of the run could ever be kept.
-    func requireSpace(_ bytes: Int) throws(RunError) {
+    package func requireSpace(_ bytes: Int) throws(RunError) {
         var place = path
         while !isFolder(place), split(place).folder != place { place = split(place).folder }
         var disk = statvfs()

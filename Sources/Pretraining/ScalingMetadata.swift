@@ -17,15 +17,18 @@ extension DataOptions {
         return metadata
     }
 
-    /// Takes what `scalingMetadata` wrote; what cannot be read is left.
-    mutating func takeScaling(from metadata: [String: String]) {
+    /// Takes what `scalingMetadata` wrote; throws where it cannot be read: features would silently be others.
+    mutating func takeScaling(from metadata: [String: String], path: String) throws(RunError) {
         for row in Self.scalingRows {
-            guard let text = metadata["\(EncoderFile.dataKey).\(row)"], let value = try? JSONParser.parse(text) else {
-                continue
-            }
+            let key = "\(EncoderFile.dataKey).\(row)"
+            guard let text = metadata[key] else { continue }
             var problems: [Problem] = []
-            let read = DataOptions.decode(.object([(row, value)]), at: "data", &problems)
-            guard let read else { continue }
+            guard let value = try? JSONParser.parse(text),
+                let read = DataOptions.decode(.object([(row, value)]), at: "data", &problems)
+            else {
+                throw RunError(
+                    .data, "\(path): the metadata \(key) is \(text.shown), which is no data.\(row) of a recipe")
+            }
             if row == "value_range" { valueRange = read.valueRange } else { missingValue = read.missingValue }
         }
     }

@@ -134,19 +134,13 @@ extension RunFolder {
     func requireNothingRead(by job: TrainingJob) throws(RunError) {
         var read = job.recipe.encoded.pathsRead
         if case .initialized(let file) = job.start { read.append(file) }
-        guard try content() == .run, let own = Self.realPath(path) else { return }
+        guard try content() == .run, let own = realPath(path) else { return }
         for path in read {
-            guard let real = Self.realPath(path), real == own || real.hasPrefix(own + "/") else { continue }
+            guard let real = realPath(path), real == own || real.hasPrefix(own + "/") else { continue }
             throw RunError(
                 .usage,
                 "\(path) is part of the run \(self.path) that --overwrite replaces, and the new run reads it; name another "
                     + "folder with --run, or copy the file first")
         }
-    }
-
-    private static func realPath(_ path: String) -> String? {
-        guard let found = realpath(path, nil) else { return nil }
-        defer { free(found) }
-        return String(cString: found)
     }
 }

@@ -130,6 +130,13 @@ extension Allowed {
             ])
     }
 
+    /// A list of so many elements, each larger than the one before.
+    public static func rising<Element: RecipeNumber & Comparable>(
+        _ count: ClosedRange<Int>, of element: Allowed<Element>
+    ) -> Allowed where Value == [Element] {
+        list(count, of: element, "rising") { zip($0, $0.dropFirst()).allSatisfy(<) }
+    }
+
     /// Two numbers of which the first is not above the second: the ends of a range; `words` say it better where they are given.
     public static func ends<Element: RecipeNumber>(
         of element: Allowed<Element>, words: String? = nil

@@ -6,6 +6,7 @@ import Evaluation
 import Foundation
 import ImageData
 import Pretraining
+import PretrainingMethods
 import RecipeSchema
 import VisionTransformers
 

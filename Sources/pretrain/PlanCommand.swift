@@ -56,9 +56,7 @@ struct PlanCommand: ParsableCommand {
         request.weights = initFrom
         request.changes = changes
         try requireSuffix("json", of: out, "a plan is a recipe in JSON")
-        let labelFile = changes.first { $0.hasPrefix("data.source.labels=") }.map { String($0.dropFirst(19)) }
-        try output.requireApart(
-            from: request.source.encoded.pathsRead + [initFrom, labelFile].compactMap { $0 })
+        try output.requireApart(from: try request.pathsRead())
         let plan = try request.plan(
             cards: DataAccess.cards, on: try Machine.engine(threads: threads), log: PeopleLog.log())
         try output.write(Array((plan.recipe.text(pretty: true) + "\n").utf8))

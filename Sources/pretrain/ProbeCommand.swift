@@ -60,6 +60,12 @@ struct ProbeCommand: ParsableCommand {
         guard !list, let target else { return try Console.show(ProbeCatalogue.table) }
         let names = protocols.isEmpty ? ProbeCatalogue.usual : protocols
         let probes = try orUsage { try ProbeCatalogue.named(names, set: changes) }
+        if input.pool != nil || input.layer != nil, let own = probes.first(where: { $0.needs == .encoder }) {
+            throw RunError(
+                .usage,
+                "\(type(of: own).name) looks at the tokens that it names itself, so --pool and --layer change nothing; leave them out"
+            )
+        }
         let log = PeopleLog.log()
         let subject = try input.subject(target)
         for note in subject.notes { log.info("\(target): \(note)") }

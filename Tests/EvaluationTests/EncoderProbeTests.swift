@@ -80,9 +80,10 @@ struct EncoderProbeTests {
         let pixels = ProbeSubject(
             nil, train: Brightness(count: 9), test: Brightness(count: 9), on: Samples.engine
         ) { _, _ in throw EvaluationError("nobody asked for a table") }
-        #expect(throws: EvaluationError.self) {
+        let error = #expect(throws: EvaluationError.self) {
             try named(name, steps: 1).scores(pixels, random: RandomStream(seed: 2))
         }
+        #expect(error?.description == "\(name) needs an encoder, and raw pixels have none")
     }
 
     @Test func aShareOfTheLabelsIsAllThatAHeadSees() throws {

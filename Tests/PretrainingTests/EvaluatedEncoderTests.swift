@@ -14,6 +14,27 @@ import VisionTransformers
 
 /// Encoders from files, with and without a recipe, and files as the beginning of a run.
 struct EvaluatedEncoderTests {
+    /// How a signal ends the look at features: the one who listens throws, and no further picture is read.
+    @Test func whoListensCanEndTheFeatures() throws {
+        let run = try TinyRun()
+        try run.train(try TinyRun.recipe("train.max_steps=1"))
+        let encoder = try EvaluatedEncoder(path: run.folder.path)
+        let data = encoder.recipe.data
+        let extractor = try FeatureExtractor(encoder.encoder, encoder.parameters, engine: try Engine(threads: 1))
+        var seen: [Int] = []
+        #expect(throws: CancellationError.self) {
+            try extractor.table(
+                of: try data.open(.train, cards: DatasetCards(folders: [])),
+                data.evaluationTransform(channels: 3, normalization: data.writtenNormalization), requiresLabels: false,
+                batch: 4,
+                onProgress: { done in
+                    seen.append(done)
+                    if done >= 8 { throw CancellationError() }
+                })
+        }
+        #expect(seen == [4, 8])
+    }
+
     /// A file under timm's names that says nothing about itself: 4 x 4 patches of 4 pixels, width 64.
     private func foreign(in home: TemporaryFolder, depth: Int = 2, channels: Int = 3) throws -> String {
         var options = EncoderOptions()

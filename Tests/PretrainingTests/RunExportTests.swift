@@ -72,6 +72,12 @@ struct RunExportTests {
         }
         #expect(try text(run.home.path + "/timm/README.md").contains("stored numbers from 0.0 to 0.5"))
         #expect(throws: RunError.self) { try EncoderImport(run.home.path + "/huggingface", heads: 4) }
+        let path = "\(run.home.path)/timm/model.safetensors"
+        var file = try Safetensors.read(path)
+        file.metadata["palimpsest_data.value_range"] = "[1, 0]"
+        try run.home.write(Safetensors.bytes(of: file), "timm/model.safetensors")
+        let error = #expect(throws: RunError.self) { try EvaluatedEncoder(path: run.home.path + "/timm") }
+        #expect(error?.description.contains("palimpsest_data.value_range is [1, 0]") == true)
     }
 
     @Test func anImportReplacesAnImportAndNoOtherEncoder() throws {

@@ -121,6 +121,13 @@ struct RunFolderTests {
         #expect(!manager.fileExists(atPath: aside))
     }
 
+    @Test func aDiskWithoutRoomForACheckpointIsTold() throws {
+        let folder = RunFolder(try TemporaryFolder().path + "/not/there/yet")
+        try folder.requireSpace(1)
+        let error = #expect(throws: RunError.self) { try folder.requireSpace(1 << 60) }
+        #expect(error?.kind == .cannotCreate && error?.description.contains("a checkpoint of this run takes") == true)
+    }
+
     /// A folder with a recipe is not a run: whoever goes on with it has nothing replaced.
     @Test func aFolderWithARecipeIsNotGoneOnWith() throws {
         let run = try TinyRun()

@@ -43,9 +43,9 @@ public struct AttentionPoolingHead: ParameterOwner, Sendable {
     public func callAsFunction(_ tokens: Tensor, on tape: inout Tape) -> Output {
         let (images, width) = (tokens.shape[0], tokens.shape[2])
         let one = tape.parameter(query, of: parameters).reshaped([1, width])
-        let queries = tape.gatherRows(one, RowIndices([Int32](repeating: 0, count: images), batch: images, count: 1))
+        let queries = QueryAttention.queries(one, images: images, on: &tape)
         let kv = keysValues(tape.constant(tokens), parameters, &tape)
-        let pooled = tape.crossAttention(q: queries.reshaped([images, 1, width]), kv: kv, heads: heads)
+        let pooled = tape.crossAttention(q: queries, kv: kv, heads: heads)
             .reshaped([images, width])
         return Output(pooled: pooled, logits: linear(pooled, parameters, &tape))
     }

@@ -85,7 +85,7 @@ public struct AttentiveHead: ParameterOwner, Sendable {
         let (images, width) = (tokens.shape[0], tokens.shape[2])
         let x = tape.constant(tokens)
         let one = normedQuery(width, &tape)
-        let queries = tape.gatherRows(one, RowIndices([Int32](repeating: 0, count: images), batch: images, count: 1))
+        let queries = QueryAttention.queries(one, images: images, on: &tape)
         return attention(
             queries, keys: keyNorm(x, parameters, &tape), values: valueNorm(x, parameters, &tape), parameters,
             on: &tape

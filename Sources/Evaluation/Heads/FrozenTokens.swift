@@ -14,6 +14,14 @@ public struct FrozenTokens {
         case patches
         /// All tokens of the last block, class token and registers in front, `[B, T, D]`.
         case all
+
+        /// The last blocks that are looked at.
+        var blocks: Int {
+            switch self {
+            case .classTokens(let blocks, _), .means(let blocks): blocks
+            case .patches, .all: 1
+            }
+        }
     }
 
     /// Tokens of the last blocks, `[B, T, D]` each, oldest first.

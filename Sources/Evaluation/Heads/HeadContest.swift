@@ -57,8 +57,8 @@ struct HeadContest {
     var steps: Int
     /// Pictures of a step.
     var batch: Int
-    /// Blocks whose tokens are looked at.
-    var blocks: Int
+    /// Threads that prepare pictures.
+    private static let loaderThreads = 2
 
     /// Pictures of a step of `wanted`: at most a quarter of the training part.
     static func batch(_ wanted: Int, of pictures: Int) -> Int { min(wanted, max(2, pictures / 4)) }
@@ -67,7 +67,7 @@ struct HeadContest {
     func scores(
         _ subject: ProbeSubject, name: String, random: RandomStream, _ make: (_ classes: Int) -> [Candidate]
     ) throws -> [ProbeScore] {
-        guard let frozen = subject.encoder else { throw EvaluationError("\(name) needs an encoder") }
+        let frozen = try subject.requireEncoder(for: name)
         let labels = try PartLabels(subject)
         var candidates = make(labels.classes)
         let groups = candidates.reduce(into: [String]()) { if !$0.contains($1.group) { $0.append($1.group) } }
@@ -83,8 +83,9 @@ struct HeadContest {
             normalization: frozen.evaluation.normalization)
         let loader = try Loader(
             source: training, transform: transform, batchSize: batch, random: random.child("augmented"),
-            corruptLimit: 1, threads: frozen.loaderThreads)
+            corruptLimit: 1, threads: Self.loaderThreads)
         defer { loader.stop() }
+        let blocks = candidates.map(\.input.blocks).max() ?? 1
         for step in 0..<steps {
             let images = try loader.next()
             let tokens = FrozenTokens(
@@ -136,8 +137,9 @@ struct HeadContest {
         _ subject: ProbeSubject, _ what: String
     ) throws -> [[Bool]] {
         let loader = EvaluationLoader(
-            source: source, transform: frozen.evaluation, batchSize: 250, threads: frozen.loaderThreads,
+            source: source, transform: frozen.evaluation, batchSize: 250, threads: Self.loaderThreads,
             requiresLabels: true, policy: .skip)
+        let blocks = candidates.map(\.input.blocks).max() ?? 1
         var hits = [[Bool]](repeating: [], count: candidates.count)
         var done = 0
         while let batch = try loader.next() {
@@ -156,6 +158,30 @@ struct HeadContest {
             }
         }
         return hits
+    }
+}
+
+/// Rows that protocols with heads share.
+extension HeadContest {
+    static func batchField<Options: RecipeSection>(
+        _ path: any WritableKeyPath<Options, Int> & Sendable
+    ) -> Field<Options> {
+        Field("batch_size", path, in: .closed(2...1 << 16), "Pictures a step; at most a quarter of all are taken.")
+    }
+
+    static func ratesField<Options: RecipeSection>(
+        _ path: any WritableKeyPath<Options, [Double]> & Sendable
+    ) -> Field<Options> {
+        Field(
+            "learning_rates", path, in: .list(1...64, of: .above(0, upTo: 1e6)),
+            "Learning rates for 256 pictures, among which one is chosen.")
+    }
+
+    static func decaysField<Options: RecipeSection>(
+        _ path: any WritableKeyPath<Options, [Double]> & Sendable
+    ) -> Field<Options> {
+        Field(
+            "weight_decays", path, in: .list(1...64, of: .closed(0...1000)), "Weight decays among which one is chosen.")
     }
 }
 
@@ -181,19 +207,5 @@ struct PartLabels {
             }
             return label
         }
-    }
-}
-
-/// A rate that rises from 0 over some steps and falls to 0 along a half cosine over the rest.
-struct StepCosine: StepSchedule {
-    let peak: Double
-    let steps: Int
-    var warmup = 0
-    var floor = 0.0
-
-    func value(at step: Int) -> Double {
-        let schedule = LearningRateSchedule(
-            peak: peak, minimum: floor, epochs: Double(steps), warmupEpochs: Double(warmup))
-        return schedule.rate(at: Double(step))
     }
 }

@@ -3,6 +3,12 @@ import Foundation
 
 /// Where one query looks.
 enum QueryAttention {
+    /// A query `[1, D]` for each picture, `[B, 1, D]`.
+    static func queries(_ one: Variable, images: Int, on tape: inout Tape) -> Variable {
+        tape.gatherRows(one, RowIndices([Int32](repeating: 0, count: images), batch: images, count: 1))
+            .reshaped([images, 1, one.shape[1]])
+    }
+
     /// softmax(q·kᵀ/√w) `[B, heads, T]` of a query `[D]` over keys of tokens `[B, T, D]`, head by head of width w, in double
     /// precision; a key begins at every `stride` numbers.
     static func weights(_ query: [Float], keys: [Float], stride: Int, _ tokens: Shape, heads: Int) -> Tensor {

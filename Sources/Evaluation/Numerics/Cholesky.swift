@@ -19,25 +19,20 @@ struct Cholesky {
 
     /// X ← X·A⁻¹ for X [rows, size]: every row is a right-hand side.
     func solve(_ x: inout [Double], rows: Int) {
-        precondition(x.count == rows * size, "\(x.count) numbers for \(rows) right-hand sides of \(size)")
-        BLAS.useCallingThreadOnly()
-        x.withUnsafeMutableBufferPointer { x in
-            factor.withUnsafeBufferPointer { l in
-                guard let x = x.baseAddress, let l = l.baseAddress else { return }
-                BLAS.divide(x, m: rows, n: size, stride: size, byLower: l, stride: size, transposed: true)
-                BLAS.divide(x, m: rows, n: size, stride: size, byLower: l, stride: size, transposed: false)
-            }
-        }
+        divideByTransposedFactor(&x, rows: rows)
+        divide(&x, rows: rows, transposed: false)
     }
 
     /// X ← X·L⁻ᵀ for X [rows, size]: the rows become uncorrelated where A is their covariance.
-    func divideByTransposedFactor(_ x: inout [Double], rows: Int) {
+    func divideByTransposedFactor(_ x: inout [Double], rows: Int) { divide(&x, rows: rows, transposed: true) }
+
+    private func divide(_ x: inout [Double], rows: Int, transposed: Bool) {
         precondition(x.count == rows * size, "\(x.count) numbers for \(rows) rows of \(size)")
         BLAS.useCallingThreadOnly()
         x.withUnsafeMutableBufferPointer { x in
             factor.withUnsafeBufferPointer { l in
                 guard let x = x.baseAddress, let l = l.baseAddress else { return }
-                BLAS.divide(x, m: rows, n: size, stride: size, byLower: l, stride: size, transposed: true)
+                BLAS.divide(x, m: rows, n: size, stride: size, byLower: l, stride: size, transposed: transposed)
             }
         }
     }

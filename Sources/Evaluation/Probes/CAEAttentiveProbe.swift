@@ -33,8 +33,7 @@ public struct CAEAttentiveProbe: Probe {
     public static let fields: [Field<Self>] = [
         Field("epochs", \.epochs, in: .closed(1...100_000), "Passes over the training pictures."),
         Field("warmup_epochs", \.warmupEpochs, in: .closed(0...100_000), "Epochs over which the learning rate rises."),
-        Field(
-            "batch_size", \.batchSize, in: .closed(2...1 << 16), "Pictures a step; at most a quarter of all are taken."),
+        HeadContest.batchField(\.batchSize),
         Field(
             "learning_rate", \.learningRate, in: .above(0, upTo: 1e6),
             "Learning rate for 8192 pictures, as published; fewer take their share of it."),
@@ -51,17 +50,20 @@ public struct CAEAttentiveProbe: Probe {
     /// The scores; see `Probe`.
     public func scores(_ subject: ProbeSubject, random: RandomStream) throws -> [ProbeScore] {
         let batch = HeadContest.batch(batchSize, of: subject.train.count)
-        guard let options = subject.encoder?.encoder.options else { throw EvaluationError("no encoder") }
+        let options = try subject.requireEncoder(for: Self.name).encoder.options
         if let fault = options.headsFault { throw EvaluationError(fault) }
         let each = max(1, subject.train.count / batch)
-        let contest = HeadContest(steps: epochs * each, batch: batch, blocks: 1)
+        let contest = HeadContest(steps: epochs * each, batch: batch)
         return try contest.scores(subject, name: Self.name, random: random) { classes in
             let head = AttentiveHead(
                 width: options.width, heads: options.heads, classes: classes, qkvBias: .noKey,
                 random: random.child("head"))
             let groups = ParameterGroup.each(of: head.parameters, treatment: { _ in .undecayed })
             let rate = learningRate * Double(batch) / 8192
-            let rates = StepCosine(peak: rate, steps: epochs * each, warmup: warmupEpochs * each, floor: 1e-6)
+            let rates = EpochSchedule(
+                LearningRateSchedule(
+                    peak: rate, minimum: 1e-6, epochs: Double(epochs), warmupEpochs: Double(warmupEpochs),
+                    warmupStart: 1e-6), stepsPerEpoch: Double(each))
             return [
                 HeadContest.Candidate(
                     group: "", settings: [("learning_rate", JSONValue(rate))], input: .all, head: head,

@@ -35,14 +35,9 @@ public struct CAPIAttentiveProbe: Probe {
     /// The options.
     public static let fields: [Field<Self>] = [
         Field("steps", \.steps, in: .closed(1...10_000_000), "Optimiser steps; a tenth of them is warm-up."),
-        Field(
-            "batch_size", \.batchSize, in: .closed(2...1 << 16), "Pictures a step; at most a quarter of all are taken."),
-        Field(
-            "learning_rates", \.learningRates, in: .list(1...64, of: .above(0, upTo: 1e6)),
-            "Learning rates for 256 pictures, among which one is chosen."),
-        Field(
-            "weight_decays", \.weightDecays, in: .list(1...64, of: .closed(0...1000)),
-            "Weight decays among which one is chosen; biases have none."),
+        HeadContest.batchField(\.batchSize),
+        HeadContest.ratesField(\.learningRates),
+        HeadContest.decaysField(\.weightDecays),
     ]
 
     /// The encoder.
@@ -51,14 +46,14 @@ public struct CAPIAttentiveProbe: Probe {
     /// The scores; see `Probe`.
     public func scores(_ subject: ProbeSubject, random: RandomStream) throws -> [ProbeScore] {
         let batch = HeadContest.batch(batchSize, of: subject.train.count)
-        guard let options = subject.encoder?.encoder.options else { throw EvaluationError("no encoder") }
+        let options = try subject.requireEncoder(for: Self.name).encoder.options
         var sources: [(group: String, part: FrozenTokens.Part, features: Int)] = [("", .patches, 0)]
         sources.append(("mean", .means(blocks: 1), options.width))
         if options.classToken {
             sources.append(("class", .classTokens(blocks: 1, appendsMean: false), options.width))
             sources.append(("class and mean", .classTokens(blocks: 1, appendsMean: true), 2 * options.width))
         }
-        let contest = HeadContest(steps: steps, batch: batch, blocks: 1)
+        let contest = HeadContest(steps: steps, batch: batch)
         return try contest.scores(subject, name: Self.name, random: random) { classes in
             sources.flatMap { source in
                 learningRates.flatMap { rate in
@@ -85,7 +80,10 @@ public struct CAPIAttentiveProbe: Probe {
             $0.name.hasSuffix(".bias") ? .undecayed : .decayed
         }
         let rules = StepTaker.Rules(
-            rates: StepCosine(peak: rate * Double(batch) / 256, steps: steps, warmup: steps / 10),
+            rates: EpochSchedule(
+                LearningRateSchedule(
+                    peak: rate * Double(batch) / 256, epochs: Double(steps), warmupEpochs: Double(steps / 10)),
+                stepsPerEpoch: 1),
             decays: ConstantSchedule(decay))
         return HeadContest.Candidate(
             group: group, settings: [("learning_rate", JSONValue(rate)), ("weight_decay", JSONValue(decay))],

@@ -32,11 +32,8 @@ public struct DINOv2LinearProbe: Probe {
     /// The options.
     public static let fields: [Field<Self>] = [
         Field("steps", \.steps, in: .closed(1...10_000_000), "Optimiser steps."),
-        Field(
-            "batch_size", \.batchSize, in: .closed(2...1 << 16), "Pictures a step; at most a quarter of all are taken."),
-        Field(
-            "learning_rates", \.learningRates, in: .list(1...64, of: .above(0, upTo: 1e6)),
-            "Learning rates for 256 pictures, among which one is chosen."),
+        HeadContest.batchField(\.batchSize),
+        HeadContest.ratesField(\.learningRates),
     ]
 
     /// The encoder.
@@ -45,40 +42,35 @@ public struct DINOv2LinearProbe: Probe {
     /// The scores; see `Probe`.
     public func scores(_ subject: ProbeSubject, random: RandomStream) throws -> [ProbeScore] {
         let batch = HeadContest.batch(batchSize, of: subject.train.count)
-        guard let options = subject.encoder?.encoder.options else { throw EvaluationError("no encoder") }
+        let options = try subject.requireEncoder(for: Self.name).encoder.options
         let counts = options.depth >= 4 ? [1, 4] : [1]
-        let parts: [FrozenTokens.Part] = counts.flatMap { blocks -> [FrozenTokens.Part] in
-            guard options.classToken else { return [.means(blocks: blocks)] }
-            return [false, true].map { .classTokens(blocks: blocks, appendsMean: $0) }
+        // Blocks, whether the mean token is appended, and what of the tokens that is.
+        let inputs: [(blocks: Int, mean: Bool, part: FrozenTokens.Part)] = counts.flatMap { blocks in
+            options.classToken
+                ? [false, true].map { (blocks, $0, .classTokens(blocks: blocks, appendsMean: $0)) }
+                : [(blocks, true, .means(blocks: blocks))]
         }
-        let contest = HeadContest(steps: steps, batch: batch, blocks: counts.max() ?? 1)
+        let contest = HeadContest(steps: steps, batch: batch)
         return try contest.scores(subject, name: Self.name, random: random) { classes in
-            parts.flatMap { part in
+            inputs.flatMap { input in
                 learningRates.map { rate in
-                    let (blocks, mean) = Self.words(part)
                     let head = LinearHead(
-                        features: options.width * (blocks + (mean && options.classToken ? 1 : 0)), classes: classes,
-                        batchNorm: false, random: random.child("\(part) \(rate)"))
+                        features: options.width * (input.blocks + (input.mean && options.classToken ? 1 : 0)),
+                        classes: classes, batchNorm: false, random: random.child("\(input.part) \(rate)"))
                     let groups = ParameterGroup.each(of: head.parameters, treatment: { _ in .undecayed })
-                    let rates = StepCosine(peak: rate * Double(batch) / 256, steps: steps)
+                    let peak = rate * Double(batch) / 256
+                    let rates = EpochSchedule(
+                        LearningRateSchedule(peak: peak, epochs: Double(steps)), stepsPerEpoch: 1)
                     return HeadContest.Candidate(
                         group: "",
                         settings: [
-                            ("blocks", JSONValue(blocks)), ("mean_token", JSONValue(mean)),
+                            ("blocks", JSONValue(input.blocks)), ("mean_token", JSONValue(input.mean)),
                             ("learning_rate", JSONValue(rate)),
-                        ], input: part, head: head,
+                        ], input: input.part, head: head,
                         taker: StepTaker(
                             SGD(for: head.parameters, groups), for: head.parameters, StepTaker.Rules(rates: rates)))
                 }
             }
-        }
-    }
-
-    private static func words(_ part: FrozenTokens.Part) -> (blocks: Int, mean: Bool) {
-        switch part {
-        case .classTokens(let blocks, let appendsMean): (blocks, appendsMean)
-        case .means(let blocks): (blocks, true)
-        case .patches, .all: (1, false)
         }
     }
 }

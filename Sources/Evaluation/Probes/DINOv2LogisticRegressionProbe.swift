@@ -16,17 +16,14 @@ public struct DINOv2LogisticRegressionProbe: TableProbe {
     public static let pooling = Pooling.class
 
     /// The values of C among which one is chosen, rising.
-    public var c = LogisticRegressionProbe().c
+    public var c = LogisticClassifier.usualC
 
     /// The protocol with its usual settings.
     public init() {}
 
     /// The options.
     public static let fields: [Field<Self>] = [
-        Field(
-            "c", \.c,
-            in: .list(1...256, of: .above(0, upTo: 1e12), "rising") { zip($0, $0.dropFirst()).allSatisfy(<) },
-            "Weights of the loss against the penalty, among which one is chosen.")
+        LogisticClassifier.field(\.c)
     ]
 
     /// The scores; see `Probe`.

@@ -29,7 +29,7 @@ public struct FewShotProbe: TableProbe {
     public static let fields: [Field<Self>] = [
         Field(
             "shots", \.shots,
-            in: .list(1...64, of: .closed(1...1_000_000), "rising") { zip($0, $0.dropFirst()).allSatisfy(<) },
+            in: .rising(1...64, of: .closed(1...1_000_000)),
             "Pictures a class, a score each."),
         Field("draws", \.draws, in: .closed(1...1000), "Number of draws whose accuracies are averaged."),
         Field(

@@ -37,14 +37,9 @@ public struct IJEPALinearProbe: Probe {
         Field(
             "milestones", \.milestones, in: .list(1...64, of: .closed(1...100_000)),
             "Epochs at which the learning rate is divided by ten."),
-        Field(
-            "batch_size", \.batchSize, in: .closed(2...1 << 16), "Pictures a step; at most a quarter of all are taken."),
-        Field(
-            "learning_rates", \.learningRates, in: .list(1...64, of: .above(0, upTo: 1e6)),
-            "Learning rates for 256 pictures, among which one is chosen."),
-        Field(
-            "weight_decays", \.weightDecays, in: .list(1...64, of: .closed(0...1000)),
-            "Weight decays among which one is chosen."),
+        HeadContest.batchField(\.batchSize),
+        HeadContest.ratesField(\.learningRates),
+        HeadContest.decaysField(\.weightDecays),
     ]
 
     /// The encoder.
@@ -60,10 +55,10 @@ public struct IJEPALinearProbe: Probe {
     /// The scores; see `Probe`.
     public func scores(_ subject: ProbeSubject, random: RandomStream) throws -> [ProbeScore] {
         let batch = HeadContest.batch(batchSize, of: subject.train.count)
-        guard let options = subject.encoder?.encoder.options else { throw EvaluationError("no encoder") }
+        let options = try subject.requireEncoder(for: Self.name).encoder.options
         let counts = options.depth >= 4 ? [1, 4] : [1]
         let each = max(1, subject.train.count / batch)
-        let contest = HeadContest(steps: epochs * each, batch: batch, blocks: counts.max() ?? 1)
+        let contest = HeadContest(steps: epochs * each, batch: batch)
         let edges = milestones.map { $0 * each }
         return try contest.scores(subject, name: Self.name, random: random) { classes in
             var candidates: [HeadContest.Candidate] = []

@@ -16,17 +16,14 @@ public struct LogisticRegressionProbe: TableProbe {
     public static let cost = "minutes on tens of thousands of pictures"
 
     /// The values of C among which one is chosen, rising.
-    public var c: [Double] = (0..<45).map { pow(10, -6 + 11 * Double($0) / 44) }
+    public var c = LogisticClassifier.usualC
 
     /// The protocol with its usual settings.
     public init() {}
 
     /// The options.
     public static let fields: [Field<Self>] = [
-        Field(
-            "c", \.c,
-            in: .list(1...256, of: .above(0, upTo: 1e12), "rising") { zip($0, $0.dropFirst()).allSatisfy(<) },
-            "Weights of the loss against the penalty, among which one is chosen.")
+        LogisticClassifier.field(\.c)
     ]
 
     /// The scores; see `Probe`.
@@ -39,6 +36,18 @@ public struct LogisticRegressionProbe: TableProbe {
 }
 
 extension LogisticClassifier {
+    /// DINOv2's values of C, rising.
+    static let usualC: [Double] = (0..<45).map { pow(10, -6 + 11 * Double($0) / 44) }
+
+    /// The row of the values of C.
+    static func field<Options: RecipeSection>(_ path: any WritableKeyPath<Options, [Double]> & Sendable) -> Field<
+        Options
+    > {
+        Field(
+            "c", path, in: .rising(1...256, of: .above(0, upTo: 1e12)),
+            "Weights of the loss against the penalty, among which one is chosen.")
+    }
+
     /// The score at the C that does best on the held-out tenth: of all of them where `triesAll`, else of those that a walk uphill
     /// from the middle meets. Then all training pictures are fitted.
     static func score(

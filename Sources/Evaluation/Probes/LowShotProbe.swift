@@ -31,7 +31,7 @@ public struct LowShotProbe: Probe {
         Field("protocol", \.inner, "The protocol that is asked, with its usual settings."),
         Field(
             "shares", \.shares,
-            in: .list(1...64, of: .above(0, upTo: 1), "rising") { zip($0, $0.dropFirst()).allSatisfy(<) },
+            in: .rising(1...64, of: .above(0, upTo: 1)),
             "Shares of each class of the training part."),
         Field("draws", \.draws, in: .closed(1...1000), "Draws whose accuracies are averaged."),
     ]

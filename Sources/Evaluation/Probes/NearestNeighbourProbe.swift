@@ -27,7 +27,7 @@ public struct NearestNeighbourProbe: TableProbe {
     public static let fields: [Field<Self>] = [
         Field(
             "k", \.k,
-            in: .list(1...64, of: .closed(1...1 << 24), "rising") { zip($0, $0.dropFirst()).allSatisfy(<) },
+            in: .rising(1...64, of: .closed(1...1 << 24)),
             "Numbers of neighbours among which one is chosen."),
         Field(
             "temperature", \.temperature, in: .closed(1e-6...1e6),

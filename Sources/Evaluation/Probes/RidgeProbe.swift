@@ -24,7 +24,7 @@ public struct RidgeProbe: TableProbe {
     public static let fields: [Field<Self>] = [
         Field(
             "alpha", \.alpha,
-            in: .list(1...256, of: .above(0, upTo: 1e12), "rising") { zip($0, $0.dropFirst()).allSatisfy(<) },
+            in: .rising(1...256, of: .above(0, upTo: 1e12)),
             "Weights of the penalty against the squared errors, among which one is chosen.")
     ]
 

@@ -1,3 +1,4 @@
+import Checkpoints
 import Foundation
 
 /// The picture files below a folder, found in an order that does not depend on the file system.
@@ -105,13 +106,28 @@ struct FolderWalk {
 
     /// True for what stands in the folder of a run: its pictures are of our making, and none of anybody's set.
     static func isRun(_ entries: [Entry]) -> Bool {
-        entries.contains { !$0.isFolder && $0.name == "palimpsest-run.json" }
+        entries.contains { !$0.isFolder && $0.name == FileName(runMarkerName) }
     }
 
-    /// True for a folder of runs and nothing else, such as `runs`.
-    static func holdsRunsAlone(_ folder: FileName) -> Bool {
-        let entries = look(folder)
-        return !entries.isEmpty && entries.allSatisfy { $0.isFolder && isRun(look($0.name.inside(folder))) }
+    /// The same of a folder that need not be listed for it.
+    private static func isRun(_ folder: FileName) -> Bool {
+        FileName(runMarkerName).inside(folder).withCString { access($0, F_OK) } == 0
+    }
+
+    /// True for the folder of a run, or of runs and nothing else, such as `runs`. The first name of anything else is an answer: large
+    /// folders of pictures are not listed for it.
+    static func isOfRuns(_ folder: FileName) -> Bool {
+        if isRun(folder) { return true }
+        guard let directory = folder.withCString({ opendir($0) }) else { return false }
+        defer { closedir(directory) }
+        var runs = 0
+        while let found = readdir(directory) {
+            let name = withUnsafeBytes(of: &found.pointee.d_name) { FileName($0.prefix { $0 != 0 }) }
+            if name.isHidden { continue }
+            guard isRun(name.inside(folder)) else { return false }
+            runs += 1
+        }
+        return runs > 0
     }
 
     /// The visible folders and regular files directly in a folder, links followed, sorted by the bytes of their names.

@@ -135,8 +135,7 @@ public struct ImageFolder: ImageSource {
             ledger.add(reason, entry.name.description)
         }
         let names = entries.filter(\.isFolder).map(\.name).filter { name in
-            let folder = name.inside(FileName(root))
-            guard FolderWalk.isRun(FolderWalk.look(folder)) || FolderWalk.holdsRunsAlone(folder) else { return true }
+            guard FolderWalk.isOfRuns(name.inside(FileName(root))) else { return true }
             ledger.add(.runFolder, name.description)
             return false
         }

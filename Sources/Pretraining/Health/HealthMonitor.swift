@@ -52,7 +52,8 @@ struct HealthMonitor {
     ) -> HealthFigures? {
         guard let extractor = try? FeatureExtractor(encoder, parameters, engine: engine),
             let table = try? extractor.table(
-                of: pictures, transform, requiresLabels: false, batch: 32, isStopped: isStopped)
+                of: pictures, transform, requiresLabels: false, batch: 32,
+                onProgress: { _ in if isStopped() { throw CancellationError() } })
         else { return nil }
         return HealthFigures(table)
     }

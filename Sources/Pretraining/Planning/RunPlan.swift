@@ -76,6 +76,11 @@ package struct PlanRequest {
     /// Seconds that all candidates together are timed for: a fiftieth of the time, at most.
     private var secondsOfTiming: Double { min(36, hours * 72) }
 
+    /// The files and folders that the plan reads.
+    package func pathsRead() throws -> [String] {
+        try PlanDraft(self).recipe().encoded.pathsRead + [weights].compactMap { $0 }
+    }
+
     /// Looks at the pictures, times candidates and chooses.
     ///
     /// Throws where the pictures cannot be used, where no recipe of the method is shipped, or where the weights cannot be read.

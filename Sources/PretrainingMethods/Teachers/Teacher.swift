@@ -1,6 +1,5 @@
 public import Autodiff
 import Checkpoints
-import ContentDigests
 public import EncoderFiles
 public import ImageData
 import ImageMasking
@@ -71,13 +70,7 @@ public struct Teacher: Sendable {
         input = TeacherInput(
             height: context.grid.rows * encoder.options.patchSize,
             width: context.grid.columns * encoder.options.patchSize, from: student, to: normalization)
-        var sum = SHA256()
-        for id in parameters.ids {
-            let entry = parameters.entry(id)
-            sum.update(Array("\(entry.name) \(entry.shape)\n".utf8))
-            parameters[id].withUnsafeBuffer { sum.update(UnsafeRawBufferPointer($0)) }
-        }
-        digest = sum.hexadecimal()
+        digest = parameters.digest
     }
 
     /// What was taken of its file, for a log.
