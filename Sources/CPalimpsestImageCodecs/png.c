@@ -132,7 +132,7 @@ static pal_status run(struct decoder *d, const pal_limits *limits) {
 static uint32_t omitted_chunks(const uint8_t *data, size_t size) {
     uint32_t omitted = 0;
     size_t place = sizeof signature;
-    while (size - place >= 12) {
+    while (size >= place + 12) {
         const uint8_t *chunk = data + place;
         uint64_t length = (uint64_t)chunk[0] << 24 | (uint64_t)chunk[1] << 16 | (uint64_t)chunk[2] << 8 | chunk[3];
         if (memcmp(chunk + 4, "IDAT", 4) == 0) break;
