@@ -7,7 +7,7 @@ PRETRAIN := .build/release/pretrain
 LIBRARIES := openblas:libopenblas-dev libpng:libpng-dev libjpeg:libjpeg-dev zlib:zlib1g-dev libtiff-4:libtiff-dev \
   libwebp:libwebp-dev
 
-.PHONY: setup demo install test snapshots lint lint-c format bench golden kill health fuzz traits sanitize sanitize-quick \
+.PHONY: setup demo install test snapshots lint lint-c format bench golden kill health fuzz traits pages sanitize sanitize-quick \
   examples clean
 
 # Installs the system libraries that pkg-config does not find; on systems without apt it says which, and stops.
@@ -24,12 +24,14 @@ setup:
 	echo "installing$$missing"; \
 	$$sudo apt-get update -qq && $$sudo apt-get install -y -qq $$missing
 
-# Pretrains ColorMAE on the built-in pictures, draws reconstructions and probes the features: about five minutes.
+# Pretrains ColorMAE on the built-in pictures, draws reconstructions, probes the features and writes the report: about five minutes.
 demo: setup
 	swift build $(FLAGS) --product pretrain
 	$(PRETRAIN) --recipe colormae.json --overwrite
 	$(PRETRAIN) view runs/colormae
 	$(PRETRAIN) probe runs/colormae
+	$(PRETRAIN) diagnose runs/colormae
+	$(PRETRAIN) report runs/colormae
 
 # The program with its recipes, cards and completions below PREFIX. Swift's own libraries are linked into it, so that it runs
 # without the toolchain; the libraries of `make setup` stay.
@@ -101,6 +103,13 @@ fuzz: setup
 # Builds without TIFF, WebP and commands, in a folder of their own, and what they say.
 traits: setup
 	Tests/Traits/run.sh
+
+# Pages in a browser without a window, at two widths; installs Debian's chromium where there is none.
+pages: setup
+	@command -v chromium chromium-browser google-chrome >/dev/null || ! command -v apt-get >/dev/null || { \
+	  sudo=""; [ "$$(id -u)" = 0 ] || sudo="sudo"; $$sudo apt-get update -qq && $$sudo apt-get install -y -qq chromium || true; }
+	swift build $(FLAGS) --product pretrain
+	Tests/Pages/run.sh
 
 # Every golden case that is shipped with the tests; name another folder with GOLDEN=...
 GOLDEN := Tests/Golden

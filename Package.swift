@@ -45,10 +45,11 @@ let package = Package(
         .library(
             name: "Palimpsest",
             targets: [
-                "ContentDigests", "Locks", "RandomStreams", "RecipeSchema", "ImageMasking", "Autodiff", "Optimizers",
+                "ContentDigests", "Locks", "TensorBoardEvents", "RandomStreams", "RecipeSchema", "ImageMasking",
+                "Autodiff", "Optimizers",
                 "TrainingStep", "Checkpoints", "VisionTransformers", "EncoderFiles", "EncoderExports", "ImageData",
                 "PretrainingMethods",
-                "Evaluation", "Pretraining", "Verification", "Reporting", "Palimpsest",
+                "Evaluation", "Pretraining", "Verification", "Reporting", "RunReports", "Palimpsest",
             ]),
         .executable(name: "pretrain", targets: ["pretrain"]),
         .executable(name: "bench", targets: ["bench"]),
@@ -63,6 +64,7 @@ let package = Package(
     targets: [
         module("ContentDigests"),
         module("Locks"),
+        module("TensorBoardEvents"),
         module("RandomStreams", linker: mathsLibrary),
         module("RecipeSchema", linker: mathsLibrary),
         module(
@@ -117,19 +119,26 @@ let package = Package(
                 "Locks",
                 "Autodiff", "Checkpoints", "ContentDigests", "EncoderExports", "EncoderFiles", "Evaluation",
                 "ImageData",
-                "ImageMasking", "Optimizers", "PretrainingMethods", "RandomStreams", "RecipeSchema", "TrainingStep",
-                "VisionTransformers",
+                "ImageMasking", "Optimizers", "PretrainingMethods", "RandomStreams", "RecipeSchema", "Reporting",
+                "TensorBoardEvents", "TrainingStep", "VisionTransformers",
             ]),
         module(
             "Verification",
             needs: [
                 "Autodiff", "Checkpoints", "EncoderFiles", "Evaluation", "ImageData", "ImageMasking", "Optimizers",
-                "PretrainingMethods", "RandomStreams", "RecipeSchema", "TrainingStep", "VisionTransformers",
+                "PretrainingMethods", "RandomStreams", "RecipeSchema", "TensorBoardEvents", "TrainingStep",
+                "VisionTransformers",
             ]),
         module(
             "EncoderExports",
             needs: ["Autodiff", "Checkpoints", "EncoderFiles", "ImageMasking", "RecipeSchema", "VisionTransformers"]),
         module("Reporting", needs: ["ImageData", "ImageMasking"]),
+        module(
+            "RunReports",
+            needs: [
+                "Autodiff", "Checkpoints", "Evaluation", "ImageData", "ImageMasking", "Optimizers", "Pretraining",
+                "PretrainingMethods", "RandomStreams", "RecipeSchema", "Reporting", "VisionTransformers",
+            ]),
         module(
             "Palimpsest",
             needs: [
@@ -142,7 +151,7 @@ let package = Package(
             needs: [
                 "Locks",
                 "Autodiff", "Checkpoints", "EncoderExports", "Evaluation", "ImageData", "ImageMasking", "Pretraining",
-                "PretrainingMethods", "RandomStreams", "RecipeSchema", "Reporting", "Verification",
+                "PretrainingMethods", "RandomStreams", "RecipeSchema", "Reporting", "RunReports", "Verification",
                 "VisionTransformers",
             ]),
         program(
@@ -160,6 +169,7 @@ let package = Package(
             ], path: "Tests/Fuzzing/Parsers", swiftSettings: settings),
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
         tests("RandomStreamsTests", needs: ["RandomStreams"]),
+        tests("TensorBoardEventsTests", needs: ["TensorBoardEvents"]),
         tests("RecipeSchemaTests", needs: ["RecipeSchema"]),
         tests("ImageMaskingTests", needs: ["ImageMasking", "RandomStreams", "RecipeSchema"]),
         tests("AutodiffTests", needs: ["Autodiff", "CPalimpsestKernels", "RandomStreams"]),
@@ -185,8 +195,8 @@ let package = Package(
             needs: [
                 "Autodiff", "Checkpoints", "ContentDigests", "EncoderExports", "EncoderFiles", "Evaluation",
                 "ImageData", "ImageMasking",
-                "Optimizers", "Pretraining", "PretrainingMethods", "RandomStreams", "RecipeSchema", "TrainingStep",
-                "VisionTransformers",
+                "Optimizers", "Pretraining", "PretrainingMethods", "RandomStreams", "RecipeSchema", "TensorBoardEvents",
+                "TrainingStep", "VisionTransformers",
             ]),
         tests("PalimpsestTests", needs: ["Palimpsest"]),
         tests(
@@ -196,6 +206,7 @@ let package = Package(
                 "RecipeSchema", "VisionTransformers",
             ]),
         tests("ReportingTests", needs: ["ImageData", "Reporting"]),
+        tests("RunReportsTests", needs: ["Autodiff", "Pretraining", "RecipeSchema", "Reporting", "RunReports"]),
         tests("VerificationTests", needs: ["Autodiff", "Checkpoints", "RecipeSchema", "Verification"]),
         tests("VisionTransformersTests", needs: ["Autodiff", "ImageMasking", "RandomStreams", "VisionTransformers"]),
         tests(

@@ -89,6 +89,13 @@ public struct ProbeScore: Sendable, Equatable {
         interval = wilson.low...wilson.high
     }
 
+    /// A row with which test pictures were right, for comparisons of runs picture by picture.
+    public func recorded(_ row: JSONValue) -> JSONValue {
+        guard !outcomes.isEmpty, let members = row.members else { return row }
+        return .object(
+            members.map { ($0.name, $0.value) } + [("outcomes", JSONValue(PackedOutcomes.digits(outcomes)))])
+    }
+
     /// The row that `probe --json` prints; `features` says whose features they are.
     public func row(features: String) -> JSONValue {
         .object(

@@ -15,6 +15,7 @@ public let probeProtocols = Catalogue<any Probe.Type>(
         CAPIAttentiveProbe.self,
         CAEAttentiveProbe.self,
         IJEPALinearProbe.self,
+        FineTuneProbe.self,
         LowShotProbe.self,
     ]
 ) { $0 }

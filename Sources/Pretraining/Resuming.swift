@@ -5,7 +5,7 @@ import EncoderFiles
 import ImageData
 import Optimizers
 import PretrainingMethods
-import RecipeSchema
+package import RecipeSchema
 import TrainingStep
 import VisionTransformers
 
@@ -135,7 +135,7 @@ extension Recipe {
     }
 
     /// The values in which two recipes differ, by their key paths.
-    private func differences(from other: Recipe) -> [(path: String, old: JSONValue, new: JSONValue)] {
+    package func differences(from other: Recipe) -> [(path: String, old: JSONValue, new: JSONValue)] {
         func walk(_ new: JSONValue, _ old: JSONValue, _ path: String) -> [(
             path: String, old: JSONValue, new: JSONValue
         )] {

@@ -3,6 +3,7 @@ import ContentDigests
 import Evaluation
 import Foundation
 import RecipeSchema
+import TensorBoardEvents
 
 /// The folder of one run: where each of its files stands, and which files are the run's own.
 public struct RunFolder: Sendable, Equatable {
@@ -30,6 +31,10 @@ public struct RunFolder: Sendable, Equatable {
     public var logFile: String { path + "/log.txt" }
     /// The scores of the probes.
     public var probesFile: String { path + "/probes.json" }
+    /// The page on the run.
+    public var reportFile: String { path + "/report.html" }
+    /// Figures of the encoder's blocks.
+    public var diagnosisFile: String { path + "/diagnose.jsonl" }
     /// Pictures.
     public var pictures: String { path + "/pictures" }
     /// Features that probes have computed.
@@ -44,7 +49,8 @@ public struct RunFolder: Sendable, Equatable {
 
     static let lockName = "lock"
     private static let plainNames = [
-        "recipe.json", "metrics.jsonl", "encoder.safetensors", "skipped.txt", "log.txt", "probes.json",
+        "recipe.json", "metrics.jsonl", "encoder.safetensors", "skipped.txt", "log.txt", "probes.json", "report.html",
+        "diagnose.jsonl",
         "pictures/reconstructions.png",
     ]
 
@@ -54,7 +60,10 @@ public struct RunFolder: Sendable, Equatable {
             CheckpointFolder.fileNames.map { "checkpoints/\(CheckpointFolder.name(of: step))/\($0)" }
         }
         let kept = ((try? FileManager.default.contentsOfDirectory(atPath: features)) ?? []).filter(FeatureCache.isName)
-        return (Self.plainNames + steps + kept.map { "features/\($0)" } + [runMarkerName]).filter {
+        let events = ((try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []).filter {
+            $0.hasPrefix(EventFile.namePrefix)
+        }
+        return (Self.plainNames + events.sorted() + steps + kept.map { "features/\($0)" } + [runMarkerName]).filter {
             isFile("\(path)/\($0)")
         }
     }

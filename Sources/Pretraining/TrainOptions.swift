@@ -159,6 +159,8 @@ public struct LogOptions: RecipeSection {
     public var checkpointEverySteps: Int?
     /// Checkpoints that are kept.
     public var keep = 3
+    /// Whether an event file for TensorBoard is written beside `metrics.jsonl`.
+    public var tensorBoard = true
 
     /// A line every 20 steps, a checkpoint every epoch.
     public init() {}
@@ -173,5 +175,8 @@ public struct LogOptions: RecipeSection {
             "checkpoint_every_steps", \.checkpointEverySteps, in: .closed(1...1_000_000_000),
             "Optimiser steps between checkpoints, besides those of epochs."),
         Field("keep", \.keep, in: .closed(1...1_000_000), "Checkpoints that are kept."),
+        Field(
+            "tensorboard", \.tensorBoard,
+            "Whether an event file for TensorBoard is written beside metrics.jsonl: numbers, pictures, the recipe."),
     ]
 }

@@ -15,11 +15,15 @@ public struct TrainedMethod {
     /// The method with its parameters.
     public let method: any PretrainingMethod
 
-    /// Reads the last good checkpoint of a run.
-    public init(_ folder: RunFolder) throws {
+    /// Reads a checkpoint of a run: that of a step, or the last good one.
+    public init(_ folder: RunFolder, step: Int? = nil) throws {
         let recipe = try folder.recipe()
         let checkpoints = folder.checkpoints
-        guard let found = try orRunError({ () throws(CheckpointError) in try checkpoints.latest() }).checkpoint else {
+        let read = try orRunError { () throws(CheckpointError) in
+            guard let step else { return try checkpoints.latest().checkpoint }
+            return try checkpoints.read(step: step)
+        }
+        guard let found = read else {
             throw RunError(
                 .missing, "\(checkpoints.path) has no checkpoint that can be used; train on with pretrain resume")
         }
@@ -31,23 +35,29 @@ public struct TrainedMethod {
             return method
         }
         self.recipe = recipe
-        step = found.step
+        self.step = found.step
         method = try loaded(recipe.method)
     }
 
     /// What there is to look at of some images `[B, C, H, W]`: as the encoder sees them under the run's masks, and what the method
     /// makes of them. Empty where a method neither hides patches nor returns images.
     public func shown(_ images: Tensor, engine: Engine) throws -> [ShownImages] {
+        try recipe.shown(images, by: method, engine: engine)
+    }
+}
+
+extension Recipe {
+    /// What a method of this recipe has to show of some images `[B, C, H, W]`; see `TrainedMethod.shown`. The method itself stays
+    /// as it is, and its random streams are none of training's.
+    func shown(_ images: Tensor, by method: any PretrainingMethod, engine: Engine) throws -> [ShownImages] {
         var method = method
         let samples = Array(0..<images.shape[0])
-        let isPaired = recipe.method.needs.views != nil
+        let isPaired = self.method.needs.views != nil
         let batch = Batch(images: images, otherViews: isPaired ? [images] : [], samples: samples)
-        let random = RandomStream(seed: UInt64(recipe.seed)).child("view")
-        var request = MaskRequest(grid: recipe.grid, samples: samples, epoch: recipe.train.epochs - 1)
-        if type(of: recipe.mask).needsImportance {
-            request.importance = try method.importance(of: batch, engine: engine)
-        }
-        let plan = try recipe.mask.plan(request, random: random)
+        let random = RandomStream(seed: UInt64(seed)).child("view")
+        var request = MaskRequest(grid: grid, samples: samples, epoch: train.epochs - 1)
+        if type(of: mask).needsImportance { request.importance = try method.importance(of: batch, engine: engine) }
+        let plan = try mask.plan(request, random: random)
         var tape = Tape(engine: engine, recording: false)
         let result = try method.loss(batch, plan, StepRequest(wantsImages: true), random: random, on: &tape)
         return plan.seen(images) + result.shown

@@ -33,6 +33,8 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
     private var hasForetold = false
     private var began = ContinuousClock.now
     private let health: HealthMonitor?
+    /// What TensorBoard is told; nil where the recipe does not want it.
+    private var events: EventLog?
 
     init(
         _ job: TrainingJob, _ method: Method, source: any ImageSource, transform: any ImageTransform, log: RunLog
@@ -91,6 +93,7 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
             : HealthMonitor.count(job.recipe, steps: lastStep, pictures: source.count)
         health = HealthMonitor(job.recipe, source: source, count: looked, engine: job.engine)
         self.state.health.pictures = health?.pictureCount ?? 0
+        events = job.recipe.log.tensorBoard ? EventLog(job.folder, job.recipe) : nil
         explain(source)
     }
 
@@ -201,6 +204,7 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
 
     private mutating func add(_ row: JSONValue, _ onRow: (JSONValue) throws -> Void) throws(RunError) {
         try open?.metrics.append(row)
+        try events?.add(row)
         listen(onRow, row)
     }
 
@@ -326,6 +330,20 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
         for warning in warnings where toldWarnings.insert(warning).inserted { log.warning(warning) }
         open?.claim.settle()
         lastCheckpoint = state.step
+        try showPictures()
+    }
+
+    /// What the method makes of a few pictures now, for TensorBoard.
+    private mutating func showPictures() throws(RunError) {
+        guard events != nil, let images = health?.images(4) else { return }
+        let shown: [ShownImages]
+        do {
+            shown = try job.recipe.shown(images, by: trainer.method, engine: job.engine)
+        } catch {
+            log.warning("TensorBoard gets no pictures of step \(state.step): \(error)")
+            return
+        }
+        try events?.add(shown, of: images, step: state.step)
     }
 
     private func preparedEncoder() throws(CheckpointError) -> PreparedFile {

@@ -39,8 +39,11 @@ public struct Encoder: Sendable {
         public var normed: Variable
         /// The outputs of all blocks, if they were asked for.
         public var layers: [Variable] = []
-        /// The attention probabilities of the last block, `[B, heads, T, T]`, if they were asked for; without gradient.
-        public var lastAttention: Tensor?
+        /// The attention probabilities `[B, heads, T, T]` of the blocks that were asked for, the last one at the end; without
+        /// gradient.
+        public var attention: [Tensor] = []
+        /// The hidden units `[B, T, H]` of all blocks, if they were asked for; without gradient.
+        public var hidden: [Tensor] = []
     }
 
     /// An encoder for images of a grid, added to `store` with initial values drawn as its traits say.
@@ -130,7 +133,7 @@ public struct Encoder: Sendable {
             trace.record("output", normed.value)
         }
         return Output(
-            beforeNorm: run.tokens, normed: normed, layers: run.layers, lastAttention: run.lastAttention)
+            beforeNorm: run.tokens, normed: normed, layers: run.layers, attention: run.attention, hidden: run.hidden)
     }
 
     /// The final norm on the output of any block; the same tokens for an encoder without one.

@@ -46,11 +46,11 @@ public struct TransformerBlock: Sendable {
         run(x, store, drop: drop, shared: shared, wantsProbabilities: false, on: &tape).output
     }
 
-    /// The output, and the attention's probabilities `[B, heads, T, T]` where wanted.
+    /// The output, the attention's probabilities `[B, heads, T, T]` where wanted, and the perceptron's hidden units `[B, T, H]`.
     func run(
         _ x: Variable, _ store: ParameterStore, drop: BranchFactors?, shared: Variable?, wantsProbabilities: Bool,
         on tape: inout Tape
-    ) -> (output: Variable, probabilities: Tensor?) {
+    ) -> (output: Variable, probabilities: Tensor?, hidden: Variable) {
         // With nothing between the last product of a branch and the sum, both are one operation.
         let isPlain = scales == nil && drop == nil
         let (mixed, probabilities) = attention(
@@ -60,9 +60,9 @@ public struct TransformerBlock: Sendable {
             isPlain ? mixed : sum(x, mixed, scale: scales?.attention, factors: drop?.attention, store, &tape)
         let hidden = activated(norm2(attended, store, &tape), store, &tape)
         let changed = fc2(hidden, store, then: isPlain ? .residual(attended) : .none, &tape)
-        guard !isPlain else { return (changed, probabilities) }
+        guard !isPlain else { return (changed, probabilities, hidden) }
         let output = sum(attended, changed, scale: scales?.perceptron, factors: drop?.perceptron, store, &tape)
-        return (output, probabilities)
+        return (output, probabilities, hidden)
     }
 
     private func activated(_ x: Variable, _ store: ParameterStore, _ tape: inout Tape) -> Variable {

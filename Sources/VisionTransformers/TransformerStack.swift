@@ -16,6 +16,10 @@ public struct TransformerStack: Sendable {
         public static let layers = Kept(rawValue: 1)
         /// The attention probabilities of the last block.
         public static let lastAttention = Kept(rawValue: 2)
+        /// The attention probabilities of every block.
+        public static let attention = Kept(rawValue: 4)
+        /// The hidden units of every block's perceptron, behind their activation.
+        public static let hidden = Kept(rawValue: 8)
     }
 
     /// Values of one pass.
@@ -24,8 +28,10 @@ public struct TransformerStack: Sendable {
         public var tokens: Variable
         /// The outputs of all blocks, if they were asked for.
         public var layers: [Variable] = []
-        /// The probabilities of the last block, `[B, heads, T, T]`, if they were asked for; without gradient.
-        public var lastAttention: Tensor?
+        /// The probabilities `[B, heads, T, T]` of the blocks that were asked for, the last one at the end; without gradient.
+        public var attention: [Tensor] = []
+        /// The hidden units `[B, T, H]` of all blocks, if they were asked for; without gradient.
+        public var hidden: [Tensor] = []
     }
 
     /// `depth` blocks, added to `store` as `owner`+`name`.0 and so on; a shared table as `owner`+`rel_pos_bias`.
@@ -58,10 +64,14 @@ public struct TransformerStack: Sendable {
         let count = layers ?? depth
         var output = Output(tokens: x)
         for (index, block) in blocks.prefix(count).enumerated() {
-            let wantsProbabilities = keeping.contains(.lastAttention) && index == count - 1
-            (output.tokens, output.lastAttention) = block.run(
-                output.tokens, store, drop: drop?[index], shared: bias, wantsProbabilities: wantsProbabilities,
+            let isLast = index == count - 1
+            let run = block.run(
+                output.tokens, store, drop: drop?[index], shared: bias,
+                wantsProbabilities: keeping.contains(.attention) || (isLast && keeping.contains(.lastAttention)),
                 on: &tape)
+            output.tokens = run.output
+            if let probabilities = run.probabilities { output.attention.append(probabilities) }
+            if keeping.contains(.hidden) { output.hidden.append(run.hidden.value) }
             if keeping.contains(.layers) { output.layers.append(output.tokens) }
         }
         return output

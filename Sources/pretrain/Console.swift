@@ -106,17 +106,4 @@ final class WorkProgress {
         if isTerminal { _ = writeAll("\r\u{1B}[K".utf8, to: STDERR_FILENO) }
     }
 }
-
-extension String {
-    /// The text as a shell takes it for one word, where it would take it for something else.
-    var quotedForShell: String {
-        let plain =
-            !isEmpty
-            && utf8.allSatisfy { byte in
-                byte >= 0x80 || "/._-+=:,@%".utf8.contains(byte) || (48...57).contains(byte) || (65...90).contains(byte)
-                    || (97...122).contains(byte)
-            }
-        return plain ? self : "'\(shown.replacing("'", with: "'\\''"))'"
-    }
-}
 #endif

@@ -109,7 +109,7 @@ struct ProbeCommand: ParsableCommand {
                 scores += made
                 for score in made {
                     let row = Self.row(score, kind, features, context + Self.options(of: probe))
-                    rows.append(row)
+                    rows.append(score.recorded(row))
                     if json { try Console.show(row.text()) }
                 }
             }
@@ -120,7 +120,7 @@ struct ProbeCommand: ParsableCommand {
     }
 
     /// What every row says of where it comes from.
-    private static func context(
+    static func context(
         _ target: String, _ subject: EvaluatedEncoder, _ input: FeatureInput, _ parts: FeatureInput.Parts
     ) -> [(String, JSONValue)] {
         let source = encodeSource(subject.recipe.data.source)
@@ -139,7 +139,7 @@ struct ProbeCommand: ParsableCommand {
     }
 
     /// The options of a protocol that are not the usual ones, as a row says them.
-    private static func options(of probe: any Probe) -> [(String, JSONValue)] {
+    static func options(of probe: any Probe) -> [(String, JSONValue)] {
         let usual = (type(of: probe).init().encoded.members ?? []).map { $0.value.text() }
         let changed = zip(probe.encoded.members ?? [], usual).filter { $0.value.text() != $1 }.map {
             ($0.0.name, $0.0.value)
@@ -148,7 +148,7 @@ struct ProbeCommand: ParsableCommand {
     }
 
     /// The row of a score, with what its features are.
-    private static func row(
+    static func row(
         _ score: ProbeScore, _ kind: FeatureInput.Kind, _ features: [String: String], _ context: [(String, JSONValue)]
     ) -> JSONValue {
         let members = (score.row(features: kind.rawValue).members ?? []).map { ($0.name, $0.value) }
@@ -222,7 +222,8 @@ func orUsage<Result>(_ body: () throws -> Result) throws -> Result {
     do { return try body() } catch let error as EvaluationError { throw RunError(.usage, "\(error)") }
 }
 
-private func orData<Result>(_ body: () throws -> Result) throws -> Result {
+/// What an evaluation cannot do with the data that it was given is theirs.
+func orData<Result>(_ body: () throws -> Result) throws -> Result {
     do { return try body() } catch let error as EvaluationError { throw RunError(.data, "\(error)") }
 }
 #endif

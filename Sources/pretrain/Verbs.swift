@@ -13,13 +13,16 @@ enum Verbs {
         "evaluate": "probe", "eval": "probe", "test": "probe", "knn": "probe", "linear": "probe", "linprobe": "probe",
         "validate": "verify", "golden": "verify", "embed": "features", "encode": "features", "extract": "features",
         "predict": "features", "show": "view", "visualize": "view", "visualise": "view", "reconstruct": "view",
-        "plot": "view", "mask": "masks", "recipe": "recipes", "schema": "recipes schema", "check": "recipes check",
+        "plot": "view", "fine-tune": "finetune", "tune": "finetune", "mask": "masks", "recipe": "recipes",
+        "schema": "recipes schema", "check": "recipes check",
         "list": "recipes list", "inspect": "data inspect", "dataset": "data", "info": "doctor", "version": "--version",
     ]
 
     /// Throws for a first word that is neither a verb nor an option.
     static func requireKnown(_ arguments: [String]) throws(RunError) {
-        guard let word = arguments.first, !word.hasPrefix("-"), word != "help", !known.contains(word) else { return }
+        // Help on a verb that does not exist would be help on the whole.
+        let asked = arguments.first == "help" ? Array(arguments.dropFirst()) : arguments
+        guard let word = asked.first, !word.hasPrefix("-"), word != "help", !known.contains(word) else { return }
         if word.hasSuffix(".json") {
             throw RunError(.usage, "\(word.shown) is no verb; to train by a recipe: pretrain --recipe \(word.shown)")
         }

@@ -9,6 +9,7 @@ import Pretraining
 import PretrainingMethods
 import RecipeSchema
 import Reporting
+import RunReports
 import VisionTransformers
 
 /// `pretrain view`: pictures of a run.
@@ -54,21 +55,20 @@ struct ViewCommand: ParsableCommand {
         if let data { recipe.data.source = try SourceArgument.parse(data, keeping: recipe.data.source) }
         let bands = try drawnBands(of: recipe.model.channels)
         let output = try output(folder, recipe)
-        let (images, part) = try load(recipe)
-        let engine = try Machine.engine(threads: nil)
-        let shown = try trained.shown(images, engine: engine)
-        let (batch, channels, height, width) = (images.shape[0], images.shape[1], images.shape[2], images.shape[3])
-        let constants = recipe.data.writtenNormalization
-        let sheet = ContactSheet(
-            columns: [images.array] + shown.map(\.images.array), images: batch, channels: channels, bands: bands,
-            height: height,
-            width: width, mean: constants.mean, deviation: constants.deviation)
-        try output.write(sheet.png())
-        let columns = (["original"] + shown.map(\.name)).joined(separator: ", ")
+        let (source, part) = try DataAccess.pictures(recipe.data)
+        let pictures = try ShownPictures(
+            first: count, of: source, part, transform: try DataAccess.evaluationTransform(recipe))
+        for note in pictures.notes { Console.say(note) }
+        let shown = try Reconstructions(trained, pictures, bands: bands, engine: Machine.engine(threads: nil))
+        let channels = pictures.images.shape[1]
+        try output.write(shown.sheet.png())
         try Console.show(
-            "\(output.path): \(columns); pictures of the \(part.rawValue) part, after step \(trained.step)")
+            "\(output.path): \(shown.columns.joined(separator: ", ")); pictures of the \(part.rawValue) part, after step "
+                + "\(trained.step)")
         let method = type(of: recipe.method).name
-        if shown.isEmpty { try Console.show("method \"\(method)\" returns no images, so only the originals are drawn") }
+        if shown.columns.count == 1 {
+            try Console.show("method \"\(method)\" returns no images, so only the originals are drawn")
+        }
         if channels != 1 && bands != [0, 1, 2] {
             let drawn =
                 Set(bands).count == 1
@@ -78,7 +78,7 @@ struct ViewCommand: ParsableCommand {
                 "of \(channels) bands, counted from 0, \(drawn)"
                     + (self.bands == nil ? "; --bands 3,2,1 draws others" : ""))
         }
-        for caution in shown.compactMap(\.caution) { try Console.show(caution) }
+        for caution in shown.cautions { try Console.show(caution) }
     }
 
     /// The bands that are asked for, or the usual ones.
@@ -107,26 +107,6 @@ struct ViewCommand: ParsableCommand {
             throw RunError(.cannotCreate, "cannot create \(folder.pictures): \(error.localizedDescription)")
         }
         return try OutputFile(folder.pictures + "/reconstructions.png", .png, replacing: overwrite)
-    }
-
-    /// The first readable pictures of the test part in evaluation form; of the training part where there is no other.
-    private func load(_ recipe: Recipe) throws -> (Tensor, DatasetPart) {
-        let (source, part) = try DataAccess.pictures(recipe.data)
-        let loader = EvaluationLoader(
-            source: source, transform: try DataAccess.evaluationTransform(recipe), batchSize: 1, threads: 0,
-            requiresLabels: false, policy: .skip)
-        var images: [Float] = []
-        var shape: [Int] = []
-        var skipped: [SkippedPicture] = []
-        // A source without any readable picture is an error of the loader's.
-        while (shape.first ?? 0) < count, let batch = try loader.next() {
-            skipped += batch.skipped
-            images += batch.images
-            shape = [(shape.first ?? 0) + batch.shape[0]] + batch.shape.dropFirst()
-        }
-        for picture in skipped.prefix(3) { Console.say("\(picture.key) is left out: \(picture.error.message)") }
-        if skipped.count > 3 { Console.say("and so are \(skipped.count - 3) more that cannot be read") }
-        return (Tensor(images, Shape(shape)), part)
     }
 }
 #endif

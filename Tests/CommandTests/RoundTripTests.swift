@@ -73,6 +73,7 @@ struct RoundTripTests {
         try expect("resume", "run", saying: "at its end")
         try expect("recipes", "check", "run/recipe.json", saying: "no fault")
         try expect("view", "run", "--count", "2", saying: "original")
+        try expect("report", "run", saying: "run/report.html")
         if channels >= 4 {
             try expect("view", "run", "--bands", "3,2,1", saying: "bands 3, 2 and 1 are red, green and blue")
             try expect(

@@ -33,7 +33,9 @@ struct EncoderProbeTests {
         let rows = try #require(probeProtocols.named(name)).descriptions.map(\.name)
         let short = [
             "steps": "\(steps)", "epochs": "\(max(1, steps / 4))", "warmup_epochs": "0", "batch_size": "8",
-            "learning_rates": "[0.3, 3, 30, 300]",
+            "learning_rates": "[0.3, 3, 30, 300]", "base_learning_rate": "0.3",
+            // Turned brightness is the other class.
+            "randaugment": "false",
         ]
         return try ProbeCatalogue.named(name, set: short.filter { rows.contains($0.key) }.map { "\(name).\($0)=\($1)" })
     }

@@ -53,7 +53,7 @@ struct EncoderVariantTests {
         let (encoder, store) = made(options())
         var tape = Tape(engine: try Engine(threads: 1), recording: false)
         let plain = encoder(images, store, on: &tape)
-        #expect(plain.layers.isEmpty && plain.lastAttention == nil)
+        #expect(plain.layers.isEmpty && plain.attention.isEmpty && plain.hidden.isEmpty)
         let output = encoder(images, store, keeping: [.layers, .lastAttention], on: &tape)
         #expect(output.normed.value.array == plain.normed.value.array)
         #expect(output.layers.count == 3 && output.layers[2].value.array == output.beforeNorm.value.array)
@@ -61,7 +61,7 @@ struct EncoderVariantTests {
             let early = encoder(images, store, layer: layer, on: &tape)
             #expect(early.beforeNorm.value.array == output.layers[layer - 1].value.array)
         }
-        let attention = try #require(output.lastAttention)
+        let attention = try #require(output.attention.last)
         #expect(attention.shape == [2, 2, 7, 7])
         for row in 0..<attention.shape.rows {
             let sum = attention.array[row * 7..<(row + 1) * 7].reduce(0, +)

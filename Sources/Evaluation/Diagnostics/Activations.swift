@@ -29,7 +29,8 @@ public struct MassiveActivations: Sendable {
             let middle = sorted[(count - 1) / 2]
             for place in 0..<3 { top3[place] += sorted[count - 1 - place] / Double(pictures) }
             median += middle / Double(pictures)
-            ratio += sorted[count - 1] / middle / Double(pictures)
+            // A picture of zeros has no largest value to speak of.
+            ratio += middle > 0 ? sorted[count - 1] / middle / Double(pictures) : 0
             counts.append(sizes.count { $0 > 100 && $0 > 1000 * middle })
             let largest = sizes.firstIndex(of: sorted[count - 1]) ?? 0
             places.append((largest / width, largest % width))
@@ -53,6 +54,8 @@ public struct ActivationSparsity: Sendable {
     public let participation: Double
     /// Share of units that are above 0 at no token.
     public let deadUnitShare: Double
+    /// Which units are above 0 at some token.
+    public let isAlive: [Bool]
 
     /// The measures of activations, `tokens` (of all pictures together) times `units` numbers.
     public init(_ activations: [Double], tokens: Int, units: Int) {
@@ -84,5 +87,6 @@ public struct ActivationSparsity: Sendable {
         aboveThresholdShare = Double(above) / count
         self.participation = live > 0 ? participation / Double(live) : 0
         deadUnitShare = Double(isAlive.count { !$0 }) / Double(units)
+        self.isAlive = isAlive
     }
 }

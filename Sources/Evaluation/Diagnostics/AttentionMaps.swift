@@ -24,6 +24,13 @@ public enum AttentionMaps {
         /// All tokens.
         public var tokens: Int { prefix + rows * columns }
 
+        /// The mean distance between two patches, in pixels: that of uniform attention.
+        public var uniformDistance: Double {
+            let patches = rows * columns
+            let sum = (0..<patches).reduce(0.0) { sum, i in (0..<patches).reduce(sum) { $0 + distance(i, $1) } }
+            return sum / Double(patches * patches)
+        }
+
         /// The distance between the centres of two patches, in pixels.
         func distance(_ i: Int, _ j: Int) -> Double {
             let dy = Double(i / columns - j / columns)
@@ -52,7 +59,8 @@ public enum AttentionMaps {
                     sum += attention[row + j]
                     weighted += attention[row + j] * geometry.distance(i, j)
                 }
-                total += unnormalised ? weighted : weighted / sum
+                // All attention may go to the tokens in front.
+                total += unnormalised ? weighted : sum > 0 ? weighted / sum : 0
             }
         }
         return total / Double(pictures * patches)

@@ -17,12 +17,16 @@ public struct FineTuneModel: ParameterOwner, Sendable {
     private let headWeight: ParameterID
     private let headBias: ParameterID
 
-    /// A model for images of a grid with fresh weights.
-    public init(_ options: EncoderOptions, grid: PatchGrid, classes: Int, random: RandomStream) {
+    /// A model for images of a grid with fresh weights; `traits` are those of the encoder that it is to begin with.
+    public init(
+        _ options: EncoderOptions, grid: PatchGrid, classes: Int, traits: EncoderTraits = EncoderTraits(),
+        random: RandomStream
+    ) {
         var options = options
         options.position = .learned
         var store = ParameterStore()
-        var traits = EncoderTraits()
+        var traits = traits
+        traits.owner = ""
         traits.hasFinalNorm = false
         encoder = Encoder(options, grid: grid, traits: traits, adding: &store, random: random)
         norm = NormParameters("fc_norm", options.width, &store)
@@ -31,6 +35,19 @@ public struct FineTuneModel: ParameterOwner, Sendable {
         headWeight = store.add("head.weight", [classes, options.width], values)
         headBias = store.add("head.bias", [classes], [Float](repeating: 0, count: classes))
         parameters = store
+    }
+
+    /// Takes the weights of an encoder over: all but its final norm; a table of fixed positions becomes the first of learned ones.
+    mutating func adopt(_ encoder: Encoder, _ store: ParameterStore) {
+        for id in parameters.ids {
+            let name = parameters.entry(id).name
+            if name == "pos_embed" {
+                let table = encoder.positionTable(store)
+                parameters.setValue(table.reshaped(parameters.entry(id).shape), for: id)
+            } else if let value = store[encoder.traits.owner + name], value.shape == parameters.entry(id).shape {
+                parameters.setValue(value, for: id)
+            }
+        }
     }
 
     /// Class scores `[B, classes]` of images `[B, C, H, W]`.

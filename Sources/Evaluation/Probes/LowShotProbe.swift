@@ -23,8 +23,21 @@ public struct LowShotProbe: Probe {
     /// Draws of a share.
     public var draws = 3
 
+    /// The protocol that is asked, with settings of its own; nil for the usual ones.
+    private var configured: (any Probe)?
+
     /// The protocol with its usual settings.
     public init() {}
+
+    /// Shares of the labels for another protocol with settings of its own.
+    public init(around probe: any Probe, shares: [Double], draws: Int) {
+        inner = type(of: probe).name
+        configured = probe
+        self.shares = shares
+        self.draws = draws
+    }
+
+    private func asked() throws -> any Probe { try configured ?? ProbeCatalogue.named(inner) }
 
     /// The options.
     public static let fields: [Field<Self>] = [
@@ -48,11 +61,11 @@ public struct LowShotProbe: Probe {
     }
 
     /// What the other protocol needs.
-    public var needs: ProbeNeeds { (try? ProbeCatalogue.named(inner))?.needs ?? .features }
+    public var needs: ProbeNeeds { (try? asked())?.needs ?? .features }
 
     /// The scores; see `Probe`.
     public func scores(_ subject: ProbeSubject, random: RandomStream) throws -> [ProbeScore] {
-        let probe = try ProbeCatalogue.named(inner)
+        let probe = try asked()
         var made: [ProbeScore] = []
         for share in shares {
             var fits: [(chosen: [Int], scores: [ProbeScore])] = []

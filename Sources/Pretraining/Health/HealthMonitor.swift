@@ -57,4 +57,13 @@ struct HealthMonitor {
         else { return nil }
         return HealthFigures(table)
     }
+
+    /// The first of the pictures in evaluation form, `[B, C, H, W]`; nil where one cannot be read any more.
+    func images(_ count: Int) -> Tensor? {
+        let loader = EvaluationLoader(
+            source: pictures, transform: transform, batchSize: min(count, pictures.count), threads: 0,
+            requiresLabels: false)
+        guard let batch = try? loader.next() else { return nil }
+        return Tensor(batch.images, Shape(batch.shape))
+    }
 }

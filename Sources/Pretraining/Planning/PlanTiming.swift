@@ -1,8 +1,8 @@
-import Autodiff
+public import Autodiff
 import Checkpoints
 import EncoderFiles
 import Foundation
-import ImageData
+public import ImageData
 import PretrainingMethods
 import TrainingStep
 
@@ -52,5 +52,21 @@ struct PlanTiming {
         var usage = rusage()
         getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
         peakMemory = usage.ru_maxrss << 10
+    }
+}
+
+extension Recipe {
+    /// About how long a run of this recipe, which is resolved, takes alone on this machine: a few steps are taken and thrown away.
+    public func estimatedSeconds(source: any ImageSource, engine: Engine) throws -> Double {
+        let each = source.count / train.batchSize / train.accumulate
+        guard each >= 1 else {
+            throw RunError(
+                .data,
+                "the source has \(source.count) pictures, fewer than one step of \(train.effectiveBatch) (batch_size x accumulate); "
+                    + "lower train.batch_size or train.accumulate")
+        }
+        let timing = try PlanTiming(self, source: source, loaderThreads: 2, engine: engine, seconds: 2)
+        let steps = min(Double(each) * Double(train.epochs), Double(train.maxSteps ?? .max))
+        return timing.stepSeconds * steps
     }
 }

@@ -89,7 +89,7 @@ public struct Teacher: Sendable {
         let output = encoder(
             input, parameters, keeping: wantsImportance ? [.layers, .lastAttention] : .layers, on: &tape)
         let layers = output.layers.map { withoutRegisters($0, on: &tape) }
-        return View(input: input, layers: layers, importance: output.lastAttention.map(importance))
+        return View(input: input, layers: layers, importance: output.attention.last.map(importance))
     }
 
     /// Its representations of whole images: tokens after the final norm, without registers, as in `View.layers`.

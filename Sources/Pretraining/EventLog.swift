@@ -1,0 +1,64 @@
+import Autodiff
+import Foundation
+import ImageData
+import PretrainingMethods
+import RecipeSchema
+import Reporting
+import TensorBoardEvents
+
+/// What TensorBoard shows of a run: the numbers of its rows, its recipe, and pictures at its checkpoints.
+///
+/// The file is made at the first row, so that a start that fails or has nothing to do leaves none. Nothing that is trained depends
+/// on it.
+struct EventLog: ~Copyable {
+    private let folder: RunFolder
+    private let recipe: Recipe
+    private var file: EventFile?
+
+    /// The log of a run; nothing is written yet.
+    init(_ folder: RunFolder, _ recipe: Recipe) {
+        self.folder = folder
+        self.recipe = recipe
+    }
+
+    /// The numbers of a row, under `train/`, `epoch/` or `health/` as its kind is.
+    mutating func add(_ row: JSONValue) throws(RunError) {
+        guard let kind = row["kind"]?.string, let step = row["step"]?.int else { return }
+        let group = kind == "step" ? "train" : kind
+        for member in row.members ?? [] where !["kind", "step", "epoch"].contains(member.name) {
+            guard let number = member.value.double else { continue }
+            try append(step, .scalar(tag: "\(group)/\(member.name)", Float(number)))
+        }
+    }
+
+    /// What the method makes of pictures `[B, C, H, W]`, a row a picture.
+    mutating func add(_ shown: [ShownImages], of images: Tensor, step: Int) throws(RunError) {
+        let constants = recipe.data.writtenNormalization
+        let (channels, height, width) = (images.shape[1], images.shape[2], images.shape[3])
+        let sheet = ContactSheet(
+            columns: [images.array] + shown.map(\.images.array), images: images.shape[0], channels: channels,
+            bands: ContactSheet.usualBands(of: channels), height: height, width: width, mean: constants.mean,
+            deviation: constants.deviation)
+        guard let png = try? sheet.png(), let size = try? ImageDecoder().decode(png, path: "sheet").image else {
+            return
+        }
+        let names = (["original"] + shown.map(\.name)).joined(separator: ", ")
+        try append(
+            step,
+            .image(tag: "pictures/\(names)", height: size.height, width: size.width, channels: 3, png: png))
+    }
+
+    private mutating func append(_ step: Int, _ content: Event.Content) throws(RunError) {
+        let now = Date().timeIntervalSince1970
+        do throws(EventFile.Failure) {
+            if file == nil {
+                file = try EventFile(in: folder.path, time: now)
+                let text = "```json\n\(recipe.encoded.text(pretty: true))\n```"
+                try file?.append(Event(time: now, step: step, .text(name: "recipe", text)))
+            }
+            try file?.append(Event(time: now, step: step, content))
+        } catch {
+            throw RunError(.inputOutput, error.description)
+        }
+    }
+}

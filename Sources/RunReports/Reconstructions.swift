@@ -1,0 +1,30 @@
+public import Autodiff
+import ImageData
+public import Pretraining
+import PretrainingMethods
+public import Reporting
+
+/// What a method at its last checkpoint makes of some pictures, a row a picture.
+public struct Reconstructions {
+    /// The sheet: originals, what the encoder sees, what the method returns.
+    public let sheet: ContactSheet
+    /// Names of the columns.
+    public let columns: [String]
+    /// What to know before judging them.
+    public let cautions: [String]
+
+    /// Draws pictures with some bands as red, green and blue.
+    public init(
+        _ trained: TrainedMethod, _ pictures: ShownPictures, bands: [Int], engine: Engine
+    ) throws {
+        let images = pictures.images
+        let shown = try trained.shown(images, engine: engine)
+        let constants = trained.recipe.data.writtenNormalization
+        sheet = ContactSheet(
+            columns: [images.array] + shown.map(\.images.array), images: images.shape[0], channels: images.shape[1],
+            bands: bands, height: images.shape[2], width: images.shape[3], mean: constants.mean,
+            deviation: constants.deviation)
+        columns = ["original"] + shown.map(\.name)
+        cautions = shown.compactMap(\.caution)
+    }
+}

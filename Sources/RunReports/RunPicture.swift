@@ -1,0 +1,88 @@
+import Autodiff
+import Foundation
+import ImageData
+import ImageMasking
+import Pretraining
+import PretrainingMethods
+import RecipeSchema
+import Reporting
+
+/// A picture of a run for its report, with its words.
+struct RunPicture {
+    var title: String
+    /// What it shows, for those who see it.
+    var caption: String
+    /// What it shows, for those who do not.
+    var alternative: String
+    var png: [UInt8]
+
+    /// Pictures in a row or on a sheet.
+    private static let count = 8
+
+    /// The pictures of a run that can be made, and a sentence for each kind that cannot.
+    static func all(
+        of record: RunRecord, engine: Engine, open: (Recipe) throws -> ShownPictures
+    ) -> (pictures: [RunPicture], obstacles: [String]) {
+        var (pictures, obstacles): ([RunPicture], [String]) = ([], [])
+        var shown: ShownPictures?
+        do {
+            shown = try open(record.recipe)
+        } catch {
+            obstacles.append("The pictures of the run cannot be opened, so none is drawn: \(error)")
+        }
+        do {
+            if let masks = try masks(record.recipe, shown, engine) { pictures.append(masks) }
+        } catch {
+            obstacles.append("The masks cannot be drawn: \(error)")
+        }
+        if let shown {
+            do {
+                pictures.append(try reconstructions(record.folder, shown, engine))
+            } catch {
+                obstacles.append("What the method makes of pictures cannot be drawn: \(error)")
+            }
+        }
+        return (pictures, obstacles)
+    }
+
+    /// The masks of the first pictures; nil where the run has none.
+    private static func masks(_ recipe: Recipe, _ shown: ShownPictures?, _ engine: Engine) throws -> RunPicture? {
+        let follows = type(of: recipe.mask).needsImportance
+        if follows && shown == nil { return nil }
+        var preview = try MaskPreview(recipe, engine: engine)
+        let count = follows ? shown?.images.shape[0] ?? 0 : count
+        let plan = try preview.plan(step: 0, samples: Array(0..<count), images: follows ? shown?.images : nil)
+        let size = recipe.data.imageSize
+        let masks = Array(plan.pictures(height: size.height, width: size.width).prefix(2 * Self.count))
+        guard let first = masks.first else { return nil }
+        let rows = stride(from: 0, to: masks.count, by: Self.count).map { start in
+            Array(masks[start..<min(start + Self.count, masks.count)])
+        }
+        let sheet = ContactSheet(rows: rows, scale: max(1, 96 / max(first.height, first.width)))
+        let name = type(of: recipe.mask).name
+        return RunPicture(
+            title: "Masks",
+            caption: "What the strategy \(name) hides of \(masks.count) pictures: light is seen, dark is hidden"
+                + (plan.kind == .blocks ? ", colours are what is to be predicted." : "."),
+            alternative: "\(masks.count) masks of the strategy \(name) on a grid of \(recipe.grid) patches",
+            png: try sheet.png())
+    }
+
+    /// What the method makes of pictures, from the last checkpoint.
+    private static func reconstructions(
+        _ folder: RunFolder, _ shown: ShownPictures, _ engine: Engine
+    ) throws -> RunPicture {
+        let trained = try TrainedMethod(folder)
+        let bands = ContactSheet.usualBands(of: shown.images.shape[1])
+        let made = try Reconstructions(trained, shown, bands: bands, engine: engine)
+        let columns = made.columns.joined(separator: "; ")
+        let method = type(of: trained.recipe.method).name
+        let title = made.columns.count > 2 ? "Reconstructions" : "What the encoder sees"
+        let caption =
+            "A row a picture of the \(shown.part.rawValue) part, after step \(trained.step). Columns from left to right: \(columns)."
+        return RunPicture(
+            title: title, caption: ([caption] + made.cautions).joined(separator: " "),
+            alternative: "\(shown.images.shape[0]) pictures and what \(method) makes of them: \(columns)",
+            png: try made.sheet.png())
+    }
+}

@@ -1,0 +1,15 @@
+import Foundation
+import Reporting
+
+extension RunReport {
+    /// Pictures: masks, reconstructions, and what other commands have drawn of the run.
+    var seen: HTML {
+        var content = HTML()
+        for picture in sight {
+            content += HTML.element("h3", [], .text(picture.title))
+            content += HTML.picture(png: picture.png, alternative: picture.alternative, caption: .text(picture.caption))
+        }
+        for obstacle in obstacles { content += HTML.element("p", [("class", "missing")], .text(obstacle)) }
+        return content
+    }
+}
