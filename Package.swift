@@ -108,8 +108,9 @@ let package = Package(
         module(
             "Evaluation",
             needs: [
-                "Autodiff", "Checkpoints", "ContentDigests", "CPalimpsestOpenBLAS", "ImageData", "Optimizers",
-                "RandomStreams", "RecipeSchema", "TrainingStep", "VisionTransformers",
+                "Autodiff", "Checkpoints", "ContentDigests", "CPalimpsestOpenBLAS", "ImageData", "ImageMasking",
+                "Locks",
+                "Optimizers", "RandomStreams", "RecipeSchema", "TrainingStep", "VisionTransformers",
             ]),
         module(
             "Pretraining",

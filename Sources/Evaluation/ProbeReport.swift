@@ -48,14 +48,7 @@ public struct ProbeReport: Sendable {
                     "\(label): \(first.features) \(Self.comparison(score, theirs, random)) \(other.features)")
             }
         }
-        let widths = cells[0].indices.map { column in cells.map { $0[column].count }.max() ?? 0 }
-        let lines = cells.map { row in
-            zip(row, widths).enumerated().map { column, cell in
-                let padding = String(repeating: " ", count: cell.1 - cell.0.count)
-                return column == 0 ? cell.0 + padding : padding + cell.0
-            }.joined(separator: "  ")
-        }
-        return (lines + sentences + Self.remarks(first.scores)).joined(separator: "\n")
+        return (TextTable.lines(cells) + sentences + Self.remarks(first.scores)).joined(separator: "\n")
     }
 
     /// What was not computed as the names of the protocols say, a sentence each.

@@ -34,6 +34,10 @@ public struct RunFolder: Sendable, Equatable {
     public var pictures: String { path + "/pictures" }
     /// Features that probes have computed.
     public var features: String { path + "/features" }
+    /// What `explore` found.
+    public var exploration: String { path + "/explore" }
+    /// What `anomalies` found.
+    public var anomalies: String { path + "/anomalies" }
     /// The checkpoints.
     public var checkpoints: CheckpointFolder { CheckpointFolder(path + "/checkpoints") }
     /// The run that this one is to replace, whole, until this one has a checkpoint.
@@ -53,10 +57,14 @@ public struct RunFolder: Sendable, Equatable {
         let steps = checkpoints.steps().flatMap { step in
             CheckpointFolder.fileNames.map { "checkpoints/\(CheckpointFolder.name(of: step))/\($0)" }
         }
-        let kept = ((try? FileManager.default.contentsOfDirectory(atPath: features)) ?? []).filter(FeatureCache.isName)
-        return (Self.plainNames + steps + kept.map { "features/\($0)" } + [runMarkerName]).filter {
-            isFile("\(path)/\($0)")
+        func kept(_ folder: String, _ isOurs: (String) -> Bool) -> [String] {
+            let names = (try? FileManager.default.contentsOfDirectory(atPath: "\(path)/\(folder)")) ?? []
+            return names.filter(isOurs).map { "\(folder)/\($0)" }
         }
+        let found =
+            kept("features", FeatureCache.isName) + kept("explore") { ResultFiles.exploration($0) != nil }
+            + kept("anomalies") { ResultFiles.anomalies($0) != nil }
+        return (Self.plainNames + steps + found + [runMarkerName]).filter { isFile("\(path)/\($0)") }
     }
 
     /// What a folder holds besides a run.

@@ -17,7 +17,7 @@ struct Pretrain: ParsableCommand {
         version: "palimpsest \(palimpsestVersion)",
         subcommands: [
             PlanCommand.self, TrainCommand.self, ResumeCommand.self, ProbeCommand.self, FeaturesCommand.self,
-            ViewCommand.self,
+            ViewCommand.self, ExploreCommand.self, AnomaliesCommand.self,
             ExportCommand.self, ImportCommand.self,
             RecipesCommand.self, MasksCommand.self, CodebookCommand.self, DataCommand.self, VerifyCommand.self,
             DoctorCommand.self,

@@ -222,7 +222,8 @@ func orUsage<Result>(_ body: () throws -> Result) throws -> Result {
     do { return try body() } catch let error as EvaluationError { throw RunError(.usage, "\(error)") }
 }
 
-private func orData<Result>(_ body: () throws -> Result) throws -> Result {
+/// What an evaluation cannot do with what the data are.
+func orData<Result>(_ body: () throws -> Result) throws -> Result {
     do { return try body() } catch let error as EvaluationError { throw RunError(.data, "\(error)") }
 }
 #endif
