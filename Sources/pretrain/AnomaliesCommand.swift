@@ -41,8 +41,11 @@ struct AnomaliesCommand: ParsableCommand {
     @Option(help: "The share of normal pictures that may raise an alarm.")
     var falseAlarms = 0.05
 
-    @Option(help: "The share of normal pictures that are held out to set thresholds.")
-    var heldOut = 0.2
+    @Option(
+        help:
+            "The share of normal pictures that are held out to set thresholds. (default: a fifth, more where --false-alarms needs more)"
+    )
+    var heldOut: Double?
 
     @Option(
         help: "Blocks whose tokens are looked at, from 1: 2,4; distances of several are averaged. (default: the last)")
@@ -80,7 +83,7 @@ struct AnomaliesCommand: ParsableCommand {
             if !isAllowed { throw ValidationError("--\(name) is \(value), allowed are \(allowed)") }
         }
         try require("false-alarms", falseAlarms > 0 && falseAlarms < 1, falseAlarms, "numbers between 0 and 1")
-        try require("held-out", heldOut > 0 && heldOut < 1, heldOut, "numbers between 0 and 1")
+        try require("held-out", heldOut.map { $0 > 0 && $0 < 1 } ?? true, heldOut ?? 0, "numbers between 0 and 1")
         try require("neighbour", (1...1000).contains(neighbour), neighbour, "1 to 1000")
         try require("memory", (1...20_000).contains(memory), memory, "1 to 20000")
         try require("maps", (0...ResultFiles.mostMaps).contains(maps), maps, "0 to \(ResultFiles.mostMaps)")

@@ -16,8 +16,9 @@ public struct AnomalyStudy: Sendable {
         public var reach = 1
         /// The share of normal pictures that may raise an alarm.
         public var falseAlarms = 0.05
-        /// The share of normal pictures that thresholds are set on.
-        public var heldOut = 0.2
+        /// The share of normal pictures that thresholds are set on; nil for a fifth, and for as many as the rate of false alarms needs
+        /// where that is more, up to a half.
+        public var heldOut: Double?
 
         /// What is usual.
         public init() {}
@@ -89,7 +90,7 @@ public struct AnomalyStudy: Sendable {
 
         var stream = random.child("held out")
         let order = stream.permutation(normal.count)
-        let held = min(max(1, Int((Double(normal.count) * options.heldOut).rounded())), normal.count - 2)
+        let held = Self.heldOut(of: normal.count, options)
         let fitting = PartOfSource(normal, order.dropFirst(held).sorted())
         let most = options.memory * PatchMemory.candidates
         var candidates: [Float] = []
@@ -163,6 +164,13 @@ public struct AnomalyStudy: Sendable {
         }
         self.results = results
         singular = AnomalyDetector.allCases.filter { scored[$0] == nil }
+    }
+
+    /// How many of some normal pictures are held out.
+    package static func heldOut(of count: Int, _ options: Options) -> Int {
+        func share(_ share: Double) -> Int { Int((Double(count) * share).rounded()) }
+        let usual = max(share(0.2), min(AnomalyThreshold.fewest(for: options.falseAlarms), count / 2))
+        return min(max(1, options.heldOut.map(share) ?? usual), count - 2)
     }
 
     /// The figures of a detector; nil for one without.

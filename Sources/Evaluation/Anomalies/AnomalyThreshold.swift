@@ -17,7 +17,9 @@ public struct AnomalyThreshold: Sendable, Equatable {
     }
 
     /// Normal pictures that a rate needs at least.
-    public static func fewest(for falseAlarms: Double) -> Int { Int((1 / falseAlarms - 1 - 1e-9).rounded(.up)) }
+    public static func fewest(for falseAlarms: Double) -> Int {
+        Int(min(1 / falseAlarms - 1 - 1e-9, 1e15).rounded(.up))
+    }
 
     /// Whether a score raises an alarm; nil without a threshold.
     public func isAlarm(_ score: Double) -> Bool? { value.map { score > $0 } }
