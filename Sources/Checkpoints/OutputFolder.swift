@@ -46,11 +46,14 @@ public struct OutputFolder: Sendable {
         for name in try present() { _ = try file(name) }
     }
 
-    /// Throws where the folder is one that is read, or lies in one, or where a file of it would replace what is read.
+    /// Throws where the folder is one that is read, or lies in one, or where a file of it would replace what is read. Whoever reads a
+    /// folder passes over the runs in it, so a folder of a run may lie there.
     public func requireApart(from read: [String]) throws(CheckpointError) {
         if let real = realPath(path) ?? realPath(split(path).folder).map({ "\($0)/\(split(path).name)" }) {
+            let isOfRun = access("\(split(real).folder)/\(runMarkerName)", F_OK) == 0
             for place in read {
-                guard let other = realPath(place), real == other || real.hasPrefix(other + "/") else { continue }
+                guard let other = realPath(place) else { continue }
+                guard real == other || (real.hasPrefix(other + "/") && !isOfRun) else { continue }
                 throw CheckpointError(
                     .unwritable, path: path,
                     "\(real == other ? "is" : "lies in") \(place), which is read for this; name another folder")

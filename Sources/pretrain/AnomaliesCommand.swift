@@ -122,10 +122,12 @@ struct AnomaliesCommand: ParsableCommand {
         options.heldOut = heldOut
         let sampleSeed = seed ?? subject.recipe.seed
         let transform = try DataAccess.evaluationTransform(subject.recipe)
+        let frozen = ProbeSubject.FrozenEncoder(subject.encoder, subject.parameters, transform)
+        _ = try orUsage { try BlockTokens(frozen, layers: options.layers, engine: engine) }
         let progress = WorkProgress()
         let study = try orData {
             try AnomalyStudy(
-                .init(subject.encoder, subject.parameters, transform), normal: parts.normal, test: parts.test,
+                frozen, normal: parts.normal, test: parts.test,
                 normalClass: parts.normalLabel, options, policy: strict ? .strict : .skip,
                 random: RandomStream(seed: UInt64(sampleSeed)).child("anomalies"), on: engine,
                 onProgress: { progress.at($0, $1, $2) })

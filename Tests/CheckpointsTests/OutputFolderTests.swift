@@ -53,6 +53,9 @@ struct OutputFolderTests {
             }
             #expect(error?.description.contains("name another folder") == true)
         }
+        // Runs among pictures are passed over.
+        try home.write([1], "pictures/cat/palimpsest-run.json")
+        try folder("pictures/cat/explore").requireApart(from: [home.path + "/pictures"])
         try folder("pictures-2").requireApart(from: [home.path + "/pictures", home.path + "/nowhere"])
     }
 }

@@ -34,6 +34,7 @@ public struct SubspaceGaussian: Sendable {
         _ features: [Double], rows: Int, width: Int, _ subspace: FeatureSubspace, of components: PrincipalComponents,
         share: Double = FeatureSubspace.usualShare
     ) {
+        guard GaussianAnomaly.differ(features, width: width) else { return nil }
         let range = subspace.components(of: components, share: share)
         let fitted = range.map { components.projected(features, on: $0) } ?? features
         guard let gaussian = GaussianAnomaly(fitted, rows: rows, width: range?.count ?? width) else { return nil }

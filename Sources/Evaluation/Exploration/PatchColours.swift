@@ -20,7 +20,8 @@ public struct PatchColours: Sendable {
         for component in 0..<used {
             let column = (0..<count).map { projected[$0 * used + component] }
             let (low, high) = (Uncertainty.quantile(column, 0.01), Uncertainty.quantile(column, 0.99))
-            guard high > low else { continue }
+            // What is left of a direction without variance is rounding.
+            guard high > low, components.explained[component] > 1e-9 else { continue }
             for patch in 0..<count {
                 colours[3 * patch + component] = Float(min(max((column[patch] - low) / (high - low), 0), 1))
             }
