@@ -62,8 +62,8 @@ struct ExploreCommand: ParsableCommand {
 
     func validate() throws {
         if !(1...16).contains(count) { throw ValidationError("--count is \(count), allowed are 1 to 16") }
-        if let clusters, !(1...1000).contains(clusters) {
-            throw ValidationError("--clusters is \(clusters), allowed are 1 to 1000")
+        if let clusters, !(1...200).contains(clusters) {
+            throw ValidationError("--clusters is \(clusters), allowed are 1 to 200")
         }
         if !(0...1).contains(close) { throw ValidationError("--close is \(close), allowed are numbers from 0 to 1") }
         if let seed, seed < 0 { throw ValidationError("--seed is \(seed), allowed are integers from 0") }
@@ -81,6 +81,10 @@ struct ExploreCommand: ParsableCommand {
         for note in subject.notes { log.info("\(target): \(note)") }
         let source = try DataAccess.source(subject.recipe.data.forEvaluation, part)
         let engine = try Machine.engine(threads: input.threads)
+        try orData {
+            try Exploration.require(
+                source.count, dimension: subject.encoder.options.width, memoryLimit: engine.memoryLimit)
+        }
         let cache = run.exists && !noCache ? FeatureCache(run.features) : nil
         let table = try input.digestedTable(subject, source, part, cache: cache, on: engine)
         let sampleSeed = seed ?? subject.recipe.seed

@@ -130,7 +130,7 @@ struct WithoutLabelsTests {
             ("explore run --data images:pictures --query .png", 64, "12 pictures end like this"),
             ("explore run --data images:pictures --count 17", 64, "allowed are 1 to 16"),
             ("explore run --data images:pictures --close 2", 64, "from 0 to 1"),
-            ("explore run --data images:pictures --clusters 0", 64, "allowed are 1 to 1000"),
+            ("explore run --data images:pictures --clusters 0", 64, "allowed are 1 to 200"),
             ("explore run --data images:pictures --layer 9", 64, "layers 1 to 2"),
             ("explore run --data images:pictures --out taken", 73, "--overwrite"),
             ("explore run --data images:pictures --out pictures", 73, "name another folder"),

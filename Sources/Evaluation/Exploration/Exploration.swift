@@ -58,17 +58,30 @@ public struct Exploration: Sendable {
     /// Most pictures: their neighbours are found by comparing each with each.
     public static let most = 200_000
 
+    /// Throws where so many pictures cannot be explored; known before their features are.
+    package static func require(_ pictures: Int, dimension: Int, memoryLimit: Int) throws(EvaluationError) {
+        guard (fewest...most).contains(pictures) else {
+            throw EvaluationError(
+                "\(pictures) pictures cannot be explored; from \(fewest) to \(most) can: "
+                    + (pictures < fewest ? "give more" : "name a folder with a part of them"))
+        }
+        // Features in double precision: as they are, of length 1, centred, and squared.
+        let bytes = 5 * 8 * Double(pictures) * Double(dimension)
+        guard bytes > Double(memoryLimit) else { return }
+        let wanted = (bytes / 0x1p30 * 10).rounded() / 10
+        let limit = (Double(memoryLimit) / 0x1p30 * 10).rounded() / 10
+        throw EvaluationError(
+            "exploring \(pictures) pictures with \(dimension) features each takes \(wanted) GiB of memory, and this machine has "
+                + "\(limit) GiB; name a folder with a part of them")
+    }
+
     /// Explores a table; `digests` tells pictures that are the same.
     package init(
         _ table: FeatureTable, digests: [String], _ options: Options, random: RandomStream, on engine: Engine,
         onProgress: (_ what: String, _ done: Int, _ total: Int) -> Void = { _, _, _ in }
     ) throws(EvaluationError) {
         precondition(digests.count == table.count, "\(digests.count) digests for \(table.count) pictures")
-        guard (Self.fewest...Self.most).contains(table.count) else {
-            throw EvaluationError(
-                "\(table.count) pictures cannot be explored; from \(Self.fewest) to \(Self.most) can: "
-                    + (table.count < Self.fewest ? "give more" : "name a folder with a part of them"))
-        }
+        try Self.require(table.count, dimension: table.dimension, memoryLimit: engine.memoryLimit)
         let width = table.dimension
         self.table = table
         self.options = options
