@@ -110,8 +110,9 @@ let package = Package(
         module(
             "Evaluation",
             needs: [
-                "Autodiff", "Checkpoints", "ContentDigests", "CPalimpsestOpenBLAS", "ImageData", "Optimizers",
-                "RandomStreams", "RecipeSchema", "TrainingStep", "VisionTransformers",
+                "Autodiff", "Checkpoints", "ContentDigests", "CPalimpsestOpenBLAS", "ImageData", "ImageMasking",
+                "Locks",
+                "Optimizers", "RandomStreams", "RecipeSchema", "TrainingStep", "VisionTransformers",
             ]),
         module(
             "Pretraining",
@@ -177,7 +178,9 @@ let package = Package(
         tests("TrainingStepTests", needs: ["Autodiff", "Optimizers", "TrainingStep"]),
         tests("CheckpointsTests", needs: ["Checkpoints", "ContentDigests", "RecipeSchema"]),
         tests("ImageDataTests", needs: ["ContentDigests", "ImageData", "RandomStreams", "RecipeSchema"]),
-        tests("CommandTests", needs: ["ImageMasking", "PretrainingMethods", "RecipeSchema"], exclude: ["Snapshots"]),
+        tests(
+            "CommandTests", needs: ["ImageData", "ImageMasking", "PretrainingMethods", "RecipeSchema"],
+            exclude: ["Snapshots"]),
         tests(
             "PretrainingMethodsTests",
             needs: [

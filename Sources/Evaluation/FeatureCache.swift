@@ -92,6 +92,10 @@ public struct FeatureCache: Sendable {
         table.features.withUnsafeBytes { digest.update($0) }
         for label in table.labels ?? [] { digest.update([UInt8]("\(label) ".utf8)) }
         for key in table.keys { digest.update([UInt8]("\(key)\0".utf8)) }
+        for (name, value) in table.provenance.sorted(by: { $0.key < $1.key })
+        where name != keyName && name != digestName {
+            digest.update([UInt8]("\(name)\0\(value)\0".utf8))
+        }
         return digest.hexadecimal()
     }
 }

@@ -48,8 +48,7 @@ public struct ProbeReport: Sendable {
                     "\(label): \(first.features) \(Self.comparison(score, theirs, random)) \(other.features)")
             }
         }
-        let lines = TextTable.lines(cells)
-        return (lines + sentences + Self.remarks(first.scores)).joined(separator: "\n")
+        return (TextTable.lines(cells) + sentences + Self.remarks(first.scores)).joined(separator: "\n")
     }
 
     /// What was not computed as the names of the protocols say, a sentence each.

@@ -86,24 +86,25 @@ public final class ProbeSubject {
 }
 
 /// Some pictures of a source.
-struct PartOfSource: ImageSource {
+package struct PartOfSource: ImageSource {
     private let source: any ImageSource
     private let samples: [Int]
 
-    init(_ source: any ImageSource, _ samples: [Int]) {
+    /// The pictures of some numbers.
+    package init(_ source: any ImageSource, _ samples: [Int]) {
         self.source = source
         self.samples = samples
     }
 
-    var count: Int { samples.count }
-    var labelNames: [String]? { source.labelNames }
-    var ledger: SourceLedger { source.ledger }
-    var fingerprint: String { source.fingerprint }
-    var filePaths: Set<FileName> { source.filePaths }
-    func image(_ index: Int) throws(ImageError) -> DecodedImage { try source.image(samples[index]) }
-    func image(_ index: Int, draw: PictureDraw) throws(ImageError) -> DecodedImage {
+    package var count: Int { samples.count }
+    package var labelNames: [String]? { source.labelNames }
+    package var ledger: SourceLedger { source.ledger }
+    package var fingerprint: String { source.fingerprint }
+    package var filePaths: Set<FileName> { source.filePaths }
+    package func image(_ index: Int) throws(ImageError) -> DecodedImage { try source.image(samples[index]) }
+    package func image(_ index: Int, draw: PictureDraw) throws(ImageError) -> DecodedImage {
         try source.image(samples[index], draw: draw)
     }
-    func label(_ index: Int) -> Int? { source.label(samples[index]) }
-    func key(_ index: Int) -> String { source.key(samples[index]) }
+    package func label(_ index: Int) -> Int? { source.label(samples[index]) }
+    package func key(_ index: Int) -> String { source.key(samples[index]) }
 }

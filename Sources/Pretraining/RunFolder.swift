@@ -39,6 +39,10 @@ public struct RunFolder: Sendable, Equatable {
     public var pictures: String { path + "/pictures" }
     /// Features that probes have computed.
     public var features: String { path + "/features" }
+    /// What `explore` found.
+    public var exploration: String { path + "/explore" }
+    /// What `anomalies` found.
+    public var anomalies: String { path + "/anomalies" }
     /// The checkpoints.
     public var checkpoints: CheckpointFolder { CheckpointFolder(path + "/checkpoints") }
     /// The run that this one is to replace, whole, until this one has a checkpoint.
@@ -59,13 +63,15 @@ public struct RunFolder: Sendable, Equatable {
         let steps = checkpoints.steps().flatMap { step in
             CheckpointFolder.fileNames.map { "checkpoints/\(CheckpointFolder.name(of: step))/\($0)" }
         }
-        let kept = ((try? FileManager.default.contentsOfDirectory(atPath: features)) ?? []).filter(FeatureCache.isName)
-        let events = ((try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []).filter {
-            $0.hasPrefix(EventFile.namePrefix)
+        func kept(_ folder: String, _ isOurs: (String) -> Bool) -> [String] {
+            let names = (try? FileManager.default.contentsOfDirectory(atPath: "\(path)/\(folder)")) ?? []
+            return names.filter(isOurs).map { folder.isEmpty ? $0 : "\(folder)/\($0)" }
         }
-        return (Self.plainNames + events.sorted() + steps + kept.map { "features/\($0)" } + [runMarkerName]).filter {
-            isFile("\(path)/\($0)")
-        }
+        let found =
+            kept("") { $0.hasPrefix(EventFile.namePrefix) } + kept("features", FeatureCache.isName)
+            + kept("explore") { ResultFiles.exploration($0) != nil }
+            + kept("anomalies") { ResultFiles.anomalies($0) != nil }
+        return (Self.plainNames + steps + found + [runMarkerName]).filter { isFile("\(path)/\($0)") }
     }
 
     /// What a folder holds besides a run.

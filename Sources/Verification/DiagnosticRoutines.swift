@@ -139,28 +139,26 @@ private func gaussianAnomaly(_ golden: GoldenCase) throws -> GoldenOutcome {
     try CaseBounds.require(anomalous.count * width == test.count, "\"in/label\" has no label for each row")
     let probability = try golden.number("recipe.probability", in: 0...1)
     let components = PrincipalComponents(normal, rows: rows, width: width)
-    let last = components.last(above: try golden.number("recipe.variance_threshold"))
+    let share = try golden.number("recipe.variance_threshold")
+    let last = components.last(above: share)
     var outcome = GoldenOutcome([
         "out/explained": GoldenValue(components.explained, [components.explained.count]),
         "out/last_component": GoldenValue([last], [1]),
     ])
-    let ranges: [(String, Range<Int>?)] = [
-        ("full", nil), ("pca", 0..<last + 1), ("npca", max(0, last - 1)..<components.explained.count),
-    ]
-    for (name, range) in ranges {
-        let fitted = range.map { components.projected(normal, on: $0) } ?? normal
-        let scored = range.map { components.projected(test, on: $0) } ?? test
-        guard let model = GaussianAnomaly(fitted, rows: rows, width: range?.count ?? width) else {
-            throw GoldenError("the covariance of \(name) is singular")
-        }
-        let distances = model.distances(scored)
-        outcome.values["out/\(name)/shrinkage"] = scalar(model.shrinkage)
+    for subspace in FeatureSubspace.allCases {
+        let name = subspace.rawValue
+        guard
+            let model = SubspaceGaussian(
+                normal, rows: rows, width: width, subspace, of: components, share: share)
+        else { throw GoldenError("the covariance of \(name) is singular") }
+        let distances = model.distances(test)
+        outcome.values["out/\(name)/shrinkage"] = scalar(model.gaussian.shrinkage)
         outcome.values["out/\(name)/distance"] = GoldenValue(distances, [distances.count])
         guard let detection = Detection(distances, anomalous: anomalous) else {
             throw GoldenError("\"in/label\" has one kind of rows, or a distance is no number")
         }
         outcome.values["out/\(name)/auroc"] = scalar(detection.areaUnderCurve)
-        outcome.values["out/\(name)/threshold"] = scalar(model.threshold(probability: probability))
+        outcome.values["out/\(name)/threshold"] = scalar(model.gaussian.threshold(probability: probability))
     }
     return outcome
 }

@@ -127,7 +127,7 @@ private func spectrum(_ golden: GoldenCase) throws -> GoldenOutcome {
     return outcome
 }
 
-private func anomalyScores(_ golden: GoldenCase) throws -> GoldenOutcome {
+private func anomalyScores(_ golden: GoldenCase, _ engine: Engine) throws -> GoldenOutcome {
     let (train, rows, width) = try golden.matrix("in/train")
     let inliers = try golden.matrix("in/inliers")
     let outliers = try golden.matrix("in/outliers")
@@ -145,7 +145,11 @@ private func anomalyScores(_ golden: GoldenCase) throws -> GoldenOutcome {
     let scores = [
         ("global", all.squaredDistances(test)), ("class", byClass.squaredDistances(test)),
         ("relative", byClass.relativeDistances(test)),
-        ("knn", FeatureGeometry.neighbourDistances(test, among: train, width: width, count: neighbours)),
+        (
+            "knn",
+            FeatureGeometry.neighbourDistances(
+                test.map { Float($0) }, among: train.map { Float($0) }, width: width, count: neighbours, on: engine)
+        ),
     ]
     var outcome = GoldenOutcome([
         "out/mean": GoldenValue(all.mean, [width]), "out/covariance": GoldenValue(all.covariance, [width, width]),

@@ -51,6 +51,21 @@ struct FeatureInput: ParsableArguments {
 
     /// The encoder of a run or file, ours or another's, with the recipe for its pictures.
     func subject(_ target: String) throws -> EvaluatedEncoder {
+        var subject = try Self.encoder(target)
+        guard subject.hasRecipe || data != nil else {
+            throw RunError(
+                .usage,
+                "\(target) carries no recipe that can be used, so its pictures are unknown; name them with --data")
+        }
+        if let data {
+            subject.recipe.data.source = try SourceArgument.parse(data, keeping: subject.recipe.data.source)
+        }
+        subject.recipe.data.source = try labelling.applied(to: subject.recipe.data.source)
+        return subject
+    }
+
+    /// The encoder of a run or file; its recipe is as it was written.
+    static func encoder(_ target: String) throws -> EvaluatedEncoder {
         let folder = RunFolder(target)
         var isFolder: ObjCBool = false
         let isThere = FileManager.default.fileExists(atPath: target, isDirectory: &isFolder)
@@ -68,17 +83,7 @@ struct FeatureInput: ParsableArguments {
                 "\(target) has no encoder.safetensors yet: no checkpoint was written; train on with: pretrain resume "
                     + target.quotedForShell + earlier)
         }
-        var subject = try EvaluatedEncoder(path: target)
-        guard subject.hasRecipe || data != nil else {
-            throw RunError(
-                .usage,
-                "\(target) carries no recipe that can be used, so its pictures are unknown; name them with --data")
-        }
-        if let data {
-            subject.recipe.data.source = try SourceArgument.parse(data, keeping: subject.recipe.data.source)
-        }
-        subject.recipe.data.source = try labelling.applied(to: subject.recipe.data.source)
-        return subject
+        return try EvaluatedEncoder(path: target)
     }
 
     /// The pictures that a probe is fitted on, and those that it is scored on.
@@ -127,8 +132,6 @@ struct FeatureInput: ParsableArguments {
         let made = kind == .pretrained ? (subject.encoder, subject.parameters) : subject.untrained()
         let encoder = kind == .rawPixels ? nil : ProbeSubject.FrozenEncoder(made.0, made.1, transform)
         let digest = encoder.map { _ in made.1.digest } ?? ""
-        let form = JSONValue.object(
-            (subject.recipe.data.encoded.members ?? []).filter { $0.name != "source" }.map { ($0.name, $0.value) })
         let judged = ProbeSubject(encoder, train: parts.train, test: parts.test, pooling: pool, on: engine) {
             part, pooling in
             let source = part == .train ? parts.train : parts.test
@@ -136,12 +139,7 @@ struct FeatureInput: ParsableArguments {
                 try table(of: kind, encoder, source, transform, pooling, requiresLabels: true, on: engine)
             }
             guard let cache else { return try make() }
-            var settings = ["pictures": source.fingerprint, "form": form.text(), "strict": "\(strict)"]
-            if encoder != nil {
-                settings["pooling"] = pooling.rawValue
-                settings["layer"] = layer.map { "\($0)" } ?? "last"
-                settings["kernels"] = "\(engine.level)"
-            }
+            let settings = cacheSettings(subject, source, encoder == nil ? nil : pooling, on: engine)
             let key = FeatureCache.Key(
                 what: "\(kind.rawValue)-\(part.rawValue)", encoder: digest, settings: settings)
             return try cache.table(key, note: { Console.say("note: \($0)") }, make: make)
@@ -152,6 +150,40 @@ struct FeatureInput: ParsableArguments {
             if done == total { progress.end() }
         }
         return judged
+    }
+
+    /// What decides features besides the encoder; `pooling` is nil where none takes part.
+    private func cacheSettings(
+        _ subject: EvaluatedEncoder, _ source: any ImageSource, _ pooling: Pooling?, on engine: Engine
+    ) -> [String: String] {
+        let form = JSONValue.object(
+            (subject.recipe.data.encoded.members ?? []).filter { $0.name != "source" }.map { ($0.name, $0.value) })
+        var settings = ["pictures": source.fingerprint, "form": form.text(), "strict": "\(strict)"]
+        if let pooling {
+            settings["pooling"] = pooling.rawValue
+            settings["layer"] = layer.map { "\($0)" } ?? "last"
+            settings["kernels"] = "\(engine.level)"
+        }
+        return settings
+    }
+
+    /// Features of pictures with digests of what they are made of, kept in `cache` where there is one.
+    func digestedTable(
+        _ subject: EvaluatedEncoder, _ source: any ImageSource, _ part: DatasetPart, cache: FeatureCache?,
+        on engine: Engine
+    ) throws -> FeatureTable {
+        func make() throws -> FeatureTable {
+            let digesting = DigestingSource(source)
+            var made = try table(subject, digesting, on: engine)
+            made.digests = made.samples(of: source.count).map { digesting.digest($0) ?? "" }
+            return made
+        }
+        guard let cache else { return try make() }
+        let key = FeatureCache.Key(
+            what: "explored-\(part.rawValue)", encoder: subject.parameters.digest,
+            settings: cacheSettings(subject, source, pool ?? .mean, on: engine))
+        let kept = try cache.table(key, note: { Console.say("note: \($0)") }, make: make)
+        return kept.digests == nil ? try make() : kept
     }
 
     /// Features of some pictures by a run's or a file's encoder.

@@ -222,7 +222,7 @@ func orUsage<Result>(_ body: () throws -> Result) throws -> Result {
     do { return try body() } catch let error as EvaluationError { throw RunError(.usage, "\(error)") }
 }
 
-/// What an evaluation cannot do with the data that it was given is theirs.
+/// What an evaluation cannot do with what the data are.
 func orData<Result>(_ body: () throws -> Result) throws -> Result {
     do { return try body() } catch let error as EvaluationError { throw RunError(.data, "\(error)") }
 }

@@ -13,9 +13,10 @@ enum Verbs {
         "evaluate": "probe", "eval": "probe", "test": "probe", "knn": "probe", "linear": "probe", "linprobe": "probe",
         "validate": "verify", "golden": "verify", "embed": "features", "encode": "features", "extract": "features",
         "predict": "features", "show": "view", "visualize": "view", "visualise": "view", "reconstruct": "view",
-        "plot": "view", "fine-tune": "finetune", "tune": "finetune", "mask": "masks", "recipe": "recipes",
-        "schema": "recipes schema", "check": "recipes check",
-        "list": "recipes list", "inspect": "data inspect", "dataset": "data", "info": "doctor", "version": "--version",
+        "plot": "view", "fine-tune": "finetune", "tune": "finetune", "mask": "masks", "recipe": "recipes", "schema": "recipes schema", "check": "recipes check",
+        "list": "recipes list", "inspect": "data inspect", "dataset": "data", "info": "doctor", "neighbours": "explore",
+        "neighbors": "explore", "duplicates": "explore", "cluster": "explore",
+        "clusters": "explore", "anomaly": "anomalies", "outliers": "anomalies", "version": "--version",
     ]
 
     /// Throws for a first word that is neither a verb nor an option.

@@ -1,3 +1,4 @@
+public import Autodiff
 import Foundation
 
 /// Figures of how features lie among each other that need more than their spectrum.
@@ -25,18 +26,13 @@ public enum FeatureGeometry {
     /// The distance of each row to its `count`-th nearest among others, all brought to length 1 (Sun et al.,
     /// arXiv 2204.06507); to the farthest where there are fewer.
     public static func neighbourDistances(
-        _ features: [Double], among others: [Double], width: Int, count: Int
+        _ features: [Float], among others: [Float], width: Int, count: Int, on engine: Engine
     ) -> [Double] {
-        let (rows, others) = (unitRows(features, width: width), unitRows(others, width: width))
-        let known = others.count / width
-        return (0..<rows.count / width).map { row in
-            let distances = (0..<known).map { other in
-                (0..<width).reduce(0.0) { sum, i in
-                    let difference = rows[row * width + i] - others[other * width + i]
-                    return sum + difference * difference
-                }
-            }.sorted()
-            return distances[min(count, known) - 1].squareRoot()
+        let found = NearestNeighbours(of: features, among: others, features: width, count: count, on: engine)
+        return (0..<features.count / width).map { row in
+            guard found.count > 0 else { return 0 }
+            // |u − v|² = 2 − 2 cos for unit vectors.
+            return max(0, 2 - 2 * found.similarities[(row + 1) * found.count - 1]).squareRoot()
         }
     }
 

@@ -11,9 +11,10 @@ public struct GaussianAnomaly: Sendable {
     private let factor: Cholesky
     private let width: Int
 
-    /// Fits normal features, `rows` rows of `width` numbers; nil where the covariance is singular.
+    /// Fits normal features, `rows` rows of `width` numbers; nil where the covariance is singular, as that of equal rows is.
     public init?(_ features: [Double], rows: Int, width: Int, isShrunk: Bool = true) {
         precondition(features.count == rows * width && rows >= 2, "\(features.count) numbers for \(rows) x \(width)")
+        guard Self.differ(features, width: width) else { return nil }
         let (n, d) = (Double(rows), Double(width))
         let mean = ColumnMeans(features, width: width)
         let centred = mean.centred(features)
@@ -39,6 +40,11 @@ public struct GaussianAnomaly: Sendable {
         self.covariance = covariance
         means = mean
         self.width = width
+    }
+
+    /// Whether rows differ at all: the covariance of equal ones is 0, or what rounding leaves.
+    static func differ(_ features: [Double], width: Int) -> Bool {
+        features.indices.contains { features[$0] != features[$0 % width] }
     }
 
     /// √((y − μ)ᵀ Σ⁻¹ (y − μ)) of each row.

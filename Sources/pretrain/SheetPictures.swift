@@ -1,0 +1,78 @@
+#if Commands
+import Evaluation
+import ImageData
+import Pretraining
+import RandomStreams
+import Reporting
+
+/// Pictures of a source as an encoder sees them, to be drawn on sheets.
+struct SheetPictures {
+    private let source: any ImageSource
+    private let transform: EvaluationTransform
+    private let constants: (mean: [Double], deviation: [Double])
+    private let samples: [Int]
+
+    /// The longest side of a picture on a sheet, in pixels of the picture.
+    private static let longest = 224
+    /// The shortest side that a picture is enlarged to, so that names fit below it.
+    private static let shortest = 192
+
+    /// The pictures of a table of features of a source.
+    init(_ source: any ImageSource, _ table: FeatureTable, _ recipe: Recipe) throws {
+        self.source = source
+        transform = try DataAccess.evaluationTransform(recipe)
+        let written = recipe.data.writtenNormalization
+        constants = (written.mean, written.deviation)
+        samples = table.samples(of: source.count)
+    }
+
+    /// The normalised numbers of the picture of a row.
+    func numbers(_ row: Int) throws -> [Float] {
+        let image = try source.image(samples[row], channels: transform.shape.channels)
+        guard let numbers = transform(image, random: RandomStream(seed: 0)) else {
+            throw RunError(.data, "\(source.key(samples[row])) has other channels than the encoder sees")
+        }
+        return numbers
+    }
+
+    /// The picture of a row, enlarged where it is small.
+    func picture(_ row: Int) throws -> ContactSheet.Picture {
+        let (channels, height, width) = transform.shape
+        let whole = ContactSheet.Picture(
+            normalized: try numbers(row), from: 0, bands: ContactSheet.usualBands(of: channels), height: height,
+            width: width, mean: constants.mean, deviation: constants.deviation)
+        let small = whole.reduced(toFit: Self.longest)
+        let sides = max(small.height, small.width)
+        return small.enlarged(by: max(1, (Self.shortest + sides - 1) / sides))
+    }
+
+    /// What is said where pictures have other bands than colours; nil for gray and RGB.
+    var bandNote: String? {
+        let channels = transform.shape.channels
+        return [1, 3].contains(channels) ? nil : "of \(channels) bands the first is drawn, in gray"
+    }
+}
+
+extension ContactSheet {
+    /// A picture with what is written below it.
+    typealias Shown = (picture: Picture, lines: [String])
+
+    /// The PNG of rows of pictures with a title above each row.
+    static func png(
+        title: [String], columns: [String] = [], legend: Picture? = nil, rows: [(title: String, pictures: [Shown])]
+    ) throws(ImageError) -> [UInt8] {
+        var captions = Captions(
+            title: title, columns: columns, rows: rows.map(\.title),
+            pictures: rows.map { $0.pictures.map(\.lines) })
+        captions.legend = legend
+        return try ContactSheet(rows: rows.map { $0.pictures.map(\.picture) }, scale: 1, captions: captions).png()
+    }
+}
+
+extension Array {
+    /// The elements in runs of so many.
+    func inRows(of count: Int) -> [[Element]] {
+        stride(from: 0, to: self.count, by: count).map { Array(self[$0..<Swift.min($0 + count, self.count)]) }
+    }
+}
+#endif
