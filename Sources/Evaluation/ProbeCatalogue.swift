@@ -16,6 +16,8 @@ public let probeProtocols = Catalogue<any Probe.Type>(
         CAEAttentiveProbe.self,
         IJEPALinearProbe.self,
         LowShotProbe.self,
+        SegmentationNeighbourProbe.self,
+        SegmentationRegressionProbe.self,
     ]
 ) { $0 }
 

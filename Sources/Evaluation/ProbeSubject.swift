@@ -32,6 +32,10 @@ public final class ProbeSubject {
     public let train: any ImageSource
     /// The pictures of the test part, each with a label.
     public let test: any ImageSource
+    /// Features of single patches, for protocols of label maps; nil where there are none.
+    public var patches: PatchFeatures?
+    /// What a picture or a label map does that cannot be read, in protocols that read them themselves.
+    public var policy = EvaluationLoader.Policy.strict
     /// The pooling that was asked for; nil leaves it to the protocols.
     private let pooling: Pooling?
     /// Hears how far a protocol is: what it does, how much is done, of how much.
@@ -81,6 +85,8 @@ public final class ProbeSubject {
             return train.rows((0..<train.count).filter { keys.contains(train.keys[$0]) })
         }
         subject.onProgress = onProgress
+        subject.patches = patches
+        subject.policy = policy
         return subject
     }
 }
@@ -97,6 +103,9 @@ struct PartOfSource: ImageSource {
 
     var count: Int { samples.count }
     var labelNames: [String]? { source.labelNames }
+    var hasLabelMaps: Bool { source.hasLabelMaps }
+    var mapClassNames: [String]? { source.mapClassNames }
+    func labelMap(_ index: Int) throws(ImageError) -> LabelMap { try source.labelMap(samples[index]) }
     var ledger: SourceLedger { source.ledger }
     var fingerprint: String { source.fingerprint }
     var filePaths: Set<FileName> { source.filePaths }
