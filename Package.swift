@@ -167,7 +167,9 @@ let package = Package(
         tests("TrainingStepTests", needs: ["Autodiff", "Optimizers", "TrainingStep"]),
         tests("CheckpointsTests", needs: ["Checkpoints", "ContentDigests", "RecipeSchema"]),
         tests("ImageDataTests", needs: ["ContentDigests", "ImageData", "RandomStreams", "RecipeSchema"]),
-        tests("CommandTests", needs: ["ImageMasking", "PretrainingMethods", "RecipeSchema"], exclude: ["Snapshots"]),
+        tests(
+            "CommandTests", needs: ["Checkpoints", "ImageMasking", "PretrainingMethods", "RecipeSchema"],
+            exclude: ["Snapshots"]),
         tests(
             "PretrainingMethodsTests",
             needs: [
