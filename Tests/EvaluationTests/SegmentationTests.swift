@@ -185,8 +185,8 @@ struct SegmentationTests {
                 255, 255, 255, 255,
                 255, 5, 255, 255,
             ])
-        let labels = PatchLabels.majority(map, grid: PatchGrid(rows: 2, columns: 2))
-        #expect(labels == [1, 2, 5, nil])
+        let patches = PatchLabels(map, grid: PatchGrid(rows: 2, columns: 2))
+        #expect(patches.labels == [1, 2, 5, 255] && patches.numbers.sorted() == [1, 2, 3, 5, 7])
     }
 
     /// The values of torch's `interpolate(mode="bilinear", align_corners=False)` for [[0, 1], [2, 3]] to 4 x 4.
@@ -207,9 +207,12 @@ struct SegmentationTests {
     }
 
     @Test func overlapIsCountedOverAllPictures() {
+        func counts(_ rows: [(Int, Int, Int, Int)]) -> [RegionOverlap.Count] {
+            rows.map { RegionOverlap.Count(label: $0.0, hits: $0.1, truth: $0.2, predicted: $0.3) }
+        }
         let regions = RegionOverlap(
-            names: ["a", "b", "c"], keys: ["1", "2"], hits: [3, 1, 0, 2, 0, 0], truth: [4, 2, 0, 2, 2, 0],
-            predicted: [4, 1, 1, 4, 0, 0])
+            names: ["a", "b", "c"], keys: ["1", "2"],
+            counts: [counts([(0, 3, 4, 4), (1, 1, 2, 1), (2, 0, 0, 1)]), counts([(0, 2, 2, 4), (1, 0, 2, 0)])])
         // a: 5 / (6 + 8 - 5), b: 1 / (4 + 1 - 1), c is nowhere.
         #expect(regions.intersectionOverUnion == [5.0 / 9, 0.25, nil])
         #expect(abs(regions.mean - (5.0 / 9 + 0.25) / 2) < 1e-15 && regions.pixels == 10)
@@ -219,7 +222,7 @@ struct SegmentationTests {
         let same = RegionOverlap.pairedDifference(regions, regions, random: RandomStream(seed: 1))
         #expect(same?.low == 0 && same?.high == 0)
         let others = RegionOverlap(
-            names: ["a"], keys: ["1", "3"], hits: [1, 1], truth: [1, 1], predicted: [1, 1])
+            names: ["a"], keys: ["1", "3"], counts: [counts([(0, 1, 1, 1)]), counts([(0, 1, 1, 1)])])
         #expect(RegionOverlap.pairedDifference(regions, others, random: RandomStream(seed: 1)) == nil)
     }
 

@@ -46,7 +46,6 @@ struct MappedPictures {
             }
             subject.onProgress("\(name): label maps", block.upperBound, source.count)
         }
-        found.remove(LabelMap.ignored)
         classes = MapClasses(found, names: source.mapClassNames, isFigure: isFigure)
         guard !samples.isEmpty else {
             throw EvaluationError("no label map of the training part can be used\(firstFault)")
@@ -63,7 +62,7 @@ struct MappedPictures {
 
     private struct ReadMap {
         var labels: [UInt16]
-        var found: Set<UInt16>
+        var found: [UInt16]
         var size: ImageSize
     }
 
@@ -77,9 +76,10 @@ struct MappedPictures {
                 places[place] = Result { () throws(ImageError) in
                     let stored = try source.labelMap(block.lowerBound + place)
                     let map = features.transform.shown(stored).numbered(isFigure: isFigure)
+                    let patches = PatchLabels(map, grid: features.grid)
                     return ReadMap(
-                        labels: PatchLabels.majority(map, grid: features.grid).map { $0 ?? LabelMap.ignored },
-                        found: Set(map.classes), size: ImageSize(height: stored.height, width: stored.width))
+                        labels: patches.labels, found: patches.numbers,
+                        size: ImageSize(height: stored.height, width: stored.width))
                 }
             }
         }

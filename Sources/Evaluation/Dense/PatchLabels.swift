@@ -40,19 +40,45 @@ struct MapClasses: Sendable, Equatable {
 }
 
 /// The number that most pixels of each patch have.
-package enum PatchLabels {
-    /// The label of each patch of a map, row by row: the number of most of its pixels, the smaller of equally many; nil where all are
-    /// ignored. What the patches do not cover, does not count.
-    package static func majority(_ map: LabelMap, grid: PatchGrid) -> [UInt16?] {
+package struct PatchLabels: Sendable {
+    /// The label of each patch, row by row: the number of most of its pixels, the smaller of equally many; `LabelMap.ignored` where all
+    /// are ignored.
+    package let labels: [UInt16]
+    /// The numbers that pixels of patches have, each once; `LabelMap.ignored` is none.
+    package let numbers: [UInt16]
+
+    /// The labels of the patches of a map. What the patches do not cover does not count.
+    package init(_ map: LabelMap, grid: PatchGrid) {
         let (height, width) = (map.height / grid.rows, map.width / grid.columns)
-        return (0..<grid.count).map { patch in
+        var counts = [Int32](repeating: 0, count: 1 << 16)
+        var isKnown = [Bool](repeating: false, count: 1 << 16)
+        var labels: [UInt16] = []
+        var numbers: [UInt16] = []
+        var touched: [UInt16] = []
+        for patch in 0..<grid.count {
             let (top, left) = (patch / grid.columns * height, patch % grid.columns * width)
-            var counts: [UInt16: Int] = [:]
+            touched.removeAll(keepingCapacity: true)
             for row in top..<(top + height) {
-                for column in left..<(left + width) { counts[map.classes[row * map.width + column], default: 0] += 1 }
+                for number in map.classes[(row * map.width + left)..<(row * map.width + left + width)]
+                where number != LabelMap.ignored {
+                    if counts[Int(number)] == 0 { touched.append(number) }
+                    counts[Int(number)] += 1
+                }
             }
-            counts[LabelMap.ignored] = nil
-            return counts.max { ($0.value, $1.key) < ($1.value, $0.key) }?.key
+            var best = LabelMap.ignored
+            var most: Int32 = 0
+            for number in touched {
+                let count = counts[Int(number)]
+                if count > most || (count == most && number < best) { (best, most) = (number, count) }
+                counts[Int(number)] = 0
+                if !isKnown[Int(number)] {
+                    isKnown[Int(number)] = true
+                    numbers.append(number)
+                }
+            }
+            labels.append(best)
         }
+        self.labels = labels
+        self.numbers = numbers
     }
 }

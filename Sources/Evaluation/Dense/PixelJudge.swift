@@ -31,16 +31,10 @@ struct PixelJudge {
 
     /// Counts of a picture by a setting.
     private struct Counts {
-        var hits: [Int]
-        var truth: [Int]
-        var predicted: [Int]
+        /// Those of the classes that occur, their truth or what was said.
+        var ofClasses: [RegionOverlap.Count]
         /// Pixels of numbers that are no class.
-        var strange: [UInt16: Int] = [:]
-
-        init(classes: Int) {
-            hits = [Int](repeating: 0, count: classes)
-            (truth, predicted) = (hits, hits)
-        }
+        var strange: [UInt16: Int]
     }
 
     /// How well the regions of the pictures of a source are found, by each setting. Classes that only these maps have come behind the
@@ -87,15 +81,19 @@ struct PixelJudge {
             let first = skipped.first.map { "; the first, `\($0.key)`: \($0.error)" } ?? ""
             throw EvaluationError("none of the \(source.count) label maps can be used\(first)")
         }
+        let others = strange.sorted()
         return (0..<settings).map { setting in
-            let own = counted.map { $0[setting] }
-            let zeros = [Int](repeating: 0, count: strange.count)
-            let others = strange.sorted()
-            return RegionOverlap(
+            RegionOverlap(
                 names: (classes.numbers + others).map { classes.name(of: $0) }, keys: keys,
-                hits: own.flatMap { $0.hits + zeros },
-                truth: own.flatMap { counts in counts.truth + others.map { counts.strange[$0] ?? 0 } },
-                predicted: own.flatMap { $0.predicted + zeros })
+                counts: counted.map { picture in
+                    let counts = picture[setting]
+                    let unknown = others.enumerated().compactMap { place, number in
+                        counts.strange[number].map {
+                            RegionOverlap.Count(label: classes.count + place, hits: 0, truth: $0, predicted: 0)
+                        }
+                    }
+                    return counts.ofClasses + unknown
+                })
         }
     }
 
@@ -130,19 +128,20 @@ struct PixelJudge {
     }
 
     private func counts(_ best: [Int32], _ map: LabelMap) -> Counts {
-        var counts = Counts(classes: classes.count)
+        var all = (0..<classes.count).map { RegionOverlap.Count(label: $0, hits: 0, truth: 0, predicted: 0) }
+        var strange: [UInt16: Int] = [:]
         // Neighbours mostly are of the same number.
         var known: (number: UInt16, place: Int?) = (LabelMap.ignored, nil)
         for (guess, number) in zip(best, map.classes) where number != LabelMap.ignored {
             if number != known.number { known = (number, classes.place(of: number)) }
-            counts.predicted[Int(guess)] += 1
+            all[Int(guess)].predicted += 1
             guard let place = known.place else {
-                counts.strange[number, default: 0] += 1
+                strange[number, default: 0] += 1
                 continue
             }
-            counts.truth[place] += 1
-            if place == Int(guess) { counts.hits[place] += 1 }
+            all[place].truth += 1
+            if place == Int(guess) { all[place].hits += 1 }
         }
-        return counts
+        return Counts(ofClasses: all.filter { $0.truth > 0 || $0.predicted > 0 }, strange: strange)
     }
 }

@@ -5,60 +5,73 @@ public import RandomStreams
 /// The intersection over union (IoU) of a class is over the pixels of all pictures together: hits / (true + predicted − hits). The mean
 /// is over the classes that are true somewhere; what is ignored counts nowhere.
 public struct RegionOverlap: Sendable, Equatable {
+    /// Pixels of a class in a picture.
+    public struct Count: Sendable, Equatable {
+        /// The class, a place among the names.
+        public var label: Int
+        /// Pixels that are of the class and were called so.
+        public var hits: Int
+        /// Pixels of the class.
+        public var truth: Int
+        /// Pixels that were called the class.
+        public var predicted: Int
+
+        /// Pixels of a class.
+        public init(label: Int, hits: Int, truth: Int, predicted: Int) {
+            self.label = label
+            self.hits = hits
+            self.truth = truth
+            self.predicted = predicted
+        }
+    }
+
     /// The names of the classes.
     public let names: [String]
     /// What identifies each picture.
     public let keys: [String]
-    /// Pixels that are of the class and were called so [pictures, classes].
-    private let hits: [Int]
-    /// Pixels of the class [pictures, classes].
-    private let truth: [Int]
-    /// Pixels that were called the class [pictures, classes].
-    private let predicted: [Int]
+    /// The classes that a picture has, or was said to have: few of many.
+    private let counts: [[Count]]
 
-    /// Counts [pictures, classes] of pixels.
-    public init(names: [String], keys: [String], hits: [Int], truth: [Int], predicted: [Int]) {
-        let count = names.count * keys.count
-        precondition(
-            hits.count == count && truth.count == count && predicted.count == count,
-            "\(hits.count), \(truth.count) and \(predicted.count) counts for \(keys.count) pictures of \(names.count) classes"
-        )
+    /// The counts of pictures, of each those of its classes.
+    public init(names: [String], keys: [String], counts: [[Count]]) {
+        precondition(counts.count == keys.count, "counts of \(counts.count) pictures for \(keys.count)")
         self.names = names
         self.keys = keys
-        self.hits = hits
-        self.truth = truth
-        self.predicted = predicted
+        self.counts = counts
     }
 
     /// Pictures.
     public var pictures: Int { keys.count }
     /// Pixels of each class.
-    public var pixelsOfClass: [Int] {
-        names.indices.map { k in keys.indices.reduce(0) { $0 + truth[$1 * names.count + k] } }
-    }
+    public var pixelsOfClass: [Int] { sums([Int](repeating: 1, count: pictures)).map(\.truth) }
     /// Pixels that have a class.
-    public var pixels: Int { truth.reduce(0, +) }
+    public var pixels: Int { pixelsOfClass.reduce(0, +) }
     /// The share of pixels that were called what they are.
-    public var pixelAccuracy: Double { Double(hits.reduce(0, +)) / Double(max(pixels, 1)) }
+    public var pixelAccuracy: Double {
+        let sums = sums([Int](repeating: 1, count: pictures))
+        return Double(sums.reduce(0) { $0 + $1.hits }) / Double(max(sums.reduce(0) { $0 + $1.truth }, 1))
+    }
 
     /// The IoU of each class; nil for one that is true nowhere.
     public var intersectionOverUnion: [Double?] { shares([Int](repeating: 1, count: pictures)) }
     /// The mean of those that are there; 0 without any.
     public var mean: Double { Self.mean(intersectionOverUnion) }
 
-    /// The IoU of each class where each picture counts so often.
-    private func shares(_ times: [Int]) -> [Double?] {
-        let classes = names.count
-        var sums = [(hits: Int, truth: Int, predicted: Int)](repeating: (0, 0, 0), count: classes)
+    /// The counts of each class where each picture counts so often.
+    private func sums(_ times: [Int]) -> [Count] {
+        var sums = names.indices.map { Count(label: $0, hits: 0, truth: 0, predicted: 0) }
         for (picture, times) in times.enumerated() where times > 0 {
-            for k in 0..<classes {
-                let place = picture * classes + k
-                sums[k].hits += times * hits[place]
-                sums[k].truth += times * truth[place]
-                sums[k].predicted += times * predicted[place]
+            for count in counts[picture] {
+                sums[count.label].hits += times * count.hits
+                sums[count.label].truth += times * count.truth
+                sums[count.label].predicted += times * count.predicted
             }
         }
-        return sums.map { $0.truth == 0 ? nil : Double($0.hits) / Double($0.truth + $0.predicted - $0.hits) }
+        return sums
+    }
+
+    private func shares(_ times: [Int]) -> [Double?] {
+        sums(times).map { $0.truth == 0 ? nil : Double($0.hits) / Double($0.truth + $0.predicted - $0.hits) }
     }
 
     private static func mean(_ shares: [Double?]) -> Double {
