@@ -113,12 +113,7 @@ struct PatchTokenFileTests {
         #expect(throws: Stop.self) { try file.write(to: output, policy: .skip) { _ in throw Stop() } }
         #expect(throws: ImageError.self) { try file.write(to: output, policy: .strict) }
         #expect(try folder.names().isEmpty)
-        var (encoder, store) = encoder()
-        encoder = Encoder(
-            encoder.options, grid: encoder.grid, adding: &store, random: RandomStream(seed: 2))
-        #expect(throws: EvaluationError.self) {
-            try PatchFeatures(.init(encoder, store, Self.transform), layer: 3, engine: Samples.engine)
-        }
+        #expect(throws: EvaluationError.self) { try features(layer: 3) }
     }
 
     @Test func aFileThatFindsNoRoomIsRefused() throws {

@@ -15,6 +15,8 @@ private struct Regions: ImageSource {
     var classes: [UInt16] = [1, 2]
     /// Says other numbers than the picture shows.
     var relabel: @Sendable (Int, UInt16) -> UInt16 = { $1 }
+    /// Gives each pixel a number of its own.
+    var isInstances = false
     /// Pictures whose maps have another size.
     var strangers: Set<Int> = []
     /// Pictures that cannot be read.
@@ -40,6 +42,9 @@ private struct Regions: ImageSource {
 
     func labelMap(_ index: Int) throws(ImageError) -> LabelMap {
         let side = strangers.contains(index) ? 15 : 16
+        if isInstances {
+            return LabelMap(height: 16, width: 16, classes: (0..<256).map { UInt16(1000 + index * 256 + $0) })
+        }
         return LabelMap(
             height: 16, width: side, classes: (0..<16 * side).map { relabel(index, number(index, $0 % side)) })
     }
@@ -160,11 +165,16 @@ struct SegmentationTests {
     }
 
     @Test func tooManyNumbersAreInstances() throws {
-        let instances = Regions(count: 40, relabel: { UInt16($0 * 40) + $1 })
-        #expect(throws: Never.self) { try score("seg-knn", subject(train: instances, test: instances)) }
-        let many = Regions(
-            count: 20, classes: (0..<20).map { UInt16($0) * 1000 + 300 }, relabel: { index, number in number })
-        #expect(throws: Never.self) { try score("seg-knn", subject(train: many, test: many)) }
+        var instances = Regions(count: 20)
+        instances.isInstances = true
+        let error = #expect(throws: EvaluationError.self) { try score("seg-knn", subject(train: instances)) }
+        #expect(error?.description.contains("at most 1024 are classes") == true)
+        let few = #expect(throws: EvaluationError.self) { try score("seg-knn", subject(test: instances)) }
+        #expect(few?.description.contains("numbers that no training map has") == true)
+        // Numbers of 16 bits, as far apart as may be, are as good as small ones.
+        let numbers = Regions(count: 40, relabel: { $1 == 0 ? 65_534 : $1 == 1 ? 0 : 300 })
+        let regions = try #require(try score("seg-knn", subject(train: numbers, test: numbers)).regions)
+        #expect(regions.names == ["0", "300", "65534"] && regions.mean > 0.85)
     }
 
     @Test func lowShotRefusesLabelMaps() {
