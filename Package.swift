@@ -179,7 +179,7 @@ let package = Package(
         tests("CheckpointsTests", needs: ["Checkpoints", "ContentDigests", "RecipeSchema"]),
         tests("ImageDataTests", needs: ["ContentDigests", "ImageData", "RandomStreams", "RecipeSchema"]),
         tests(
-            "CommandTests", needs: ["ImageData", "ImageMasking", "PretrainingMethods", "RecipeSchema"],
+            "CommandTests", needs: ["Checkpoints", "ImageData", "ImageMasking", "PretrainingMethods", "RecipeSchema"],
             exclude: ["Snapshots"]),
         tests(
             "PretrainingMethodsTests",

@@ -21,6 +21,7 @@ struct decoder {
     const uint8_t *next;
     size_t left;
     int ran_out;
+    int as_indices; /* keep the numbers of a palette, and those of few bits, as they are stored */
 };
 
 static void on_error(png_structp png, png_const_charp text) {
@@ -98,8 +99,16 @@ static pal_status run(struct decoder *d, const pal_limits *limits) {
     int colour = png_get_color_type(d->png, d->info);
     if (colour & PNG_COLOR_MASK_ALPHA) d->image->omitted |= PAL_OMITS_ALPHA;
     d->image->stored_bits = colour == PNG_COLOR_TYPE_PALETTE ? 8 : (uint32_t)depth;
-    if (colour == PNG_COLOR_TYPE_PALETTE) png_set_palette_to_rgb(d->png);
-    if (colour == PNG_COLOR_TYPE_GRAY && depth < 8) png_set_expand_gray_1_2_4_to_8(d->png);
+    if (d->as_indices) {
+        if (colour != PNG_COLOR_TYPE_PALETTE && colour & PNG_COLOR_MASK_COLOR) {
+            PAL_SAY(d->image->message, "the pixels are RGB colours, which are no numbers of classes");
+            return PAL_UNSUPPORTED;
+        }
+        png_set_packing(d->png);
+    } else {
+        if (colour == PNG_COLOR_TYPE_PALETTE) png_set_palette_to_rgb(d->png);
+        if (colour == PNG_COLOR_TYPE_GRAY && depth < 8) png_set_expand_gray_1_2_4_to_8(d->png);
+    }
     png_set_strip_alpha(d->png);
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
     if (depth == 16) png_set_swap(d->png);
@@ -144,7 +153,7 @@ static uint32_t omitted_chunks(const uint8_t *data, size_t size) {
     return omitted;
 }
 
-pal_status pal_decode_png(const uint8_t *data, size_t size, const pal_limits *limits, pal_image *image) {
+static pal_status decode(const uint8_t *data, size_t size, const pal_limits *limits, int as_indices, pal_image *image) {
     memset(image, 0, sizeof *image);
     size_t prefix = size < sizeof signature ? size : sizeof signature;
     if (prefix == 0 || memcmp(data, signature, prefix) != 0) {
@@ -159,6 +168,7 @@ pal_status pal_decode_png(const uint8_t *data, size_t size, const pal_limits *li
     d.image = image;
     d.next = data;
     d.left = size;
+    d.as_indices = as_indices;
     status = run(&d, limits);
     png_destroy_read_struct(&d.png, &d.info, NULL);
     if (status != PAL_OK) {
@@ -167,6 +177,14 @@ pal_status pal_decode_png(const uint8_t *data, size_t size, const pal_limits *li
         image->bytes = 0;
     }
     return status;
+}
+
+pal_status pal_decode_png(const uint8_t *data, size_t size, const pal_limits *limits, pal_image *image) {
+    return decode(data, size, limits, 0, image);
+}
+
+pal_status pal_decode_png_indices(const uint8_t *data, size_t size, const pal_limits *limits, pal_image *image) {
+    return decode(data, size, limits, 1, image);
 }
 
 /* A PNG being written to memory. */

@@ -20,13 +20,39 @@ public enum AtomicFile {
         return summary
     }
 
+    /// Writes a file whose first `room` bytes are known last, when its length is: what `body` appends comes behind them, and what it
+    /// returns, of just that many bytes, is then put before it. As `write`, complete or as it was, whatever `body` throws.
+    public static func write(
+        to path: String, room: Int, _ body: (inout FileWriter) throws -> [UInt8]
+    ) throws {
+        let temporary = temporaryName(path)
+        unlink(temporary)
+        do {
+            var writer = try FileWriter(creating: temporary, reportedAs: path)
+            try writer.write([UInt8](repeating: 0, count: room))
+            let head = try body(&writer)
+            precondition(head.count == room, "\(head.count) bytes for a room of \(room)")
+            try writer.overwriteStart(head)
+            _ = try writer.finish()
+            try PreparedFile(temporary: temporary, path: path, summary: FileSummary(bytes: 0, sha256: "")).commit()
+        } catch {
+            unlink(temporary)
+            throw error
+        }
+    }
+
+    /// Another name in the folder of a file.
+    private static func temporaryName(_ path: String) -> String {
+        let (folder, name) = split(path)
+        return "\(folder)/.\(name).\(getpid()).partial"
+    }
+
     /// Writes what `body` appends under another name in the folder of `path` and flushes it, so that putting it in place can
     /// hardly fail any more.
     public static func prepare(
         _ path: String, _ body: (inout FileWriter) throws(CheckpointError) -> Void
     ) throws(CheckpointError) -> PreparedFile {
-        let (folder, name) = split(path)
-        let temporary = "\(folder)/.\(name).\(getpid()).partial"
+        let temporary = temporaryName(path)
         unlink(temporary)  // left by a killed process that had our number
         do throws(CheckpointError) {
             var writer = try FileWriter(creating: temporary, reportedAs: path)

@@ -119,6 +119,20 @@ public struct FileWriter: ~Copyable {
         try result.get()
     }
 
+    /// Writes over the first bytes, which are there already; the digest then is of what was there before.
+    mutating func overwriteStart(_ bytes: [UInt8]) throws(CheckpointError) {
+        var done = 0
+        while done < bytes.count {
+            let wrote = bytes[done...].withUnsafeBytes { raw in
+                uninterrupted { pwrite(descriptor, raw.baseAddress, min(raw.count, 1 << 30), off_t(done)) }
+            }
+            guard wrote > 0 else {
+                throw CheckpointError(.unwritable, path: path, "cannot be written: \(systemReason())")
+            }
+            done += wrote
+        }
+    }
+
     /// Flushes the content to the disk and closes the file.
     mutating func finish() throws(CheckpointError) -> FileSummary {
         guard fsync(descriptor) == 0 else {
@@ -164,6 +178,15 @@ package func createFolder(_ path: String) throws(CheckpointError) {
         }
     }
     throw CheckpointError(.unwritable, path: path, "the folder cannot be created: \(systemReason())")
+}
+
+/// The bytes that are free where a file or folder is, or would be, for who is not the administrator; nil where nobody says.
+package func freeSpace(of path: String) -> Double? {
+    var place = path
+    while !isFolder(place), split(place).folder != place { place = split(place).folder }
+    var disk = statvfs()
+    guard statvfs(place, &disk) == 0 else { return nil }
+    return Double(disk.f_bavail) * Double(disk.f_frsize)
 }
 
 /// True where a folder of that name exists.

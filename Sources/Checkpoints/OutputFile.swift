@@ -98,6 +98,25 @@ public struct OutputFile: Sendable {
         }
     }
 
+    /// Throws where so many bytes find no room on the disk, or where the place is a device or pipe, in which the start cannot be
+    /// written last.
+    package func requireRoom(_ bytes: Double, spoken: (Double) -> String) throws(CheckpointError) {
+        guard !isStream else {
+            throw CheckpointError(
+                .unwritable, path: path, "is a device or pipe, and this is written to files only; name a file")
+        }
+        guard let free = freeSpace(of: target), free < bytes else { return }
+        throw CheckpointError(
+            .unwritable, path: path,
+            "takes \(spoken(bytes)), and its disk has \(spoken(free)) left; make room, or name a file elsewhere")
+    }
+
+    /// Writes a regular file whose first `room` bytes are known last, as `AtomicFile` does.
+    package func write(room: Int, _ body: (inout FileWriter) throws -> [UInt8]) throws {
+        precondition(!isStream, "a stream has no start to come back to")
+        try AtomicFile.write(to: target, room: room, body)
+    }
+
     /// Writes the content: a regular file is complete or as it was, a device or pipe gets the bytes.
     public func write(_ bytes: [UInt8]) throws(CheckpointError) {
         guard isStream else {

@@ -5,6 +5,9 @@ import RecipeSchema
 /// Layout: the length of the header as 8 little-endian bytes, the header (JSON), the data. Stricter than the reference
 /// reader in one point: a name that comes twice is refused.
 public enum Safetensors {
+    /// Most bytes of the header that readers take.
+    public static let mostHeaderBytes = SafetensorsHeader.limit
+
     /// Reads a file; fails with the fault, the tensor and what is allowed.
     public static func read(_ path: String) throws(CheckpointError) -> SafetensorsFile {
         let reader = try FileReader(path)

@@ -140,8 +140,24 @@ public struct StoredTensor: Sendable, Equatable {
 }
 
 /// IEEE 754 half precision by its bits: Swift's `Float16` is not there on every processor.
-enum HalfPrecision {
-    static func float(half bits: UInt16) -> Float {
+package enum HalfPrecision {
+    /// The bits of the nearest number of half precision, of two equally near the even one; nil beyond 65504, the largest.
+    package static func bits(of value: Float) -> UInt16? {
+        let sign = UInt16(truncatingIfNeeded: value.bitPattern >> 16) & 0x8000
+        let magnitude = value.bitPattern & 0x7fff_ffff
+        guard magnitude < 0x4780_0000 else { return nil }
+        guard magnitude >= 0x3880_0000 else {
+            // Subnormal numbers, and zero, are multiples of 2⁻²⁴.
+            let rounded = (Float(bitPattern: magnitude) * 0x1p24).rounded(.toNearestOrEven)
+            return sign | UInt16(rounded)
+        }
+        // The exponent moves from a bias of 127 to one of 15; a carry of the rounding goes into it, as it must.
+        let shifted = magnitude - 0x3800_0000
+        let rounded = (shifted + 0xfff + (shifted >> 13 & 1)) >> 13
+        return rounded < 0x7c00 ? sign | UInt16(rounded) : nil
+    }
+
+    package static func float(half bits: UInt16) -> Float {
         let sign = UInt32(bits & 0x8000) << 16
         let exponent = Int(bits >> 10) & 0x1f
         let fraction = UInt32(bits & 0x3ff)

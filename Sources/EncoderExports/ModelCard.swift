@@ -107,8 +107,9 @@ public struct ModelCard: Sendable {
             let interval = row["interval"]?.array ?? []
             let range = interval.count == 2 ? "\(percent(interval[0])) to \(percent(interval[1]))" : ""
             let shots = row["chosen"]?["shots"].map { ", \($0.text()) a class" } ?? ""
-            return "| \(row["protocol"]?.string ?? "")\(shots) | \(row["features"]?.string ?? "") | "
-                + "\(percent(row["accuracy"])) | \(range) |"
+            let regions = row["mean_iou"] == nil ? "" : ", mean IoU"
+            return "| \(row["protocol"]?.string ?? "")\(shots)\(regions) | \(row["features"]?.string ?? "") | "
+                + "\(percent(row["accuracy"] ?? row["mean_iou"])) | \(range) |"
         }
         return ["| protocol | features | accuracy, % | interval, % |", "| --- | --- | --- | --- |"] + rows
     }

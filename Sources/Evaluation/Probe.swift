@@ -8,6 +8,8 @@ public enum ProbeNeeds: Sendable {
     case features
     /// The encoder itself, which sees augmented pictures or is trained further.
     case encoder
+    /// A feature for each patch, and a label map of each picture; raw pixels will do, and pictures need no label of their own.
+    case labelMaps
 }
 
 /// A way to judge what was learned: a classifier fitted on the training part and scored on the test part.
@@ -53,9 +55,9 @@ extension TableProbe {
 public struct ProbeScore: Sendable, Equatable {
     /// The name of the protocol.
     public var name: String
-    /// Share of the test pictures that were right.
+    /// Share of the test pictures that were right; of label maps the mean IoU of the classes.
     public var accuracy: Double
-    /// 95 % interval of the accuracy, for the drawing of the test pictures (Wilson).
+    /// 95 % interval of the accuracy, for the drawing of the test pictures (Wilson; of label maps bootstrap over pictures).
     public var interval: ClosedRange<Double>
     /// What was chosen and how, and what else a reader must know to repeat it.
     public var chosen: JSONValue
@@ -67,6 +69,8 @@ public struct ProbeScore: Sendable, Equatable {
     public var outcomes: [Bool]
     /// The deviation of the accuracy over draws of the training pictures, where there were several: another thing than the interval.
     public var spread: Double?
+    /// How regions of pixels were found, where label maps were judged.
+    public var regions: RegionOverlap?
 
     /// A score from the outcome of each test picture.
     public init(name: String, outcomes: [Bool], chosen: JSONValue, train: Int) {
@@ -96,14 +100,36 @@ public struct ProbeScore: Sendable, Equatable {
             members.map { ($0.name, $0.value) } + [("outcomes", JSONValue(PackedOutcomes.digits(outcomes)))])
     }
 
+    /// A score of regions of label maps, by their mean IoU.
+    public init(name: String, regions: RegionOverlap, random: RandomStream, chosen: JSONValue, train: Int) {
+        self.init(name: name, accuracy: regions.mean, chosen: chosen, train: train, test: regions.pictures)
+        let bootstrap = regions.interval(random: random)
+        interval = min(bootstrap.low, bootstrap.high)...bootstrap.high
+        self.regions = regions
+    }
+
     /// The row that `probe --json` prints; `features` says whose features they are.
     public func row(features: String) -> JSONValue {
-        .object(
-            [
-                ("protocol", JSONValue(name)), ("features", JSONValue(features)), ("accuracy", JSONValue(accuracy)),
-                ("interval", JSONValue([JSONValue(interval.lowerBound), JSONValue(interval.upperBound)])),
-                ("interval_kind", JSONValue("wilson 95 %")), ("chosen", chosen), ("train", JSONValue(train)),
-                ("test", JSONValue(test)),
-            ] + (spread.map { [("spread", JSONValue($0))] } ?? []))
+        let ends = JSONValue([JSONValue(interval.lowerBound), JSONValue(interval.upperBound)])
+        return .object(
+            [("protocol", JSONValue(name)), ("features", JSONValue(features))]
+                + (regions.map { Self.members($0, ends) } ?? [
+                    ("accuracy", JSONValue(accuracy)), ("interval", ends), ("interval_kind", JSONValue("wilson 95 %")),
+                ]) + [("chosen", chosen), ("train", JSONValue(train)), ("test", JSONValue(test))]
+                + (spread.map { [("spread", JSONValue($0))] } ?? []))
+    }
+
+    /// What a row says of regions.
+    private static func members(_ regions: RegionOverlap, _ ends: JSONValue) -> [(String, JSONValue)] {
+        [
+            ("mean_iou", JSONValue(regions.mean)), ("interval", ends),
+            ("interval_kind", JSONValue("bootstrap over pictures 95 %")),
+            ("pixel_accuracy", JSONValue(regions.pixelAccuracy)),
+            (
+                "iou",
+                .object(
+                    zip(regions.names, regions.intersectionOverUnion).map { ($0, $1.map { JSONValue($0) } ?? .null) })
+            ),
+        ]
     }
 }

@@ -17,6 +17,8 @@ public let probeProtocols = Catalogue<any Probe.Type>(
         IJEPALinearProbe.self,
         FineTuneProbe.self,
         LowShotProbe.self,
+        SegmentationNeighbourProbe.self,
+        SegmentationRegressionProbe.self,
     ]
 ) { $0 }
 

@@ -52,7 +52,10 @@ public struct ProbeRecord: Sendable {
 
     /// What tells a row from the others: all of it but what came out.
     private static func identity(_ row: JSONValue) -> [String: String] {
-        let results: Set = ["accuracy", "interval", "spread", "chosen", "outcomes", "recipe_digest", "run"]
+        let results: Set = [
+            "accuracy", "mean_iou", "pixel_accuracy", "iou", "interval", "spread", "chosen", "outcomes", "recipe_digest",
+            "run",
+        ]
         var identity: [String: String] = [:]
         for member in row.members ?? [] where !results.contains(member.name) {
             identity[member.name] = member.value.text()

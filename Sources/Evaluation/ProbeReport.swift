@@ -48,7 +48,21 @@ public struct ProbeReport: Sendable {
                     "\(label): \(first.features) \(Self.comparison(score, theirs, random)) \(other.features)")
             }
         }
-        return (TextTable.lines(cells) + sentences + Self.remarks(first.scores)).joined(separator: "\n")
+        return (TextTable.lines(cells) + sentences + Self.regions(first) + Self.remarks(first.scores)).joined(separator: "\n")
+    }
+
+    /// The classes of scores of regions, a sentence each.
+    private static func regions(_ column: Column) -> [String] {
+        column.scores.compactMap { score in
+            guard let regions = score.regions else { return nil }
+            let shares = zip(regions.names, regions.intersectionOverUnion).map { name, share in
+                "\(name) \(share.map(percent) ?? "–")"
+            }
+            let shown = shares.prefix(24).joined(separator: ", ") + (shares.count > 24 ? ", …" : "")
+            return
+                "\(score.name): IoU of \(column.features) by class: \(shown); \(percent(regions.pixelAccuracy)) % of the pixels are "
+                + "right"
+        }
     }
 
     /// What was not computed as the names of the protocols say, a sentence each.
@@ -58,6 +72,9 @@ public struct ProbeReport: Sendable {
             value?.array.map { $0.map { $0.string ?? $0.text() }.joined(separator: ", ") }
         }
         for score in scores {
+            for note in score.chosen["notes"]?.array?.compactMap(\.string) ?? [] {
+                sentences.append("\(score.name): \(note)")
+            }
             if let tooMany = list(score.chosen["k_beyond_the_pictures"]) {
                 sentences.append(
                     "\(score.name): k = \(tooMany) left out, more than the pictures there are to choose on")
@@ -79,7 +96,8 @@ public struct ProbeReport: Sendable {
 
     /// The name of a row; scores of one protocol with several numbers of shots are told apart.
     private static func label(_ score: ProbeScore) -> String {
-        score.chosen["shots"]?.int.map { "\(score.name), \($0) a class" } ?? score.name
+        if score.regions != nil { return "\(score.name), mean IoU" }
+        return score.chosen["shots"]?.int.map { "\(score.name), \($0) a class" } ?? score.name
     }
 
     private static func cell(_ score: ProbeScore) -> String {
@@ -93,9 +111,14 @@ public struct ProbeReport: Sendable {
         let difference = a.accuracy - b.accuracy
         if percent(abs(difference)) == percent(0) { return "is as good, to a tenth of a point, as" }
         let words = difference < 0 ? "is worse by \(percent(-difference))" : "is better by \(percent(difference))"
+        func half(_ interval: Uncertainty.Interval) -> String { percent((interval.high - interval.low) / 2) }
+        if let ours = a.regions, let theirs = b.regions {
+            let interval = RegionOverlap.pairedDifference(theirs, ours, random: random)
+            return interval.map { "\(words) ± \(half($0)) points than" } ?? "\(words) points than"
+        }
         guard !a.outcomes.isEmpty, a.outcomes.count == b.outcomes.count else { return "\(words) points than" }
         let interval = Uncertainty.pairedDifference(b.outcomes, a.outcomes, random: random)
-        return "\(words) ± \(percent((interval.high - interval.low) / 2)) points than"
+        return "\(words) ± \(half(interval)) points than"
     }
 
     private static func percent(_ share: Double) -> String { String(format: "%.1f", 100 * share) }

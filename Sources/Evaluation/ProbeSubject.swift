@@ -32,6 +32,10 @@ public final class ProbeSubject {
     public let train: any ImageSource
     /// The pictures of the test part, each with a label.
     public let test: any ImageSource
+    /// Features of single patches, for protocols of label maps; nil where there are none.
+    public var patches: PatchFeatures?
+    /// What a picture or a label map does that cannot be read, in protocols that read them themselves.
+    public var policy = EvaluationLoader.Policy.strict
     /// The pooling that was asked for; nil leaves it to the protocols.
     private let pooling: Pooling?
     /// Hears how far a protocol is: what it does, how much is done, of how much.
@@ -81,6 +85,8 @@ public final class ProbeSubject {
             return train.rows((0..<train.count).filter { keys.contains(train.keys[$0]) })
         }
         subject.onProgress = onProgress
+        subject.patches = patches
+        subject.policy = policy
         return subject
     }
 }
@@ -98,6 +104,9 @@ package struct PartOfSource: ImageSource {
 
     package var count: Int { samples.count }
     package var labelNames: [String]? { source.labelNames }
+    package var hasLabelMaps: Bool { source.hasLabelMaps }
+    package var mapClassNames: [String]? { source.mapClassNames }
+    package func labelMap(_ index: Int) throws(ImageError) -> LabelMap { try source.labelMap(samples[index]) }
     package var ledger: SourceLedger { source.ledger }
     package var fingerprint: String { source.fingerprint }
     package var filePaths: Set<FileName> { source.filePaths }

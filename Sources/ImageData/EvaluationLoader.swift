@@ -11,6 +11,8 @@ public struct EvaluationBatch: Sendable {
     public var samples: [Int]
     /// Their labels [B]; nil where a picture has none.
     public var labels: [Int?]
+    /// Their sizes before they were resized [B].
+    public var sizes: [ImageSize] = []
     /// The pictures of this stretch of the source that could not be read and are not among the rows.
     public var skipped: [SkippedPicture] = []
 }
@@ -23,6 +25,13 @@ public struct SkippedPicture: Sendable, Equatable {
     public var key: String
     /// Why it could not be read.
     public var error: ImageError
+
+    /// A picture that is left out.
+    public init(sample: Int, key: String, error: ImageError) {
+        self.sample = sample
+        self.key = key
+        self.error = error
+    }
 }
 
 /// Hands out all pictures of a source once, in its order, in the form of evaluation, with their labels.
@@ -106,6 +115,7 @@ public final class EvaluationLoader: Sendable {
                     into: UnsafeMutableBufferPointer(rebasing: images[(row * size)..<((row + 1) * size)]))
             }
             batch.samples.append(sample)
+            batch.sizes.append(ImageSize(height: image.height, width: image.width))
             batch.labels.append(source.label(sample))
         }
         batch.shape[0] = batch.samples.count

@@ -38,6 +38,12 @@ public protocol ImageSource: Sendable {
     func image(_ index: Int, draw: PictureDraw) throws(ImageError) -> DecodedImage
     /// The label of a picture; nil where it has none.
     func label(_ index: Int) -> Int?
+    /// True where each picture has a label map.
+    var hasLabelMaps: Bool { get }
+    /// The names of the classes of label maps, by their numbers; nil where there are none.
+    var mapClassNames: [String]? { get }
+    /// The class of each pixel of a picture, in its own size; an error where the source has no maps.
+    func labelMap(_ index: Int) throws(ImageError) -> LabelMap
     /// What identifies a picture to a person: a path, a member's key, a record number. Escaped where it cannot be shown.
     func key(_ index: Int) -> String
 }
@@ -49,6 +55,14 @@ extension ImageSource {
     public var filePaths: Set<FileName> { [] }
     /// The fingerprint.
     public func contentDigest(excluding unreadable: Set<Int>) -> String { fingerprint }
+    /// There are no label maps.
+    public var hasLabelMaps: Bool { false }
+    /// None.
+    public var mapClassNames: [String]? { nil }
+    /// There are no label maps.
+    public func labelMap(_ index: Int) throws(ImageError) -> LabelMap {
+        throw ImageError(.label, path: "", member: key(index), "has no label map")
+    }
     /// The same picture each time, in its own size.
     public func image(_ index: Int, draw: PictureDraw) throws(ImageError) -> DecodedImage { try image(index) }
 }

@@ -83,7 +83,7 @@ public struct CardSourceOptions: PathOptions {
 }
 
 /// A folder of pictures, at any depth, without labels or with those of a file.
-public struct ImagesSourceOptions: DividedOptions {
+public struct ImagesSourceOptions: DividedOptions, MappedOptions {
     /// The kind in recipes.
     public static let name = "images"
     /// Where the data lies.
@@ -94,6 +94,8 @@ public struct ImagesSourceOptions: DividedOptions {
     public var nameColumn: String?
     /// The column of the labels; nil for `label`, else the second.
     public var labelColumn: String?
+    /// The folder of label maps; nil without.
+    public var maps: String?
     /// Which pictures become the test part; nil for none.
     public var split: SplitOptions?
     /// The options with their defaults.
@@ -111,14 +113,22 @@ public struct ImagesSourceOptions: DividedOptions {
             "Column or key of the file names, which are paths below the folder or names of single pictures; null: file, else "
                 + "the first."),
         Field("label_column", \.labelColumn, "Column or key of the labels; null: label, else the second."),
-        Field("split", \.split, "Makes a test part of labelled pictures; null: all are the training part."),
+        Field(
+            "maps", \.maps,
+            "Folder of label maps, PNG files of the number of a class a pixel, 255 for none, that lie as the pictures do: a/b.png of "
+                + "a/b.jpg. Pictures without one are left out; null: without maps."),
+        Field(
+            "split", \.split,
+            "Makes a test part of pictures with labels or label maps; null: all are the training part, but for the folder test of maps."
+        ),
     ]
 
-    /// Columns and a split need labels.
+    /// Columns need labels, a split labels or maps.
     public func check() -> [String] {
         guard labels == nil else { return [] }
         let needy = [
-            ("name_column", nameColumn != nil), ("label_column", labelColumn != nil), ("split", split != nil),
+            ("name_column", nameColumn != nil), ("label_column", labelColumn != nil),
+            ("split", split != nil && maps == nil),
         ].filter(\.1)
         return needy.map {
             "\($0.0) belongs to labels, of which there are none; name their file in labels, or remove \($0.0)"
@@ -131,6 +141,7 @@ public struct ImagesSourceOptions: DividedOptions {
     /// The pictures of one part.
     public func open(_ part: DatasetPart, in context: SourceContext) throws(ImageError) -> any ImageSource {
         let path = try required(path)
+        if let maps { return try mapped(path, maps, part, in: context) }
         guard let labels else {
             guard part == .train else {
                 throw .noTestPart(
@@ -143,6 +154,14 @@ public struct ImagesSourceOptions: DividedOptions {
         guard part == .train || split != nil else {
             throw .noTestPart(path, "all labelled `images` are the training part; \(Self.splitHint)")
         }
+        let whole = try labelled(path, labels, context)
+        guard let split else { return whole.opened(in: context) }
+        return try whole.part(part, of: split).opened(in: context)
+    }
+
+    /// The pictures that the file of labels names.
+    private func labelled(_ path: String, _ labels: String, _ context: SourceContext) throws(ImageError) -> ImageFolder
+    {
         let columns = LabelFile.Columns(name: nameColumn, label: labelColumn, group: split?.column)
         let file = try LabelFile(labels, columns: columns)
         if let group = split?.group, group == SplitOptions.folder, file.header.contains(FileName(group)) {
@@ -151,9 +170,34 @@ public struct ImagesSourceOptions: DividedOptions {
                 "data.source.split.group is `\(group)`, which means the folder that a picture lies in, and there is a column of that "
                     + "name, too; give the column another name")
         }
-        let whole = try ImageFolder(flat: path, labels: file, decoder: context.decoder)
-        guard let split else { return whole.opened(in: context) }
-        return try whole.part(part, of: split).opened(in: context)
+        return try ImageFolder(flat: path, labels: file, decoder: context.decoder)
+    }
+
+    /// The pictures of one part that have label maps: of the folders `train` and `test` where both are there, else of all by the split.
+    private func mapped(
+        _ path: String, _ maps: String, _ part: DatasetPart, in context: SourceContext
+    ) throws(ImageError) -> any ImageSource {
+        try context.requireOnePage(path)
+        if let labels {
+            guard part == .train || split != nil else {
+                throw .noTestPart(path, "all labelled `images` are the training part; \(Self.splitHint)")
+            }
+            let whole = try labelled(path, labels, context).mapped(by: maps, top: path)
+            guard let split else { return whole.opened(in: context) }
+            return try whole.part(part, of: split).opened(in: context)
+        }
+        let test = DatasetParts.testOfPictures(in: path)
+        if let split {
+            if let test { throw .twoTestParts(path, test) }
+            let whole = try ImageFolder(flat: path, decoder: context.decoder).mapped(by: maps, top: path)
+            return try whole.part(part, of: split).opened(in: context)
+        }
+        guard part == .train || test != nil else {
+            throw .noTestPart(
+                path, "it would be the folder `test`, `val`, `validation` or `valid` beside `train`; \(Self.splitHint)")
+        }
+        let root = test.map { part == .test ? "\(path)/\($0)" : "\(path)/\(DatasetParts.train)" } ?? path
+        return try ImageFolder(flat: root, decoder: context.decoder).mapped(by: maps, top: path).opened(in: context)
     }
 }
 
@@ -163,11 +207,13 @@ extension DividedOptions {
 }
 
 /// A folder a class, as torchvision's `ImageFolder` reads it.
-public struct ClassFoldersSourceOptions: DividedOptions {
+public struct ClassFoldersSourceOptions: DividedOptions, MappedOptions {
     /// The kind in recipes.
     public static let name = "class_folders"
     /// Where the data lies.
     public var path: String?
+    /// The folder of label maps; nil without.
+    public var maps: String?
     /// Which pictures become the test part, where no folder is one.
     public var split: SplitOptions?
     /// The options with their defaults.
@@ -178,6 +224,10 @@ public struct ClassFoldersSourceOptions: DividedOptions {
         Field(
             "path", \.path,
             "Folder with `train` and `test` (or `val`, `validation`, `valid`), or of the class folders themselves."),
+        Field(
+            "maps", \.maps,
+            "Folder of label maps, PNG files of the number of a class a pixel, 255 for none, that lie as the pictures do: a/b.png of "
+                + "a/b.jpg. Pictures without one are left out; null: without maps."),
         Field("split", \.split, "Makes a test part of the class folders where no folder is one; null: none is made."),
     ]
 
@@ -202,15 +252,16 @@ public struct ClassFoldersSourceOptions: DividedOptions {
         let path = try required(path)
         let parts = DatasetParts.folders(of: path)
         if let fault = parts.fault { throw ImageError(.unsupported, path: path, fault) }
-        if split != nil, let test = parts.test {
-            throw ImageError(
-                .unsupported, path: path,
-                "there is a test part already, the folder `\(FileName(test).baseText)`, and data.source.split would make another one; "
-                    + "remove the split, or give the folder `train` as the path")
+        if split != nil, let test = parts.test { throw .twoTestParts(path, FileName(test).baseText) }
+        if maps != nil { try context.requireOnePage(path) }
+        func mapped(_ folder: ImageFolder) throws(ImageError) -> ImageFolder {
+            guard let maps else { return folder }
+            return try folder.mapped(by: maps, top: path)
         }
         guard part == .test, split == nil else {
-            let whole = try ImageFolder(
-                classes: parts.train, table: context.classes, decoder: context.decoder, notes: parts.notes)
+            let whole = try mapped(
+                try ImageFolder(
+                    classes: parts.train, table: context.classes, decoder: context.decoder, notes: parts.notes))
             guard let split else { return whole.opened(in: context) }
             return try whole.part(part, of: split).opened(in: context)
         }
@@ -222,8 +273,27 @@ public struct ClassFoldersSourceOptions: DividedOptions {
             var ledger = SourceLedger()
             table = ClassTable(folders: try ImageFolder.classFolders(of: parts.train, ledger: &ledger))
         }
-        return try ImageFolder(classes: test, table: table, decoder: context.decoder, notes: parts.notes)
+        return try mapped(try ImageFolder(classes: test, table: table, decoder: context.decoder, notes: parts.notes))
             .opened(in: context)
+    }
+}
+
+extension SourceContext {
+    /// Throws where pages are pictures: a map is of a file.
+    fileprivate func requireOnePage(_ path: String) throws(ImageError) {
+        guard takesEachPage else { return }
+        throw ImageError(
+            .unsupported, path: path,
+            "data.tiff_page is \"all\", and a label map is of a file, not of a page; give the number of a page")
+    }
+}
+
+extension ImageError {
+    fileprivate static func twoTestParts(_ path: String, _ test: String) -> ImageError {
+        ImageError(
+            .unsupported, path: path,
+            "there is a test part already, the folder `\(test)`, and data.source.split would make another one; "
+                + "remove the split, or give the folder `train` as the path")
     }
 }
 

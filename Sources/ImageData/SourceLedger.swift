@@ -36,6 +36,10 @@ public struct SourceLedger: Sendable, Equatable {
         case pictureWithoutRow = "picture-without-row"
         /// A picture whose row has an empty label.
         case emptyLabel = "empty-label"
+        /// A picture without a label map, among others that have one.
+        case pictureWithoutMap = "picture-without-map"
+        /// A label map without a picture.
+        case mapWithoutPicture = "map-without-picture"
         /// A row of a file of labels that names no picture.
         case rowWithoutPicture = "row-without-picture"
         /// A row that says what an earlier one says.
@@ -91,6 +95,8 @@ public struct SourceLedger: Sendable, Equatable {
             case .pictureWithoutRow:
                 (one ? "picture" : "pictures") + " without a row in the file of labels"
             case .emptyLabel: one ? "picture whose label is empty" : "pictures whose labels are empty"
+            case .pictureWithoutMap: (one ? "picture" : "pictures") + " without a label map"
+            case .mapWithoutPicture: one ? "label map without a picture" : "label maps without a picture"
             case .rowWithoutPicture: (one ? "row" : "rows") + " of the file of labels without a picture"
             case .repeatedRow: one ? "row that repeats an earlier one" : "rows that repeat earlier ones"
             case .archiveEndedEarly:

@@ -69,6 +69,9 @@ struct ScaledSource: ImageSource {
 
     var count: Int { source.count }
     var labelNames: [String]? { source.labelNames }
+    var hasLabelMaps: Bool { source.hasLabelMaps }
+    var mapClassNames: [String]? { source.mapClassNames }
+    func labelMap(_ index: Int) throws(ImageError) -> LabelMap { try source.labelMap(index) }
     var ledger: SourceLedger { source.ledger }
     var fingerprint: String { source.fingerprint }
     var filePaths: Set<FileName> { source.filePaths }

@@ -5,7 +5,9 @@ extension JSONValue {
     public var pathsRead: [String] {
         if let values = array { return values.flatMap(\.pathsRead) }
         return (members ?? []).flatMap { member -> [String] in
-            if ["path", "label_file", "labels"].contains(member.name), let path = member.value.string { return [path] }
+            if ["path", "label_file", "labels", "maps"].contains(member.name), let path = member.value.string {
+                return [path]
+            }
             return member.value.pathsRead
         }
     }

@@ -158,12 +158,7 @@ public struct RunFolder: Sendable, Equatable {
 
     /// Refuses a disk without room for one checkpoint of so many bytes: nothing of the run could ever be kept.
     package func requireSpace(_ bytes: Int) throws(RunError) {
-        var place = path
-        while !isFolder(place), split(place).folder != place { place = split(place).folder }
-        var disk = statvfs()
-        guard statvfs(place, &disk) == 0 else { return }
-        let free = Double(disk.f_bavail) * Double(disk.f_frsize)
-        guard free < Double(bytes) else { return }
+        guard let free = freeSpace(of: path), free < Double(bytes) else { return }
         func spoken(_ bytes: Double) -> String {
             bytes < 0x1p20 ? "\(Int(bytes / 1024)) KiB" : "\(Int(bytes / 0x1p20)) MiB"
         }

@@ -132,7 +132,7 @@ struct AnomaliesCommand: ParsableCommand {
                 random: RandomStream(seed: UInt64(sampleSeed)).child("anomalies"), on: engine,
                 onProgress: { progress.at($0, $1, $2) })
         }
-        let sheets = AnomalySheets(study, try ShownPictures(parts.test, study.test, subject.recipe))
+        let sheets = AnomalySheets(study, try SheetPictures(parts.test, study.test, subject.recipe))
         let files = try sheets.files(maps: maps) { progress.at("heat maps", $0, $1) }
         progress.end()
         let notes = self.notes(study)

@@ -22,6 +22,12 @@ struct DataWriteCommand: ParsableCommand {
     @Option(help: "The folder to make; one that is there must be empty.")
     var out: String
 
+    @Option(
+        help:
+            "Another folder to make, for a label map of each picture: 0 is the ground, 1 to 6 are the kinds of objects."
+    )
+    var maps: String?
+
     @Option(help: "Pictures of the training part.")
     var count = 4000
 
@@ -40,20 +46,47 @@ struct DataWriteCommand: ParsableCommand {
 
     mutating func run() throws {
         // What is made stands beside the folder first, not in it.
-        while out.count > 1, out.hasSuffix("/") { out.removeLast() }
+        func trimmed(_ path: String) -> String {
+            var path = path
+            while path.count > 1, path.hasSuffix("/") { path.removeLast() }
+            return path
+        }
+        out = trimmed(out)
+        maps = maps.map(trimmed)
         guard set == "builtin" else {
             throw RunError(.usage, "there is nothing to write called \(set.shown); `builtin` are the built-in pictures")
         }
-        try requireFree()
+        try Self.requireFree(out, "--out")
+        if let maps {
+            try Self.requireFree(maps, "--maps")
+            let (one, other) = (Self.whole(out), Self.whole(maps))
+            guard !(one + "/").hasPrefix(other + "/"), !(other + "/").hasPrefix(one + "/") else {
+                throw RunError(
+                    .usage,
+                    "--maps \(maps.shown) and --out \(out.shown) lie in one another, so maps would be read as pictures; name a folder beside"
+                )
+            }
+        }
         // Made aside, then renamed: a folder with half of the pictures would look like a whole one.
-        let aside = "\(out).writing-\(UUID().uuidString)"
+        let suffix = ".writing-\(UUID().uuidString)"
         do {
-            for part in DatasetPart.allCases { try write(part, into: aside) }
-            guard rename(aside, out) == 0 else {
-                throw RunError(.cannotCreate, "\(out.shown) cannot be made: \(String(cString: strerror(errno)))")
+            for part in DatasetPart.allCases {
+                let pictures = pictures(part)
+                try write(pictures, part, into: out + suffix) { try PNGEncoder.encode(try pictures.image($0)) }
+                guard let maps else { continue }
+                try write(pictures, part, into: maps + suffix) { number in
+                    let map = pictures.labelMap(number)
+                    return try PNGEncoder.encode(
+                        map.classes.map { UInt8($0) }, height: map.height, width: map.width, channels: 1)
+                }
+            }
+            for folder in [maps, out].compactMap({ $0 }) where rename(folder + suffix, folder) != 0 {
+                throw RunError(.cannotCreate, "\(folder.shown) cannot be made: \(String(cString: strerror(errno)))")
             }
         } catch {
-            try? FileManager.default.removeItem(atPath: aside)
+            for folder in [maps, out].compactMap({ $0 }) {
+                try? FileManager.default.removeItem(atPath: folder + suffix)
+            }
             throw error
         }
         try Console.show(
@@ -61,12 +94,22 @@ struct DataWriteCommand: ParsableCommand {
                 + "\(OddPictures.sides.upperBound) pixels a side; next: pretrain plan --data "
                 + "\("images:\(out)/train".quotedForShell) --labels \("class_folders:\(out)".quotedForShell) --hours 0.3 --out "
                 + "mine.json")
+        if let maps {
+            try Console.show(
+                "wrote their label maps into \(maps.shown); to judge a run by them: pretrain probe RUN --protocol seg-knn --data "
+                    + "\("class_folders:\(out)".quotedForShell) --maps \(maps.quotedForShell)")
+        }
     }
 
-    private func requireFree() throws(RunError) {
-        guard !out.isEmpty else { throw RunError(.usage, "--out is empty; name a new folder") }
+    /// A path from the root on, with the links of the folders above it followed.
+    private static func whole(_ path: String) -> String {
+        URL(fileURLWithPath: path).standardizedFileURL.resolvingSymlinksInPath().path
+    }
+
+    private static func requireFree(_ out: String, _ option: String) throws(RunError) {
+        guard !out.isEmpty else { throw RunError(.usage, "\(option) is empty; name a new folder") }
         guard ![".", ".."].contains(out.split(separator: "/").last.map(String.init)) else {
-            throw RunError(.usage, "--out \(out) is a folder that is in use; name a new one")
+            throw RunError(.usage, "\(option) \(out) is a folder that is in use; name a new one")
         }
         let manager = FileManager.default
         var isFolder: ObjCBool = false
@@ -79,12 +122,18 @@ struct DataWriteCommand: ParsableCommand {
         }
     }
 
-    private func write(_ part: DatasetPart, into root: String) throws {
-        let pictures = OddPictures(part: part, count: part == .train ? count : testCount, seed: seed)
+    private func pictures(_ part: DatasetPart) -> OddPictures {
+        OddPictures(part: part, count: part == .train ? count : testCount, seed: seed)
+    }
+
+    /// Writes a file for each picture of a part, in class folders.
+    private func write(
+        _ pictures: OddPictures, _ part: DatasetPart, into root: String, _ bytes: (Int) throws -> [UInt8]
+    ) throws {
         for index in 0..<pictures.count {
             let folder = "\(root)/\(part.rawValue)/\(pictures.classes[pictures.label(index)])"
             let path = "\(folder)/\(String(format: "%05d", index)).png"
-            let bytes = try PNGEncoder.encode(try pictures.image(index))
+            let bytes = try bytes(index)
             try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
             do { try Data(bytes).write(to: URL(fileURLWithPath: path)) } catch {
                 throw RunError(.inputOutput, "\(path.shown) cannot be written: \(error.localizedDescription)")

@@ -47,7 +47,7 @@ struct FeatureInput: ParsableArguments {
     @Flag(help: "Refuse a part with a picture that cannot be read. (default: its row is left out and named)")
     var strict = false
 
-    private var policy: EvaluationLoader.Policy { strict ? .strict : .skip }
+    var policy: EvaluationLoader.Policy { strict ? .strict : .skip }
 
     /// The encoder of a run or file, ours or another's, with the recipe for its pictures.
     func subject(_ target: String) throws -> EvaluatedEncoder {
@@ -94,13 +94,20 @@ struct FeatureInput: ParsableArguments {
         var seen: Int?
     }
 
-    /// Both parts, opened, every picture with a label.
-    func labelledParts(_ subject: EvaluatedEncoder) throws -> Parts {
-        var parts = Parts(
-            train: try DataAccess.source(subject.recipe.data.forEvaluation, .train),
-            test: try DataAccess.source(subject.recipe.data.forEvaluation, .test))
+    /// Both parts, opened, every picture with what the needs of protocols ask for: a label, or a label map.
+    func parts(_ subject: EvaluatedEncoder, for needs: [ProbeNeeds]) throws -> Parts {
+        let train = try DataAccess.source(subject.recipe.data.forEvaluation, .train)
+        guard !needs.contains(.labelMaps) || train.hasLabelMaps else {
+            throw RunError(
+                .data,
+                "these pictures have no label maps, and a protocol needs one of each; name their folder with --maps FOLDER, as in "
+                    + "--data images:PATH --maps FOLDER, where FOLDER/a/b.png is the map of PATH/a/b.jpg")
+        }
+        var parts = Parts(train: train, test: try DataAccess.source(subject.recipe.data.forEvaluation, .test))
         for (name, source) in [("training", parts.train), ("test", parts.test)] {
-            guard let index = (0..<source.count).first(where: { source.label($0) == nil }) else { continue }
+            guard needs.contains(where: { $0 != .labelMaps }),
+                let index = (0..<source.count).first(where: { source.label($0) == nil })
+            else { continue }
             throw RunError(
                 .data,
                 "the picture `\(source.key(index))` of the \(name) part has no label, and a probe needs one for each; name "
@@ -144,6 +151,12 @@ struct FeatureInput: ParsableArguments {
                 what: "\(kind.rawValue)-\(part.rawValue)", encoder: digest, settings: settings)
             return try cache.table(key, note: { Console.say("note: \($0)") }, make: make)
         }
+        judged.policy = policy
+        judged.patches = try orUsage {
+            try encoder.map { try PatchFeatures($0, layer: layer, engine: engine) }
+                ?? PatchFeatures(
+                    pixelsOf: transform, patchSize: subject.encoder.options.patchSize, engine: engine)
+        }
         let progress = WorkProgress()
         judged.onProgress = { what, done, total in
             progress.at(what, done, total)
@@ -186,6 +199,14 @@ struct FeatureInput: ParsableArguments {
         return kept.digests == nil ? try make() : kept
     }
 
+    /// What makes a feature for each patch by a run's or a file's encoder.
+    func patchFeatures(_ subject: EvaluatedEncoder, on engine: Engine) throws -> PatchFeatures {
+        let transform = try DataAccess.evaluationTransform(subject.recipe)
+        return try orUsage {
+            try PatchFeatures(.init(subject.encoder, subject.parameters, transform), layer: layer, engine: engine)
+        }
+    }
+
     /// Features of some pictures by a run's or a file's encoder.
     func table(
         _ subject: EvaluatedEncoder, _ source: any ImageSource, on engine: Engine
@@ -226,8 +247,12 @@ struct FeatureInput: ParsableArguments {
 extension FeatureTable {
     /// Sentences about both parts; what both tell alike stands once.
     static func notes(train: FeatureTable, test: FeatureTable) -> [String] {
-        let (ofTrain, ofTest) = (train.notes, test.notes)
-        return ofTrain.map { ofTest.contains($0) ? $0 : "training part: \($0)" }
+        notes(train: train.notes, test: test.notes)
+    }
+
+    /// The same of sentences.
+    static func notes(train ofTrain: [String], test ofTest: [String]) -> [String] {
+        ofTrain.map { ofTest.contains($0) ? $0 : "training part: \($0)" }
             + ofTest.filter { !ofTrain.contains($0) }.map { "test part: \($0)" }
     }
 
@@ -238,13 +263,18 @@ extension FeatureTable {
         }
         let skipped = list("skipped")
         var sentences = list("data_notes").compactMap(\.string)
-        if !skipped.isEmpty {
-            let names = skipped.prefix(3).compactMap { $0["key"]?.string }.map { "`\($0)`" }.joined(separator: ", ")
-            sentences.append(
-                "\(skipped.count) of \(count + skipped.count) pictures could not be read and are left out: \(names)"
-                    + (skipped.count > 3 ? ", …" : ""))
+        if let sentence = Self.leftOut(skipped.map { $0["key"]?.string ?? "" }, of: count + skipped.count) {
+            sentences.append(sentence)
         }
         return sentences
+    }
+
+    /// A sentence about pictures that could not be read, by their keys; nil where there are none.
+    static func leftOut(_ keys: [String], of count: Int) -> String? {
+        guard !keys.isEmpty else { return nil }
+        let names = keys.prefix(3).map { "`\($0)`" }.joined(separator: ", ")
+        return "\(keys.count) of \(count) pictures could not be read and are left out: \(names)"
+            + (keys.count > 3 ? ", …" : "")
     }
 }
 
@@ -252,6 +282,14 @@ extension FeatureTable {
 enum FeatureFile {
     /// What tells a safetensors file of features from others.
     static let format = "palimpsest-features"
+
+    /// What every safetensors file of features says.
+    static func metadata(recipe: Recipe) -> [String: String] {
+        [
+            "format": format, "palimpsest": palimpsestVersion, "recipe": recipe.encoded.text(),
+            "recipe_digest": recipe.digest,
+        ]
+    }
 
     /// The forms of a file of features, by the ending of its name.
     enum Form: String, CaseIterable {
@@ -291,10 +329,7 @@ enum FeatureFile {
             case .npy: return table.npy
             case .safetensors:
                 var table = table
-                table.provenance["format"] = FeatureFile.format
-                table.provenance["palimpsest"] = palimpsestVersion
-                table.provenance["recipe"] = recipe.encoded.text()
-                table.provenance["recipe_digest"] = recipe.digest
+                table.provenance.merge(FeatureFile.metadata(recipe: recipe)) { _, own in own }
                 return Safetensors.bytes(of: table.file)
             }
         }

@@ -10,6 +10,12 @@ struct LabelArguments: ParsableArguments {
         help: "File of the labels of an `images` folder, .csv or .jsonl, as data.source.labels.", completion: .file())
     var labels: String?
 
+    @Option(
+        help:
+            "Folder of label maps, PNG files of the number of a class a pixel, 255 for none, that lie as the pictures do, as data.source.maps.",
+        completion: .directory)
+    var maps: String?
+
     @Option(help: "Share of each class that becomes the test part, where there is none, as data.source.split.test.")
     var split: Double?
 
@@ -18,7 +24,7 @@ struct LabelArguments: ParsableArguments {
 
     /// The source with what is given here; a kind that has no place for it, and a value out of its range, are mistakes of usage.
     func applied(to given: any SourceOptions) throws -> any SourceOptions {
-        guard labels != nil || split != nil || splitGroup != nil else { return given }
+        guard labels != nil || maps != nil || split != nil || splitGroup != nil else { return given }
         var source = given
         let kind = type(of: given).name
         if let labels {
@@ -30,6 +36,19 @@ struct LabelArguments: ParsableArguments {
             }
             images.labels = labels
             source = images
+        }
+        if let maps {
+            guard var mapped = source as? any MappedOptions else {
+                let why =
+                    source is ProceduralSourceOptions
+                    ? "the built-in pictures have maps of their own" : "the source is of kind `\(kind)`"
+                throw RunError(
+                    .usage,
+                    "--maps names the label maps of folders of kind `images` or `class_folders`, and \(why)"
+                        + (source is ProceduralSourceOptions ? "; leave it out" : "; name a folder as images:FOLDER"))
+            }
+            mapped.maps = maps
+            source = mapped
         }
         if split != nil || splitGroup != nil {
             guard var divided = source as? any DividedOptions else {

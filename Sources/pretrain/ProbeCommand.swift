@@ -66,6 +66,10 @@ struct ProbeCommand: ParsableCommand {
                 "\(type(of: own).name) looks at the tokens that it names itself, so --pool and --layer change nothing; leave them out"
             )
         }
+        if input.pool != nil, let own = probes.first(where: { $0.needs == .labelMaps }) {
+            throw RunError(
+                .usage, "\(type(of: own).name) takes patch tokens as they are, so --pool changes nothing; leave it out")
+        }
         let log = PeopleLog.log()
         let subject = try input.subject(target)
         for note in subject.notes { log.info("\(target): \(note)") }
@@ -73,7 +77,7 @@ struct ProbeCommand: ParsableCommand {
         let record = folder.exists ? try ProbeRecord(folder.probesFile) : nil
         let cache = folder.exists && !noCache ? FeatureCache(folder.features) : nil
         // Both parts are opened before anything is computed.
-        let parts = try input.labelledParts(subject)
+        let parts = try input.parts(subject, for: probes.map(\.needs))
         if let seen = parts.seen, seen > 0 {
             log.warning(
                 "\(seen) of \(parts.test.filePaths.count) test pictures were seen, without labels, in pretraining; pictures that were not may "
@@ -85,13 +89,18 @@ struct ProbeCommand: ParsableCommand {
         var columns: [ProbeReport.Column] = []
         var told: Set<String> = []
         var rows: [JSONValue] = []
+        func tell(_ notes: [String]) throws {
+            for note in notes where told.insert(note).inserted {
+                if json { log.info("note: \(note)") } else { try Console.show("note: \(note)") }
+            }
+        }
         for kind in features.isEmpty ? FeatureInput.Kind.allCases : features {
             log.info("features: \(kind.title)")
             let judged = try input.probeSubject(kind, subject, parts, cache: cache, on: engine)
             var scores: [ProbeScore] = []
             for probe in probes {
                 let name = type(of: probe).name
-                guard judged.encoder != nil || probe.needs == .features else {
+                guard judged.encoder != nil || probe.needs != .encoder else {
                     log.info("\(name) needs an encoder, and raw pixels have none: it is left out of their column")
                     continue
                 }
@@ -99,10 +108,14 @@ struct ProbeCommand: ParsableCommand {
                 if let probe = probe as? any TableProbe {
                     let (train, test) = try judged.tables(type(of: probe).pooling)
                     features = train.provenance
+                    if columns.isEmpty { try tell(FeatureTable.notes(train: train, test: test)) }
+                }
+                if probe.needs == .labelMaps {
+                    features = judged.patches?.provenance ?? [:]
                     if columns.isEmpty {
-                        for note in FeatureTable.notes(train: train, test: test) where told.insert(note).inserted {
-                            if json { log.info("note: \(note)") } else { try Console.show("note: \(note)") }
-                        }
+                        try tell(
+                            FeatureTable.notes(
+                                train: parts.train.ledger.sentences, test: parts.test.ledger.sentences))
                     }
                 }
                 let made = try orData { try probe.scores(judged, random: random.child(name)) }
@@ -165,6 +178,7 @@ struct FeaturesCommand: ParsableCommand {
             Example: pretrain features runs/colormae --data images:pictures --out features.safetensors
             The ending of --out says the form: .safetensors has features, labels, keys and where they come from; .csv has a line a \
             picture: key, label, f0, f1, …; .npy has the features alone, in the order of the keys that the others have.
+            With --tokens patch each picture has a feature a patch, [pictures, rows, columns, features], written batch by batch.
             """)
 
     @Argument(help: "A run's folder, or a safetensors file of an encoder (ours, timm's, Hugging Face's, CLIP's).")
@@ -176,13 +190,40 @@ struct FeaturesCommand: ParsableCommand {
     @Option(help: "The part of the source: train or test.")
     var part = DatasetPart.train
 
+    @Option(help: "patch: a feature for each patch in the place of one a picture.")
+    var tokens: Tokens?
+
+    @Option(help: "Numbers of --tokens: float32 or float16. (default: float32)")
+    var precision: PatchTokenFile.Precision?
+
+    /// What features are of, where they are not of pictures.
+    enum Tokens: String, CaseIterable, ExpressibleByArgument {
+        case patch
+    }
+
     @Flag(help: "Replace a file that is no file of features.")
     var overwrite = false
 
     @OptionGroup var input: FeatureInput
 
+    func validate() throws {
+        if tokens == nil, precision != nil {
+            throw ValidationError("--precision is of the numbers of --tokens patch; features of pictures are float32")
+        }
+        if tokens != nil, input.pool != nil {
+            throw ValidationError(
+                "--tokens patch takes patch tokens as they are, so --pool changes nothing; leave it out")
+        }
+    }
+
     func run() throws {
         let form = try FeatureFile.Form(of: out)
+        if tokens != nil, form == .csv {
+            throw RunError(
+                .usage,
+                "--out \(out.shown): patch tokens have four axes and .csv has two; name a file that ends in .safetensors or .npy"
+            )
+        }
         let output = try OutputFile(out, form.content, replacing: overwrite)
         let subject = try input.subject(target)
         try output.requireApart(from: [target] + subject.recipe.data.encoded.pathsRead)
@@ -190,6 +231,9 @@ struct FeaturesCommand: ParsableCommand {
         for note in subject.notes { log.info("\(target): \(note)") }
         let source = try DataAccess.source(subject.recipe.data.forEvaluation, part)
         let engine = try Machine.engine(threads: input.threads)
+        if tokens != nil {
+            return try writeTokens(to: output, as: form == .npy ? .npy : .safetensors, subject, source, log, on: engine)
+        }
         let table = try input.table(subject, source, on: engine)
         try output.write(form.bytes(table, recipe: subject.recipe))
         for note in table.notes { log.info("\(note)") }
@@ -197,6 +241,49 @@ struct FeaturesCommand: ParsableCommand {
             log.info("\(out) has no keys and labels; --out with .csv or .safetensors writes them in the same order")
         }
         try Console.show("\(table.count) x \(table.dimension) features to \(out)")
+    }
+}
+
+extension FeaturesCommand {
+    /// Writes a feature for each patch; says first how many bytes that takes, and refuses a disk without room for them.
+    private func writeTokens(
+        to output: OutputFile, as form: PatchTokenFile.Form, _ subject: EvaluatedEncoder, _ source: any ImageSource,
+        _ log: RunLog, on engine: Engine
+    ) throws {
+        let features = try input.patchFeatures(subject, on: engine)
+        let precision = precision ?? .float32
+        let file = PatchTokenFile(
+            features, of: source, as: form, precision, metadata: FeatureFile.metadata(recipe: subject.recipe))
+        func axes(_ shape: [Int]) -> String { shape.map { "\($0)" }.joined(separator: " x ") }
+        func spoken(_ bytes: Double) -> String {
+            for (unit, name) in [(0x1p40, "TiB"), (0x1p30, "GiB"), (0x1p20, "MiB")] where bytes >= unit {
+                return String(format: "%.1f %@", bytes / unit, name)
+            }
+            return String(format: "%.0f KiB", (bytes / 1024).rounded(.up))
+        }
+        log.info(
+            "\(out.shown) takes \(spoken(file.bytes)): \(axes(file.shape)) numbers (pictures, rows, columns, features) of "
+                + "\(precision.rawValue)")
+        try output.requireRoom(file.bytes, spoken: spoken)
+        let progress = WorkProgress()
+        let stop = StopSignal()
+        defer { progress.end() }
+        let written = try orData {
+            try file.write(to: output, policy: input.policy) { done in
+                // What was written so far is removed.
+                if let number = stop.number { throw ExitCode(128 + number) }
+                progress.at("patch tokens of pictures", done, source.count)
+            }
+        }
+        progress.end()
+        for note in source.ledger.sentences { log.info("\(note)") }
+        if let note = FeatureTable.leftOut(written.skipped.map(\.key), of: source.count) { log.info("\(note)") }
+        if form == .npy {
+            log.info("\(out) has no keys and labels; --out with .safetensors writes them in the same order")
+        }
+        var shape = file.shape
+        shape[0] = written.count
+        try Console.show("\(axes(shape)) patch tokens, \(precision.rawValue), to \(out)")
     }
 }
 
@@ -216,6 +303,7 @@ func requireSuffix(_ suffix: String, of path: String, _ what: String) throws(Run
 
 extension DatasetPart: ExpressibleByArgument {}
 extension Pooling: ExpressibleByArgument {}
+extension PatchTokenFile.Precision: ExpressibleByArgument {}
 
 /// What an evaluation cannot do as it was asked is a mistake of usage.
 func orUsage<Result>(_ body: () throws -> Result) throws -> Result {

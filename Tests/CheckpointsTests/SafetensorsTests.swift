@@ -167,3 +167,21 @@ struct Seeded: RandomNumberGenerator {
         return z ^ (z >> 31)
     }
 }
+
+struct HalfPrecisionTests {
+    /// Every number of half precision is its own nearest; halves between two go to the even one; nothing beyond the largest has bits.
+    @Test func singlePrecisionIsRoundedToTheNearestEven() {
+        for bits in UInt16.min...UInt16.max where bits >> 10 & 0x1f != 31 {
+            let value = HalfPrecision.float(half: bits)
+            #expect(HalfPrecision.bits(of: value) == bits)
+            guard bits & 0x7fff < 0x7bff else { continue }
+            let next = HalfPrecision.float(half: bits + 1)
+            let even = bits & 1 == 0 ? bits : bits + 1
+            #expect(HalfPrecision.bits(of: (value + next) / 2) == even)
+            #expect(HalfPrecision.bits(of: value + (next - value) * 0.75) == bits + 1)
+        }
+        #expect(HalfPrecision.bits(of: 65519.99) == 0x7bff && HalfPrecision.bits(of: 65520) == nil)
+        #expect(HalfPrecision.bits(of: .infinity) == nil && HalfPrecision.bits(of: .nan) == nil)
+        #expect(HalfPrecision.bits(of: -1e-30) == 0x8000)
+    }
+}

@@ -64,6 +64,11 @@ pal_status pal_decode_jpeg(const uint8_t *_Nonnull data, size_t size, const pal_
 pal_status pal_decode_png(const uint8_t *_Nonnull data, size_t size, const pal_limits *_Nonnull limits,
                           pal_image *_Nonnull image);
 
+/* Decodes a PNG picture whose pixels are numbers, not colours: those of a palette, or of gray of 1 to 16 bits, as they are
+ * stored, one channel of 8 or 16 bits. PAL_UNSUPPORTED where the pixels are RGB. */
+pal_status pal_decode_png_indices(const uint8_t *_Nonnull data, size_t size, const pal_limits *_Nonnull limits,
+                                  pal_image *_Nonnull image);
+
 /* 1 where TIFF is read, 0 in a build without PAL_TIFF. */
 int pal_reads_tiff(void);
 

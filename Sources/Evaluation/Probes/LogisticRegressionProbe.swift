@@ -108,6 +108,12 @@ struct LogisticClassifier {
         problem.solve(C: classes == 2 ? C / 2 : C, from: start, tolerance: tolerance)
     }
 
+    /// The scores of rows [n, features], [n, classes].
+    func scores(_ model: SoftmaxRegression.Model, _ values: [Float]) -> [Double] {
+        SoftmaxRegression.scores(
+            model.weights, classes: classes, values, features: problem.design.features, on: engine)
+    }
+
     /// Which pictures of a table the model gets right.
     func outcomes(_ model: SoftmaxRegression.Model, _ table: FeatureTable, labels: [Int]) -> [Bool] {
         let scores = SoftmaxRegression.scores(

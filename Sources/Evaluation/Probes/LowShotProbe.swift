@@ -53,7 +53,11 @@ public struct LowShotProbe: Probe {
     public func check() -> [String] {
         if inner == Self.name { return ["protocol is \(Self.name) itself; name another one"] }
         do {
-            _ = try ProbeCatalogue.named(inner)
+            guard try ProbeCatalogue.named(inner).needs != .labelMaps else {
+                return [
+                    "protocol is \(inner), which has label maps in the place of labels; name one of labelled pictures"
+                ]
+            }
             return []
         } catch {
             return ["protocol: \(error)"]

@@ -34,6 +34,12 @@ public protocol DividedOptions: PathOptions {
     var split: SplitOptions? { get set }
 }
 
+/// A source kind whose pictures may have label maps in another folder.
+public protocol MappedOptions: PathOptions {
+    /// The folder of the maps; nil without.
+    var maps: String? { get set }
+}
+
 /// Which pictures are the test part.
 ///
 /// Each class gives `test` of its pictures, rounded, but never all: one stays in the training part. Whole groups are taken in the

@@ -26,14 +26,27 @@ public struct OddPictures {
 
     /// A picture: drawn as a square, then cut to a width or height that differs a little.
     public func image(_ index: Int) throws(ImageError) -> DecodedImage {
+        let (square, cut) = place(index)
+        return try square.image(index).cropped(to: cut)
+    }
+
+    /// The label map of a picture: 0 for the ground, else 1 more than its label.
+    public func labelMap(_ index: Int) -> LabelMap {
+        let (square, cut) = place(index)
+        return square.labelMap(index).cropped(to: cut)
+    }
+
+    /// The square that a picture is drawn as, and what is cut from it.
+    private func place(_ index: Int) -> (square: ProceduralSource, cut: CropRectangle) {
         var random = random.child(index)
         let side = Self.sides.lowerBound + 8 + random.integer(below: Self.sides.count - 8)
         let cut = random.integer(below: 9)
         let isTall = random.integer(below: 2) == 1
-        let square = try ProceduralSource(part: part, count: count, size: side, seed: seed).image(index)
-        return square.cropped(
-            to: CropRectangle(
+        return (
+            ProceduralSource(part: part, count: count, size: side, seed: seed),
+            CropRectangle(
                 top: isTall ? 0 : cut / 2, left: isTall ? cut / 2 : 0, height: isTall ? side : side - cut,
-                width: isTall ? side - cut : side))
+                width: isTall ? side - cut : side)
+        )
     }
 }

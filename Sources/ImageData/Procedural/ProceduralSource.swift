@@ -70,14 +70,34 @@ public struct ProceduralSource: ImageSource {
         "\(part.rawValue)/\(ProceduralObject.allCases[index % ProceduralObject.allCases.count])-\(index)"
     }
 
+    /// True: what is drawn is known.
+    public var hasLabelMaps: Bool { true }
+
+    /// The ground, and the objects.
+    public var mapClassNames: [String]? { ["ground"] + ProceduralObject.allCases.map { "\($0)" } }
+
+    /// 1 more than the label where the object covers at least half of a pixel, its details included; 0 elsewhere.
+    public func labelMap(_ index: Int) -> LabelMap {
+        var random = root.child(index)
+        let figure = drawing(index, &random).figure
+        let number = UInt16(1 + index % ProceduralObject.allCases.count)
+        return LabelMap(height: size, width: size, classes: figure.map { $0 ? number : 0 })
+    }
+
     private func pixels(_ index: Int) -> [UInt8] {
         var random = root.child(index)
+        var drawing = drawing(index, &random)
+        drawing.addLight(&random)
+        return drawing.bytes(noise: 0.01 + 0.035 * random.uniform(), &random)
+    }
+
+    /// The picture before light falls on it.
+    private func drawing(_ index: Int, _ random: inout RandomStream) -> ProceduralDrawing {
         var drawing = ProceduralDrawing(size: size, random: &random)
         let object = ProceduralObject.allCases[index % ProceduralObject.allCases.count]
         drawing.addMarks(1 + random.integer(below: 3), &random)
         drawing.add(object, &random)
-        drawing.addLight(&random)
-        return drawing.bytes(noise: 0.01 + 0.035 * random.uniform(), &random)
+        return drawing
     }
 }
 
@@ -85,11 +105,14 @@ public struct ProceduralSource: ImageSource {
 private struct ProceduralDrawing {
     private let size: Int
     private var pixels: [SIMD3<Float>] = []
+    /// Which pixels the object covers, by half or more.
+    private(set) var figure: [Bool]
     private let background: SIMD3<Float>
 
     /// A textured background.
     init(size: Int, random: inout RandomStream) {
         self.size = size
+        figure = [Bool](repeating: false, count: size * size)
         background = Self.colour(&random)
         let texture = ProceduralTexture(&random)
         let tint = Self.tint(&random) * 0.25
@@ -155,7 +178,7 @@ private struct ProceduralDrawing {
                 outline = .rod(a: centre - arm, b: centre + arm, radius: 0.3 * reach)
             default: outline = .polygon((0..<3).map { centre + direction(turn + Float($0) / 3) * reach })
             }
-            fill(outline, around: centre, within: 2.5 * reach, scale: 1, { $0 }) { _ in colour }
+            fill(outline, around: centre, within: 2.5 * reach, scale: 1, isFigure: false, { $0 }) { _ in colour }
         }
     }
 
@@ -178,15 +201,18 @@ private struct ProceduralDrawing {
             let q = (p - centre) / reach
             return [(q.x * axis.x + q.y * axis.y) * mirror, q.y * axis.x - q.x * axis.y]
         }
-        fill(body, around: centre, within: 1.5 * reach, scale: reach, local) { colour + tint * texture.value($0) }
-        if let details { fill(details, around: centre, within: 1.5 * reach, scale: reach, local) { _ in detailColour } }
+        fill(body, around: centre, within: 1.5 * reach, scale: reach, isFigure: true, local) {
+            colour + tint * texture.value($0)
+        }
+        guard let details else { return }
+        fill(details, around: centre, within: 1.5 * reach, scale: reach, isFigure: true, local) { _ in detailColour }
     }
 
     /// Paints the inside of an outline, its edge softened over a pixel; `local` takes a point to the outline's units, in
     /// which a length is `1 / scale` times as long. All of the outline lies within a square of half side `extent` around
     /// `centre`.
     private mutating func fill(
-        _ outline: Outline, around centre: SIMD2<Float>, within extent: Float, scale: Float,
+        _ outline: Outline, around centre: SIMD2<Float>, within extent: Float, scale: Float, isFigure: Bool,
         _ local: (SIMD2<Float>) -> SIMD2<Float>, _ colour: (SIMD2<Float>) -> SIMD3<Float>
     ) {
         func span(_ middle: Float) -> Range<Int> {
@@ -201,6 +227,7 @@ private struct ProceduralDrawing {
                 if cover > 0 {
                     let place = row * size + column
                     pixels[place] += (colour(p) - pixels[place]) * cover
+                    if isFigure, cover >= 0.5 { figure[place] = true }
                 }
             }
         }

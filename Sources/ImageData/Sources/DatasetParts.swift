@@ -89,6 +89,13 @@ enum DatasetParts {
         return parts
     }
 
+    /// The name of the folder of test pictures beside `train`, of pictures that need no class folders; nil unless both are there.
+    static func testOfPictures(in root: String) -> String? {
+        let folders = FolderWalk.look(FileName(root)).filter(\.isFolder).map(\.name)
+        guard folders.contains(FileName(train)) else { return nil }
+        return tests.first { folders.contains(FileName($0)) }
+    }
+
     /// Folders that are called as parts but for the size of their letters would become classes, the test pictures among those
     /// that are trained on.
     private static func fault(of entries: [FileName]) -> String? {

@@ -13,10 +13,12 @@ public struct ImageFolder: ImageSource {
     private let files: [FileName]
     private let labels: [Int32]
     /// What a split keeps together, as the file of labels says it; empty without.
-    private let groups: [FileName]
+    private var groups: [FileName]
     /// The file and page of each picture; empty where each file is one.
     private let places: [Place]
     private let decoder: ImageDecoder
+    /// Where the label maps lie; nil without.
+    private var maps: MapFolder?
     /// Where digests of an earlier look are kept; nil for nowhere.
     private var indexFolder: String?
 
@@ -167,7 +169,9 @@ public struct ImageFolder: ImageSource {
             }
             keys = groups
         }
-        let split = Split(labels: labels, keys: keys, by: options)
+        // Without labels all are of one class.
+        let split = Split(
+            labels: labels.isEmpty ? [Int32](repeating: 0, count: files.count) : labels, keys: keys, by: options)
         guard split.isTest.contains(true) else {
             let whole = options.group == nil ? "" : " in \(split.groups.train) whole groups"
             throw ImageError(
@@ -182,14 +186,8 @@ public struct ImageFolder: ImageSource {
     /// The pictures of a part.
     private init(_ whole: ImageFolder, _ split: Split, _ part: DatasetPart, _ options: SplitOptions) {
         let chosen = whole.files.indices.filter { split.isTest[$0] == (part == .test) }
-        root = whole.root
-        decoder = whole.decoder
-        files = chosen.map { whole.files[$0] }
-        labels = chosen.map { whole.labels[$0] }
-        labelNames = whole.labelNames
+        self.init(whole, chosen)
         groups = []
-        places = []
-        var ledger = whole.ledger
         let test = split.isTest.count { $0 }
         let sides =
             options.group.map {
@@ -199,7 +197,9 @@ public struct ImageFolder: ImageSource {
             "split: \(whole.count - test) files in the training part, \(test) in the test part (test \(options.test), seed "
                 + "\(options.seed)\(sides))")
         // Of the training part none can be absent.
-        let present = Set(split.isTest.indices.lazy.filter { split.isTest[$0] }.map { whole.labels[$0] })
+        let hasLabels = !whole.labels.isEmpty
+        let present = Set(
+            split.isTest.indices.lazy.filter { hasLabels && split.isTest[$0] }.map { whole.labels[$0] })
         let all = Set(whole.labels)
         let absent = all.subtracting(present).sorted().map { whole.labelNames?[Int($0)] ?? "\($0)" }
         if !absent.isEmpty {
@@ -207,7 +207,40 @@ public struct ImageFolder: ImageSource {
             ledger.note(
                 "\(absent.count) of \(all.count) classes have no picture in the test part of the split: \(list)")
         }
-        self.ledger = ledger
+    }
+
+    /// Some of the pictures, by the numbers of their files.
+    private init(_ whole: ImageFolder, _ chosen: [Int]) {
+        root = whole.root
+        decoder = whole.decoder
+        files = chosen.map { whole.files[$0] }
+        labels = whole.labels.isEmpty ? [] : chosen.map { whole.labels[$0] }
+        labelNames = whole.labelNames
+        groups = whole.groups.isEmpty ? [] : chosen.map { whole.groups[$0] }
+        places = []
+        maps = whole.maps
+        ledger = whole.ledger
+    }
+
+    /// The pictures that have a label map in the folder `maps`, which mirrors `top`, the folder that this one is or lies in. Those
+    /// without one are left out and counted.
+    func mapped(by maps: String, top: String) throws(ImageError) -> ImageFolder {
+        let folder = try MapFolder(maps, of: root, top: top, decoder: decoder)
+        var ledger = ledger
+        let chosen = try folder.matched(files, ledger: &ledger)
+        var mapped = ImageFolder(self, chosen)
+        mapped.maps = folder
+        mapped.ledger = ledger
+        return mapped
+    }
+
+    /// True where maps were given.
+    public var hasLabelMaps: Bool { maps != nil }
+
+    /// The label map of a picture, from its PNG file.
+    public func labelMap(_ index: Int) throws(ImageError) -> LabelMap {
+        guard let maps else { throw ImageError(.label, path: "", member: key(index), "has no label map") }
+        return try maps.map(of: files[place(index).file])
     }
 
     /// The same files as a context wants them: each page of a TIFF as a picture of its own, or files that have other pages than the one
@@ -235,6 +268,7 @@ public struct ImageFolder: ImageSource {
         labels = whole.labels
         labelNames = whole.labelNames
         groups = whole.groups
+        maps = whole.maps
         var ledger = whole.ledger
         var places: [Place] = []
         var (several, pictures) = (0, 0)

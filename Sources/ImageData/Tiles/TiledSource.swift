@@ -22,6 +22,8 @@ struct TiledSource: ImageSource {
     private let starts: [Int]
     /// The picture of a grid that was decoded last, of those that are decoded whole.
     private let last = Locked<(picture: Int, image: DecodedImage)?>(nil)
+    /// The map that was read last.
+    private let lastMap = Locked<(picture: Int, map: LabelMap)?>(nil)
 
     /// Tiles of the pictures of a source; of a folder, since other sources have no regions to read.
     init(_ source: any ImageSource, _ options: TileOptions, kind: String) throws(ImageError) {
@@ -130,6 +132,34 @@ struct TiledSource: ImageSource {
             error.message += ", in the tile at line \(rectangle.top), column \(rectangle.left)"
             throw error
         }
+    }
+
+    var hasLabelMaps: Bool { pictures.hasLabelMaps }
+
+    /// The part of the picture's map that the tile shows; only tiles of a grid have a place of their own.
+    func labelMap(_ index: Int) throws(ImageError) -> LabelMap {
+        let (picture, number) = place(index)
+        let map = try wholeMap(picture)
+        guard let grid = grids[picture], !grid.isWhole else { return map }
+        guard options.placement == .grid else {
+            throw ImageError(
+                .label, path: "", member: key(index), "a random tile has no label map; set data.tiles.placement to grid"
+            )
+        }
+        guard map.height == grid.height, map.width == grid.width else {
+            throw ImageError(
+                .label, path: "", member: pictures.key(picture),
+                "the label map has \(map.height) x \(map.width) pixels and its picture \(grid.height) x \(grid.width)")
+        }
+        return map.cropped(to: grid.cell(number))
+    }
+
+    /// The map of a picture; the one before is kept, since the next tile is mostly of the same.
+    private func wholeMap(_ picture: Int) throws(ImageError) -> LabelMap {
+        if let kept = lastMap.withLock({ $0?.picture == picture ? $0?.map : nil }) { return kept }
+        let map = try pictures.labelMap(picture)
+        lastMap.withLock { $0 = (picture, map) }
+        return map
     }
 
     /// A picture of a format without regions. Of a grid, the one before is kept: the next tile is mostly of the same.

@@ -93,6 +93,10 @@ struct Target: Sendable {
                 }
             }
         },
+        Target(
+            name: "label-map",
+            files: ["gray1", "gray16", "interlaced_gray8", "palette4_trns"].map { "Fixtures/odd-images/\($0).png" }
+        ) { bytes, path in _ = try? LabelMap(png: bytes, path: path) },
         pictures("npy", ["u2", "f8", "fortran", "big-endian", "auto"].map { "\($0).npy" }),
         pictures("tiff-pages", ["pages.tif", "orientation6.tif", "u32-bigtiff.tif"]),
         Target(
