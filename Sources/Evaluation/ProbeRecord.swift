@@ -53,7 +53,8 @@ public struct ProbeRecord: Sendable {
     /// What tells a row from the others: all of it but what came out.
     private static func identity(_ row: JSONValue) -> [String: String] {
         let results: Set = [
-            "accuracy", "mean_iou", "pixel_accuracy", "iou", "interval", "spread", "chosen", "outcomes", "recipe_digest",
+            "accuracy", "mean_iou", "pixel_accuracy", "iou", "interval", "spread", "chosen", "outcomes",
+            "recipe_digest",
             "run",
         ]
         var identity: [String: String] = [:]

@@ -48,7 +48,8 @@ public struct ProbeReport: Sendable {
                     "\(label): \(first.features) \(Self.comparison(score, theirs, random)) \(other.features)")
             }
         }
-        return (TextTable.lines(cells) + sentences + Self.regions(first) + Self.remarks(first.scores)).joined(separator: "\n")
+        return (TextTable.lines(cells) + sentences + Self.regions(first) + Self.remarks(first.scores)).joined(
+            separator: "\n")
     }
 
     /// The classes of scores of regions, a sentence each.

@@ -30,7 +30,7 @@ extension ContactSheet {
     /// A sheet with a row an image and a column a set of images `[B, C, height, width]`, small images enlarged.
     public init(
         columns: [[Float]], images: Int, channels: Int, bands: [Int], height: Int, width: Int, mean: [Double],
-        deviation: [Double]
+        deviation: [Double], captions: Captions = Captions()
     ) {
         self.init(
             rows: (0..<images).map { image in
@@ -39,6 +39,6 @@ extension ContactSheet {
                         normalized: values, from: image * channels * height * width, bands: bands,
                         height: height, width: width, mean: mean, deviation: deviation)
                 }
-            }, scale: max(1, 128 / max(height, width)))
+            }, scale: max(1, 128 / max(height, width)), captions: captions)
     }
 }

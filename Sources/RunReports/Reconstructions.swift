@@ -2,6 +2,7 @@ public import Autodiff
 import ImageData
 public import Pretraining
 import PretrainingMethods
+import RecipeSchema
 public import Reporting
 
 /// What a method at its last checkpoint makes of some pictures, a row a picture.
@@ -20,11 +21,15 @@ public struct Reconstructions {
         let images = pictures.images
         let shown = try trained.shown(images, engine: engine)
         let constants = trained.recipe.data.writtenNormalization
+        let method = type(of: trained.recipe.method).name
+        columns = ["original"] + shown.map(\.name)
+        cautions = shown.compactMap(\.caution)
+        var captions = ContactSheet.Captions(
+            title: ["\(method) after step \(trained.step), a row a picture"], columns: columns)
+        captions.title += cautions
         sheet = ContactSheet(
             columns: [images.array] + shown.map(\.images.array), images: images.shape[0], channels: images.shape[1],
             bands: bands, height: images.shape[2], width: images.shape[3], mean: constants.mean,
-            deviation: constants.deviation)
-        columns = ["original"] + shown.map(\.name)
-        cautions = shown.compactMap(\.caution)
+            deviation: constants.deviation, captions: captions)
     }
 }

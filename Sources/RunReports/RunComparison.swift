@@ -70,7 +70,7 @@ public struct RunComparison {
 
         static func all(of run: RunRecord) -> [Score] {
             run.scores.compactMap { row in
-                guard row["features"]?.string == "pretrained", let accuracy = row["accuracy"]?.double else {
+                guard row["features"]?.string == "pretrained", let accuracy = row.score else {
                     return nil
                 }
                 let ends = row["interval"]?.array?.compactMap(\.double) ?? []

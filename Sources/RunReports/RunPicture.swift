@@ -37,10 +37,25 @@ struct RunPicture {
         }
         if let shown {
             do {
-                pictures.append(try reconstructions(record.folder, shown, engine))
+                let trained = try TrainedMethod(record.folder)
+                let bands = ContactSheet.usualBands(of: shown.images.shape[1])
+                pictures.append(try reconstructions(trained, shown, bands, engine))
+                let inside = try InsideView(trained, shown, bands: bands, engine: engine)
+                pictures.append(
+                    RunPicture(
+                        title: "Inside the encoder", caption: "A row a picture. \(inside.reading)",
+                        alternative:
+                            "\(shown.images.shape[0]) pictures, and of each: \(inside.columns.dropFirst().joined(separator: ", "))",
+                        png: try inside.sheet.png()))
             } catch {
                 obstacles.append("What the method makes of pictures cannot be drawn: \(error)")
             }
+        }
+        for (folder, rows, command) in [
+            (record.folder.exploration, ResultFiles.explorationRows, "explore"),
+            (record.folder.anomalies, ResultFiles.anomalyRows, "anomalies"),
+        ] {
+            pictures += sheets(folder, rows, command: command)
         }
         return (pictures, obstacles)
     }
@@ -68,12 +83,25 @@ struct RunPicture {
             png: try sheet.png())
     }
 
+    /// Sheets that another command has drawn, with the words that it has written beside them; of many heat maps the first ones.
+    private static func sheets(_ folder: String, _ rows: String, command: String) -> [RunPicture] {
+        let listed = RunRecord.rows("\(folder)/\(rows)").filter { $0["kind"]?.string == "sheet" }
+        return listed.prefix(10).compactMap { row in
+            guard let name = row["file"]?.string, !name.contains("/"), let title = row["title"]?.string,
+                let data = FileManager.default.contents(atPath: "\(folder)/\(name)"), data.count < 8 << 20,
+                data.starts(with: [0x89, 0x50, 0x4E, 0x47])
+            else { return nil }
+            let reading = row["reading"]?.string ?? ""
+            return RunPicture(
+                title: title, caption: "\(reading) (pretrain \(command), \(name))",
+                alternative: "\(title). \(reading)", png: [UInt8](data))
+        }
+    }
+
     /// What the method makes of pictures, from the last checkpoint.
     private static func reconstructions(
-        _ folder: RunFolder, _ shown: ShownPictures, _ engine: Engine
+        _ trained: TrainedMethod, _ shown: ShownPictures, _ bands: [Int], _ engine: Engine
     ) throws -> RunPicture {
-        let trained = try TrainedMethod(folder)
-        let bands = ContactSheet.usualBands(of: shown.images.shape[1])
         let made = try Reconstructions(trained, shown, bands: bands, engine: engine)
         let columns = made.columns.joined(separator: "; ")
         let method = type(of: trained.recipe.method).name

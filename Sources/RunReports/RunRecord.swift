@@ -45,15 +45,20 @@ package struct RunRecord {
             if list == nil {
                 faults.append("probes.json cannot be read; pretrain probe will say what is wrong with it")
             }
-            scores = (list ?? []).filter { $0["protocol"]?.string != nil && $0["accuracy"]?.double != nil }
+            scores = (list ?? []).filter { $0["protocol"]?.string != nil && $0.score != nil }
         } else {
             scores = []
         }
-        diagnosis = Self.lines(folder.diagnosisFile).compactMap { try? JSONParser.parse(Array($0.utf8)) }
+        diagnosis = Self.rows(folder.diagnosisFile)
         log = Self.lines(folder.logFile)
         skipped = Self.lines(folder.skippedFile)
         state = folder.checkpoints.newestState()
         self.faults = faults
+    }
+
+    /// The rows of a file of JSON lines; what is none is left out.
+    static func rows(_ path: String) -> [JSONValue] {
+        lines(path).compactMap { try? JSONParser.parse(Array($0.utf8)) }
     }
 
     /// The whole lines of a text; none where there is no file. A line that a kill cut off is left out.
@@ -110,4 +115,9 @@ package struct RunRecord {
         }
         return kinds.contains("pretrained") && kinds.contains("random-init")
     }
+}
+
+extension JSONValue {
+    /// What a row of `probes.json` scores: the share of right pictures, or of regions their mean overlap.
+    var score: Double? { self["accuracy"]?.double ?? self["mean_iou"]?.double }
 }

@@ -22,7 +22,8 @@ extension RunReport {
         let table = HTML.table(
             ["protocol"] + ["pretrained", "untrained", "raw pixels"] + ["gain over untrained", "test pictures"], rows,
             caption:
-                "Share of test pictures that were right, in percent, with 95 % intervals for the drawing of the test pictures"
+                "Share of test pictures that were right, of label maps the mean overlap of regions, in percent, with 95 % intervals for the "
+                + "drawing of the test pictures"
         )
         let draws =
             groups.contains { $0.hasSpread }
@@ -76,10 +77,11 @@ package struct ProbeComparison {
     static func title(of row: JSONValue) -> String {
         let shots = row["chosen"]?["shots"]?.int.map { ", \($0) a class" } ?? ""
         let options = (row["options"]?.members ?? []).map { ", \($0.name) \($0.value.brief)" }.joined()
-        return (row["protocol"]?.string ?? "") + shots + options
+        let unit = row["mean_iou"] == nil ? "" : ", mean IoU"
+        return (row["protocol"]?.string ?? "") + unit + shots + options
     }
 
-    private func accuracy(_ kind: String) -> Double? { rows[kind]?["accuracy"]?.double }
+    private func accuracy(_ kind: String) -> Double? { rows[kind]?.score }
 
     private func interval(_ kind: String) -> ClosedRange<Double>? {
         guard let ends = rows[kind]?["interval"]?.array?.compactMap(\.double), ends.count == 2, ends[0] <= ends[1]

@@ -9,6 +9,12 @@ extension RunReport {
             content += HTML.element("h3", [], .text(picture.title))
             content += HTML.picture(png: picture.png, alternative: picture.alternative, caption: .text(picture.caption))
         }
+        if !sight.contains(where: { $0.caption.contains("pretrain explore") }) {
+            content += HTML.element(
+                "p", [("class", "missing")],
+                .text("Neighbours, clusters, pictures that are there twice and unusual ones come with:"))
+            content += HTML.command("pretrain explore \(place)")
+        }
         for obstacle in obstacles { content += HTML.element("p", [("class", "missing")], .text(obstacle)) }
         return content
     }

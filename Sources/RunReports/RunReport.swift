@@ -1,4 +1,5 @@
 public import Autodiff
+import Foundation
 import ImageData
 import ImageMasking
 public import Pretraining
@@ -34,6 +35,15 @@ public struct RunReport {
             ])
     }
 
+    /// The pictures, in words.
+    private var sourceWords: String {
+        let source = record.recipe.data.source
+        let (kind, options) = (type(of: source).name, source.encoded)
+        if kind == "procedural" { return "the built-in pictures" }
+        let place = options["card"]?.string ?? options["path"]?.string.map { ($0 as NSString).lastPathComponent }
+        return "pictures of \(place ?? kind) (\(kind))"
+    }
+
     /// How to write the run's folder in a command.
     var place: String { record.folder.path.quotedForShell }
 
@@ -44,11 +54,11 @@ public struct RunReport {
         let mask = type(of: recipe.mask).name
         let hides = recipe.method.needs.masks == [.nothing] ? "" : ", with masks of the strategy \(mask)"
         let size = recipe.data.imageSize
-        let source = type(of: recipe.data.source).name
+        let source = sourceWords
         let pictures = record.step.multipliedReportingOverflow(by: train.effectiveBatch).partialValue
         let first =
             "A vision transformer of \(recipe.model.depth) blocks and width \(recipe.model.width) learned by \(method)\(hides) from "
-            + "pictures of \(source) at \(size.height) × \(size.width) pixels, without labels."
+            + "\(source) at \(size.height) × \(size.width) pixels, without labels."
         let time = record.seconds > 0 ? " in \(SpokenTime.span(record.seconds))" : ""
         let threads = record.logged(endingWith: " kernels").map { " on \($0)" } ?? ""
         let second =

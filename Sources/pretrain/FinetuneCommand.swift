@@ -61,7 +61,7 @@ struct FinetuneCommand: ParsableCommand {
         for note in subject.notes { log.info("\(target): \(note)") }
         let folder = RunFolder(target)
         let record = folder.exists ? try ProbeRecord(folder.probesFile) : nil
-        let parts = try input.labelledParts(subject)
+        let parts = try input.parts(subject, for: [.encoder])
         let engine = try Machine.engine(threads: threads)
         let random = RandomStream(seed: UInt64(subject.recipe.seed)).child("probe").child(FineTuneProbe.name)
         let asked = LowShotProbe(around: probe, shares: shares, draws: draws)

@@ -185,9 +185,10 @@ struct TrainingOutput: ParsableArguments {
         _ outcome: TrainingJob.Outcome, _ folder: RunFolder, obstacle: String?
     ) -> String {
         let place = folder.path.quotedForShell
-        let probe = "pretrain probe \(place)"
+        let report = "then pretrain report \(place)"
         let next =
-            obstacle.map { "pretrain features \(place) --out features.safetensors (no probe: \($0))" } ?? probe
+            obstacle.map { "pretrain explore \(place), \(report) (no probe: \($0))" }
+            ?? "pretrain probe \(place), \(report)"
         switch outcome {
         case .finished: return "finished; next: \(next)"
         case .reachedEpoch(let epoch): return "epoch \(epoch) reached; go on with: pretrain resume \(place)"

@@ -90,7 +90,8 @@ public struct LinePlot: Sendable {
 
     private var drawing: HTML {
         let points = series.flatMap(\.points)
-        let across = Scale(points.map(\.x), isLogarithmic: false, from: Self.left, to: Self.width - Self.right)
+        let across = Scale(
+            points.map(\.x), isLogarithmic: false, showsHeight: false, from: Self.left, to: Self.width - Self.right)
         let up = Scale(
             points.map(\.y), isLogarithmic: isLogarithmic, from: Self.height - Self.bottom, to: Self.top)
         var parts = ""
@@ -171,7 +172,9 @@ package struct Scale {
     private let end: Double
 
     /// A scale that holds some finite values, of which there is one at least, between two coordinates.
-    package init(_ values: [Double], isLogarithmic: Bool, from start: Double, to end: Double) {
+    package init(
+        _ values: [Double], isLogarithmic: Bool, showsHeight: Bool = true, from start: Double, to end: Double
+    ) {
         let numbers = isLogarithmic ? values.map { log10($0) } : values
         var (low, high) = (numbers.min() ?? 0, numbers.max() ?? 1)
         if !(high > low) {
@@ -179,7 +182,7 @@ package struct Scale {
             (low, high) = (low - room, high + room)
         }
         // What ends near nought begins there: a curve then shows its height.
-        if !isLogarithmic, low > 0, low < 0.4 * high { low = 0 }
+        if showsHeight, !isLogarithmic, low > 0, low < 0.4 * high { low = 0 }
         (self.low, self.high) = (low, high)
         self.isLogarithmic = isLogarithmic
         (self.start, self.end) = (start, end)
@@ -194,7 +197,7 @@ package struct Scale {
     /// Round values, at most `most` of them.
     package func ticks(_ most: Int) -> [Double] {
         let span = high - low
-        if isLogarithmic, span >= 1 {
+        if isLogarithmic, span >= 2 {
             let step = (span / Double(most)).rounded(.up)
             return stride(from: (low / step).rounded(.up) * step, through: high, by: step).map { pow(10, $0) }
         }

@@ -1,0 +1,101 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// Commands that show what was learned, on a run of some seconds.
+struct ReportCommandTests {
+    private let home: TemporaryFolder
+    private let recipe = """
+        {"palimpsest": 1, "name": "small", "data": {"source": {"kind": "procedural", "count": 96, "test_count": 24, "size": 16},
+         "image_size": 16}, "model": {"patch_size": 4, "width": 16, "depth": 2, "heads": 2},
+         "method": {"name": "mae", "decoder_width": 8, "decoder_depth": 1, "decoder_heads": 2},
+         "train": {"epochs": 2, "batch_size": 16, "base_learning_rate": 0.01}, "log": {"every_steps": 2}}
+        """
+
+    init() throws {
+        home = try TemporaryFolder()
+        try home.write(Array(recipe.utf8), "small.json")
+    }
+
+    private func expect(_ arguments: String..., code: Int32 = 0, saying words: String = "") throws {
+        let result = try callProgram(arguments, in: home.path)
+        #expect(
+            result.code == code && (words.isEmpty || result.text.contains(words)),
+            "\(arguments.joined(separator: " ")): \(result.text)")
+    }
+
+    private func text(_ name: String) throws -> String { String(decoding: try home.read(name), as: UTF8.self) }
+
+    @Test func aRunBecomesAPageThatGrowsWithWhatIsMeasured() throws {
+        try expect("--recipe", "small.json", "--run", "run", "--quiet")
+        try expect("report", "run", saying: "run/report.html")
+        #expect(try text("run/report.html").contains("Nobody has measured it yet"))
+        try expect("probe", "run", "--protocol", "ridge")
+        try expect("diagnose", "run", "--count", "24", "--checkpoints", saying: "max/median")
+        try expect("explore", "run", "--count", "2")
+        try expect("report", "run")
+        let page = try text("run/report.html")
+        for words in [
+            "ridge", "Largest value over median, in training", "Nearest neighbours", "Eigen-CAM",
+            "pretrain --recipe run/recipe.json",
+        ] {
+            #expect(page.contains(words), "\(words)")
+        }
+        #expect(!page.contains("Nobody has measured it yet") && !page.contains("cannot be drawn"))
+        // What somebody else has put there stays.
+        try home.write(Array("mine".utf8), "run/report.html")
+        try expect("report", "run", code: 73, saying: "run/report.html")
+        try expect("report", "run", "--overwrite")
+        try expect("report", "run", "--out", "page.txt", code: 64, saying: ".html")
+        try expect("report", "nowhere", code: 69)
+        // Pictures that are gone leave a page that says so.
+        try expect("report", "run", "--data", "images:gone", "--out", "gone.html")
+        #expect(try text("gone.html").contains("cannot be opened"))
+    }
+
+    @Test func seedsStandTogetherAndRunsArePaired() throws {
+        for (run, change) in [("a", "seed=0"), ("b", "seed=1"), ("c", "mask.ratio=0.5")] {
+            try expect("--recipe", "small.json", "--run", run, "--set", change, "--quiet")
+            try expect("probe", run, "--protocol", "ridge")
+        }
+        try expect("compare", "a", "b", "c", "--out", "compare.html", saying: "small, 2 seeds")
+        let page = try text("compare.html")
+        for words in ["mask.ratio", "seeds ±", "McNemar p", "Curves"] { #expect(page.contains(words), "\(words)") }
+        try expect("compare", "a", "a", code: 64, saying: "named twice")
+        try expect("compare", "a", "nowhere", code: 69)
+    }
+
+    @Test func aSweepGoesOnAndLeavesAloneWhatIsDone() throws {
+        let sweep = ["sweep", "small.json", "--grid", "mask.ratio=0.5,0.75", "--run", "s", "--protocol", "ridge"]
+        func run(_ more: String..., code: Int32 = 0, saying words: String) throws {
+            let result = try callProgram(sweep + more, in: home.path)
+            #expect(result.code == code && result.text.contains(words), "\(result.text)")
+        }
+        try run("--dry-run", saying: "ratio-0.75_seed-0")
+        #expect(try !home.names().contains("s"))
+        try run("--jobs", "2", saying: "s/compare.html")
+        #expect(try text("s/compare.html").contains("ridge"))
+        let before = try home.read("s/ratio-0.5_seed-0/encoder.safetensors")
+        try run(saying: "2 of 2 runs are done already")
+        #expect(try home.read("s/ratio-0.5_seed-0/encoder.safetensors") == before)
+        try run("--seeds", "2", code: 64, saying: "another sweep")
+        // A run whose rows are gone from some step on is finished, and ends with the same weights.
+        let rows = try text("s/ratio-0.5_seed-0/metrics.jsonl").split(separator: "\n")
+        try FileManager.default.removeItem(atPath: home.path + "/s/ratio-0.5_seed-0/checkpoints/step-00000012")
+        try home.write(
+            Array(rows.filter { !$0.contains("\"epoch\": 2,") }.joined(separator: "\n").utf8),
+            "s/ratio-0.5_seed-0/metrics.jsonl")
+        try run(saying: "1 of 2 runs are done already")
+        #expect(try home.read("s/ratio-0.5_seed-0/encoder.safetensors") == before)
+    }
+
+    @Test func fineTuningStandsBesideTrainingFromScratch() throws {
+        try expect("--recipe", "small.json", "--run", "run", "--quiet")
+        try expect(
+            "finetune", "run", "--labels", "50%,100%", "--draws", "2", "--set", "epochs=1", "--set", "batch_size=8",
+            saying: "Does pretraining help on these pictures?")
+        #expect(try text("run/probes.json").contains("low-shot 50 % mae-finetune"))
+        try expect("finetune", "run", "--labels", "0%", code: 64, saying: "above 0 %")
+        try expect("finetune", "run", "--set", "epoch=1", code: 64, saying: "epochs")
+    }
+}
