@@ -99,7 +99,7 @@ extension Recipe {
     private var freePaths: [String] {
         [
             "train.max_steps", "log", "data.source.path", "data.source.labels", "data.source.label_file",
-            "data.corrupt_limit",
+            "data.source.maps", "data.corrupt_limit",
         ]
             + (train.schedule is ConstantOptions && !method.needs.isScheduledOverRun ? ["train.epochs"] : [])
     }
