@@ -244,7 +244,9 @@ struct SegmentationTests {
         let batch = try #require(try loader.next())
         let values = features.features(of: batch)
         // Picture 1, patch 2 (second row, first column), pixel (3, 5).
-        #expect(values[(1 * 4 + 2) * 64 + 3 * 8 + 5] == batch.images[256 + (8 + 3) * 16 + 5])
+        let place = (1 * 4 + 2) * 64 + 3 * 8 + 5
+        let pixel = 256 + (8 + 3) * 16 + 5
+        #expect(values[place] == batch.images[pixel])
         #expect(batch.sizes == [ImageSize(16), ImageSize(16)])
         // Patches of 64 x 64 pixels have more numbers than are kept.
         let wide = EvaluationTransform(shape: (3, 64, 64), normalization: Self.transform.normalization)
