@@ -24,6 +24,10 @@ struct EventLog: ~Copyable {
     /// The numbers of a row, under `train/`, `epoch/` or `health/` as its kind is.
     mutating func add(_ row: JSONValue) throws(RunError) {
         guard let kind = row["kind"]?.string, let step = row["step"]?.int else { return }
+        if kind == "probe" {
+            guard let name = row["protocol"]?.string, let accuracy = row["accuracy"]?.double else { return }
+            return try append(step, .scalar(tag: "probe/\(name)", Float(accuracy)))
+        }
         let group = kind == "step" ? "train" : kind
         for member in row.members ?? [] where !["kind", "step", "epoch"].contains(member.name) {
             guard let number = member.value.double else { continue }

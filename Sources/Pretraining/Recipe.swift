@@ -25,6 +25,8 @@ public struct Recipe: RecipeSection {
     public var train = TrainOptions()
     /// Logging and checkpoints.
     public var log = LogOptions()
+    /// Probes that look at the features while the run trains.
+    public var probes = OnlineProbeList()
 
     /// The defaults of every section.
     public init() {}
@@ -51,6 +53,10 @@ public struct Recipe: RecipeSection {
             open: { $0 as? any PretrainingOptions }, close: { $0 }),
         Field("train", \.train, "Optimisation."),
         Field("log", \.log, "Logging and checkpoints."),
+        Field(
+            "probes", \.probes,
+            "Probes that look at the features of labelled pictures while the run trains, whose bits they do not change."
+        ),
     ]
 
     /// What the method is built for.

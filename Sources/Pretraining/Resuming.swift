@@ -98,7 +98,7 @@ extension Recipe {
     /// unreadable, how to log, and where the data lie, whose content is compared by itself. Of the epochs too, where nothing is scheduled over all of them.
     private var freePaths: [String] {
         [
-            "train.max_steps", "log", "data.source.path", "data.source.labels", "data.source.label_file",
+            "train.max_steps", "log", "probes", "data.source.path", "data.source.labels", "data.source.label_file",
             "data.source.maps", "data.corrupt_limit",
         ]
             + (train.schedule is ConstantOptions && !method.needs.isScheduledOverRun ? ["train.epochs"] : [])

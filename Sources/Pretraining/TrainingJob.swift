@@ -67,6 +67,11 @@ public struct TrainingJob {
     /// Threads that prepare images; the result does not depend on them.
     public var loaderThreads: Int
 
+    /// Opens the pictures of online probes.
+    public var openProbePictures: (DataOptions, DatasetPart) throws -> any ImageSource = { data, part in
+        try data.open(part, cards: DatasetCards(folders: RecipeLibrary.folders("datasets")))
+    }
+
     /// A job on an engine.
     public init(_ recipe: Recipe, in folder: RunFolder, start: Start, engine: Engine, loaderThreads: Int = 2) {
         self.recipe = recipe

@@ -33,6 +33,8 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
     private var hasForetold = false
     private var began = ContinuousClock.now
     private let health: HealthMonitor?
+    /// Probes that look on; nil where the recipe has none.
+    private let prober: OnlineProber?
     /// What TensorBoard is told; nil where the recipe does not want it.
     private var events: EventLog?
 
@@ -53,6 +55,9 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
         memory.add(job.recipe, pictures: source.count, loaderThreads: job.loaderThreads)
         memory.add(method, kept: 2)
         try memory.check()
+        let prober =
+            job.recipe.probes.probes.isEmpty
+            ? nil : try OnlineProber(job.recipe, engine: job.engine, open: job.openProbePictures)
         var trainer = Trainer(method, job.recipe, stepsPerEpoch: steps, engine: job.engine)
         var state = TrainingState()
         state.recipe = job.recipe.coreDigest
@@ -77,6 +82,7 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
             firstStep: state.step * train.accumulate, unreadable: Set(state.unreadable.keys))
         // Nothing below throws: a value that cannot be copied is made whole, or not at all.
         self.job = job
+        self.prober = prober
         self.log = log
         self.source = source
         self.loader = loader
@@ -259,7 +265,23 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
             state.epochLoss = 0
             state.epochSteps = 0
             state.epochDamaged = 0
+            try probe(onRow)
             clock.restart(waited: loader.waitedSeconds)
+        }
+    }
+
+    /// Lets the online probes look at the encoder at the end of an epoch; one that fails is told, and stops nothing.
+    private mutating func probe(_ onRow: (JSONValue) throws -> Void) throws(RunError) {
+        let (epoch, epochs) = (state.step / stepsPerEpoch, job.recipe.train.epochs)
+        guard let prober, prober.isDue(after: epoch, of: epochs) else { return }
+        let method = trainer.method
+        for row in prober.rows(
+            method.encoder, method.encoderParameters, step: state.step, epoch: epoch, of: epochs)
+        {
+            if let reason = row["error"]?.string {
+                log.warning("the online probe \(row["protocol"]?.string ?? "") after epoch \(epoch): \(reason)")
+            }
+            try add(row, onRow)
         }
     }
 

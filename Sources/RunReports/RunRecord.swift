@@ -8,10 +8,11 @@ import RecipeSchema
 package struct RunRecord {
     let folder: RunFolder
     let recipe: Recipe
-    /// Rows of logged steps, epochs and health checks, in their order.
+    /// Rows of logged steps, epochs, health checks and online probes, in their order.
     let steps: [JSONValue]
     let epochs: [JSONValue]
     let health: [JSONValue]
+    let probes: [JSONValue]
     /// Rows of probes.
     let scores: [JSONValue]
     /// Rows of the encoder's blocks, where they were looked at.
@@ -40,6 +41,7 @@ package struct RunRecord {
         }
         func ofKind(_ kind: String) -> [JSONValue] { rows.filter { $0["kind"]?.string == kind } }
         (steps, epochs, health) = (ofKind("step"), ofKind("epoch"), ofKind("health"))
+        probes = ofKind("probe")
         if let data = FileManager.default.contents(atPath: folder.probesFile) {
             let list = (try? JSONParser.parse(Array(data)))?.array
             if list == nil {

@@ -55,7 +55,13 @@ extension RunReport {
                 }, isReference: isReference)
         }
         let (steps, health) = (record.steps, record.health)
+        var names: [String] = []
+        for row in record.probes { if let name = row["protocol"]?.string, !names.contains(name) { names.append(name) } }
+        let probes = names.map { name in
+            line("accuracy", name, of: record.probes.filter { $0["protocol"]?.string == name })
+        }
         return [
+            LinePlot("Online probes", horizontal: "step", vertical: "share that is right", probes),
             LinePlot(
                 "Loss", horizontal: "step", vertical: "loss",
                 [

@@ -155,6 +155,7 @@ struct TrainingOutput: ParsableArguments {
         var job = TrainingJob(recipe, in: folder, start: start, engine: engine, loaderThreads: loaderThreads)
         job.untilEpoch = untilEpoch
         job.overwrites = overwrites
+        job.openProbePictures = { try DataAccess.source($0, $1) }
         let stop = StopSignal()
         var line = ProgressLine()
         let shows = !quiet && !json
@@ -227,6 +228,11 @@ struct TrainingOutput: ParsableArguments {
             return "features: \(number("covariance_rank", "%.1f")) directions, RankMe \(number("rankme", "%.1f")), "
                 + "mean cosine \(number("mean_cosine", "%.2f")), relative variance "
                 + "\(number("relative_variance", "%.2g"))"
+        }
+        if row["kind"]?.string == "probe" {
+            return "probe \(row["protocol"]?.string ?? ""): "
+                + (row["error"]?.string
+                    ?? "\(String(format: "%.1f", 100 * (row["accuracy"]?.double ?? .nan))) % of \(row["test"]?.int ?? 0) test pictures")
         }
         let constant = row["constant_loss"] == nil ? "" : " (best constant \(number("constant_loss", "%.4f")))"
         return
