@@ -9,6 +9,7 @@ import Pretraining
 import RandomStreams
 import RecipeSchema
 import Reporting
+import VisionTransformers
 
 /// `pretrain explore`: what pictures look like to an encoder, without labels.
 struct ExploreCommand: ParsableCommand {
