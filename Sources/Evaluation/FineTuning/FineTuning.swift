@@ -1,7 +1,7 @@
 import Autodiff
 import ImageData
 import Optimizers
-public import RandomStreams
+import RandomStreams
 import RecipeSchema
 import TrainingStep
 import VisionTransformers
