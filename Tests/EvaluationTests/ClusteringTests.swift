@@ -64,7 +64,9 @@ struct ClusteringTests {
         let rows: [Double] = [0, 1, 10, 12]
         let made = KMeans(rows, width: 1, clusters: 2, random: random, on: Samples.engine)
         // Centres 0.5 and 11: (10.5/11 + 9.5/10 … ) by hand.
-        let expected = [(0.5, 11.0), (0.5, 10), (1, 9.5), (1, 11.5)].reduce(0) { $0 + ($1.1 - $1.0) / $1.1 } / 4
+        let distances: [(own: Double, next: Double)] = [(0.5, 11.0), (0.5, 10), (1, 9.5), (1, 11.5)]
+        let shares: [Double] = distances.map { ($0.next - $0.own) / $0.next }
+        let expected = shares.reduce(0, +) / 4
         #expect(abs(try #require(made.silhouette(rows, on: Samples.engine)) - expected) < 1e-12)
     }
 
@@ -74,12 +76,15 @@ struct ClusteringTests {
         let found = Clustering(table.features, width: 5, clusters: 3, random: random, on: Samples.engine)
         for cluster in found.clusters {
             func sum(_ row: Int) -> Double {
-                cluster.rows.reduce(0) { total, other in
-                    total
-                        + (0..<5).reduce(0) {
-                            $0 + (unit[row * 5 + $1] - unit[other * 5 + $1])
-                                * (unit[row * 5 + $1] - unit[other * 5 + $1])
-                        }
+                var total = 0.0
+                for other in cluster.rows {
+                    for column in 0..<5 {
+                        let difference: Double = unit[row * 5 + column] - unit[other * 5 + column]
+                        total += difference * difference
+                    }
+                }
+                return total
+            }
                 }
             }
             let least = cluster.rows.map(sum).min() ?? 0

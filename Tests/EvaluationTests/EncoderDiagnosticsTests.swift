@@ -58,7 +58,11 @@ struct EncoderDiagnosticsTests {
         #expect(sparsity.deadUnitShare == found.blocks[1].deadUnitShare)
         #expect(abs(sparsity.participation - found.blocks[1].participation) < 1e-9)
         let map = run.attention[1].array.map { Double($0) }
-        let first = (0..<24).flatMap { Array(map[$0 * 2 * 289..<$0 * 2 * 289 + 289]) }
+        var first: [Double] = []
+        for picture in 0..<24 {
+            let start = picture * 2 * 289
+            first += map[start..<start + 289]
+        }
         let geometry = AttentionMaps.Geometry(rows: 4, columns: 4, patchSize: 4, prefix: 1)
         #expect(abs(AttentionMaps.distance(first, geometry) - found.blocks[1].attentionDistance[0]) < 1e-9)
     }
