@@ -85,8 +85,6 @@ struct ClusteringTests {
                 }
                 return total
             }
-                }
-            }
             let least = cluster.rows.map(sum).min() ?? 0
             #expect(abs(sum(cluster.rows[0]) - least) < 1e-9)
         }
