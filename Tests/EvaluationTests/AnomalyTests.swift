@@ -52,10 +52,16 @@ struct AnomalyTests {
         let made = memory(40)
         #expect(made.count == 40 && made.tokens == memory(40, threads: 1).tokens)
         func nearest(_ row: [Float], _ tokens: [Float]) -> Double {
-            stride(from: 0, to: tokens.count, by: width).map { start in
-                (0..<width).reduce(0.0) { $0 + Double((row[$1] - tokens[start + $1]) * (row[$1] - tokens[start + $1])) }
-                    .squareRoot()
-            }.min() ?? 0
+            var least = Double.infinity
+            for start in stride(from: 0, to: tokens.count, by: width) {
+                var sum = 0.0
+                for i in 0..<width {
+                    let difference = Double(row[i]) - Double(tokens[start + i])
+                    sum += difference * difference
+                }
+                least = min(least, sum.squareRoot())
+            }
+            return least
         }
         let queries = Samples.floats(300 * width, seed: 5)
         for (row, distance) in made.distances(queries, on: Samples.engine).enumerated() {
