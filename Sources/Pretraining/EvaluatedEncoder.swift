@@ -104,7 +104,7 @@ extension Recipe {
     /// The file of an encoder that this recipe made, with the terms of the weights that it began with.
     func file(of encoder: Encoder, _ parameters: ParameterStore, licence: String?) -> SafetensorsFile {
         let constants = data.writtenNormalization
-        var metadata = ["palimpsest": palimpsestVersion, "recipe": encoded.text()]
+        var metadata = ["palimpsest": palimpsestVersion, "recipe": withoutProbes.encoded.text()]
         metadata[EncoderFile.licenceKey] = licence
         return encoder.file(
             parameters, mean: constants.mean, deviation: constants.deviation, metadata: metadata)

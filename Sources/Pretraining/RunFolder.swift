@@ -221,7 +221,14 @@ func isFile(_ path: String) -> Bool {
 
 extension Recipe {
     /// The SHA-256 of everything that decides the run, so that equal digests mean equal runs.
-    public var digest: String { SHA256.hexadecimal(of: Array(encoded.text().utf8)) }
+    public var digest: String { SHA256.hexadecimal(of: Array(withoutProbes.encoded.text().utf8)) }
+
+    /// The recipe of the weights, on which online probes have no influence: files are the same with and without them.
+    var withoutProbes: Recipe {
+        var recipe = self
+        recipe.probes = OnlineProbeList()
+        return recipe
+    }
 }
 
 /// Runs a body and turns its file error into one with an exit code.

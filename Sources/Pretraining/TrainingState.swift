@@ -99,7 +99,7 @@ struct TrainingState: Equatable {
 extension Trainer {
     /// A checkpoint of this moment.
     func checkpoint(_ state: TrainingState, _ recipe: Recipe) -> Checkpoint {
-        let metadata = ["format": "pt", "palimpsest": palimpsestVersion, "recipe": recipe.encoded.text()]
+        let metadata = ["format": "pt", "palimpsest": palimpsestVersion, "recipe": recipe.withoutProbes.encoded.text()]
         var model = SafetensorsFile(metadata: metadata.merging(method.origins) { own, _ in own })
         model.metadata[EncoderFile.licenceKey] = state.licence
         model.metadata[EncoderDescription.key] = recipe.description(of: method.encoder).encoded.text()

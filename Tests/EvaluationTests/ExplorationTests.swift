@@ -39,8 +39,10 @@ struct ExplorationTests {
             let neighbours = found.neighbours(of: row)
             #expect(neighbours.map(\.row) == Array(order.prefix(5)))
             let last = order[4]
-            let distance = (0..<6).reduce(0.0) {
-                $0 + (unit[row * 6 + $1] - unit[last * 6 + $1]) * (unit[row * 6 + $1] - unit[last * 6 + $1])
+            var distance = 0.0
+            for i in 0..<6 {
+                let difference = unit[row * 6 + i] - unit[last * 6 + i]
+                distance += difference * difference
             }
             #expect(abs(found.farthestDistance(of: row) - distance.squareRoot()) < 1e-9)
         }

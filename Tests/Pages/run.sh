@@ -40,7 +40,7 @@ check() { # PAGE TEXT...
         open "$width" --dump-dom "file://$here/measure.html?file://$work/$page&$width" >"$work/dom"
         grep -q "^width $width of $width" "$work/dom" || fail "$page at $width: $(grep -m1 '^width' "$work/dom" || echo 'was not measured')"
         grep '^overflow' "$work/dom" >"$work/found" && fail "$page at $width sticks out: $(head -3 "$work/found")"
-        grep -E '^picture missing|without' "$work/dom" >"$work/found" && fail "$page at $width: $(head -3 "$work/found")"
+        grep -E '^picture missing|^picture [a-z]*: without alt|^plot: without a name' "$work/dom" >"$work/found" && fail "$page at $width: $(head -3 "$work/found")"
         for text in "$@"; do grep -qF "$text" "$work/dom" || fail "$page at $width lacks the text: $text"; done
         open "$width" --screenshot="$shots/$(basename "$page" .html)-$width.png" "file://$work/$page" >/dev/null
         [ -s "$shots/$(basename "$page" .html)-$width.png" ] || fail "$page at $width gave no picture"
