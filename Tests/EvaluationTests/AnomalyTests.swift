@@ -85,7 +85,7 @@ struct AnomalyTests {
         #expect(PatchMemory.averaged(tokens, rows: 2, columns: 3, width: 2, reach: 0, on: Samples.engine) == tokens)
     }
 
-    /// Gray noise; of every `odd`-th picture one corner is bright.
+    /// Faint gray noise; of every `odd`-th picture one corner is bright.
     private struct Pictures: ImageSource {
         var count: Int
         var odd = 0
@@ -95,7 +95,7 @@ struct AnomalyTests {
         var fingerprint: String { "\(count) \(odd)" }
         func image(_ index: Int) throws(ImageError) -> DecodedImage {
             var stream = RandomStream(seed: 9).child(copied ? 0 : first + index)
-            var samples = (0..<256).map { _ in UInt8(100 + stream.integer(below: 40)) }
+            var samples = (0..<256).map { _ in UInt8(100 + stream.integer(below: 4)) }
             if label(index) == 1 { for y in 0..<4 { for x in 0..<4 { samples[(12 + y) * 16 + x] = 255 } } }
             return DecodedImage(height: 16, width: 16, channels: 1, samples: .uint8(samples))
         }
