@@ -7,7 +7,7 @@ struct ReportCommandTests {
     private let home: TemporaryFolder
     private let recipe = """
         {"palimpsest": 1, "name": "small", "data": {"source": {"kind": "procedural", "count": 96, "test_count": 24, "size": 16},
-         "image_size": 16}, "model": {"patch_size": 4, "width": 16, "depth": 2, "heads": 2},
+         "image_size": 16}, "model": {"patch_size": 4, "width": 16, "depth": 2, "heads": 2}, "mask": {"strategy": "random"},
          "method": {"name": "mae", "decoder_width": 8, "decoder_depth": 1, "decoder_heads": 2},
          "train": {"epochs": 2, "batch_size": 16, "base_learning_rate": 0.01}, "log": {"every_steps": 2}}
         """
@@ -45,7 +45,7 @@ struct ReportCommandTests {
         // What somebody else has put there stays.
         try home.write(Array("mine".utf8), "run/report.html")
         try expect("report", "run", code: 73, saying: "run/report.html")
-        try expect("report", "run", "--overwrite")
+        try expect("report", "run", "--overwrite", code: 73, saying: "would be replaced")
         try expect("report", "run", "--out", "page.txt", code: 64, saying: ".html")
         try expect("report", "nowhere", code: 69)
         // Pictures that are gone leave a page that says so.
