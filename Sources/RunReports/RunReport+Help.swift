@@ -70,7 +70,7 @@ package struct ProbeComparison {
 
     /// What tells the protocol, settings and data of a row from others.
     static func identity(of row: JSONValue) -> String {
-        ["protocol", "options", "train_data", "test_data", "pooling", "layer"].map { row[$0]?.text() ?? "" }
+        ["protocol", "options", "train_data", "test_data"].map { row[$0]?.text() ?? "" }
             .joined(separator: "\n") + (row["chosen"]?["shots"]?.text() ?? "")
     }
 

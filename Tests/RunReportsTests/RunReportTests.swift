@@ -110,5 +110,11 @@ struct RunReportTests {
         #expect(groups.map(\.title) == ["p", "p, k 5"])
         #expect(groups[0].cell("pretrained") == "80.0 ± 5.0" && groups[0].gain == "+30.0")
         #expect(groups[1].cell("random-init") == "–" && groups[1].gain == "–")
+        // Raw pixels have no pooling, and stand beside what has.
+        let pooled = ", \"pooling\": \"mean\", \"layer\": \"4 of 4\""
+        let beside = ProbeComparison.all([
+            try row("p", "pretrained", 0.5, 0.05, options: pooled), try row("p", "raw-pixels", 0.8, 0.05),
+        ])
+        #expect(beside.count == 1 && ProbeComparison.answer(beside).hasPrefix("No: "))
     }
 }
