@@ -39,14 +39,7 @@ extension FeatureTable {
 
     /// The features alone in NumPy's form, version 1.0: float32 [count, dimension], little-endian, row after row.
     public var npy: [UInt8] {
-        var header = Array("{'descr': '<f4', 'fortran_order': False, 'shape': (\(count), \(dimension)), }".utf8)
-        // Magic, version and length take 10 bytes, the line end one; the numbers begin at a multiple of 64.
-        header += [UInt8](repeating: UInt8(ascii: " "), count: (64 - (header.count + 11) % 64) % 64)
-        header.append(10)
-        var bytes: [UInt8] = [0x93]
-        bytes += "NUMPY".utf8
-        bytes += [1, 0, UInt8(header.count & 255), UInt8(header.count >> 8)]
-        bytes += header
+        var bytes = NumPyHeader.bytes(type: "<f4", shape: [count, dimension])
         bytes.reserveCapacity(bytes.count + 4 * features.count)
         for value in features {
             withUnsafeBytes(of: value.bitPattern.littleEndian) { bytes.append(contentsOf: $0) }

@@ -121,6 +121,4 @@ public struct ProbeReport: Sendable {
         let interval = Uncertainty.pairedDifference(b.outcomes, a.outcomes, random: random)
         return "\(words) ± \(half(interval)) points than"
     }
-
-    private static func percent(_ share: Double) -> String { String(format: "%.1f", 100 * share) }
 }

@@ -24,14 +24,7 @@ struct SourceRows {
     func table(_ features: [Float], dimension: Int, provenance: [String: String]) -> FeatureTable {
         var provenance = provenance
         if !skipped.isEmpty {
-            let rows = skipped.map { picture in
-                JSONValue.object([
-                    ("sample", JSONValue(picture.sample)), ("key", JSONValue(picture.key)),
-                    ("error", JSONValue(picture.error.reason.rawValue)),
-                    ("message", JSONValue(picture.error.message)),
-                ])
-            }
-            provenance["skipped"] = JSONValue(rows).text()
+            provenance["skipped"] = JSONValue(skipped.map(\.row)).text()
         }
         let notes = source.ledger.sentences
         if !notes.isEmpty { provenance["data_notes"] = JSONValue(notes.map { JSONValue($0) }).text() }
@@ -39,5 +32,15 @@ struct SourceRows {
         return FeatureTable(
             features: features, dimension: dimension, labels: known.count == labels.count ? known : nil,
             classNames: source.labelNames, keys: samples.map { source.key($0) }, provenance: provenance)
+    }
+}
+
+extension SkippedPicture {
+    /// How files of features say that a picture was left out.
+    var row: JSONValue {
+        .object([
+            ("sample", JSONValue(sample)), ("key", JSONValue(key)), ("error", JSONValue(error.reason.rawValue)),
+            ("message", JSONValue(error.message)),
+        ])
     }
 }

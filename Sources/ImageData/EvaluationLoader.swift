@@ -34,6 +34,14 @@ public struct SkippedPicture: Sendable, Equatable {
     }
 }
 
+extension [SkippedPicture] {
+    /// Sentences that name the first of the pictures and count the others.
+    package var notes: [String] {
+        let named = prefix(3).map { "\($0.key) is left out: \($0.error.message)" }
+        return named + (count > 3 ? ["and so are \(count - 3) more that cannot be read"] : [])
+    }
+}
+
 /// Hands out all pictures of a source once, in its order, in the form of evaluation, with their labels.
 public final class EvaluationLoader: Sendable {
     /// What a picture that cannot be read does.

@@ -43,7 +43,7 @@ struct EventLog: ~Copyable {
             columns: [images.array] + shown.map(\.images.array), images: images.shape[0], channels: channels,
             bands: ContactSheet.usualBands(of: channels), height: height, width: width, mean: constants.mean,
             deviation: constants.deviation)
-        guard let png = try? sheet.png(), let size = try? ImageDecoder().decode(png, path: "sheet").image else {
+        guard let png = try? sheet.png(), let size = png.withUnsafeBytes({ PNGHeader.size(of: $0) }) else {
             return
         }
         let names = (["original"] + shown.map(\.name)).joined(separator: ", ")

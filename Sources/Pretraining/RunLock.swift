@@ -1,9 +1,9 @@
 import Foundation
 
-/// A lock on a run folder, so that two processes never write to it at once.
+/// A lock on the folder of a run or a sweep, so that two processes never write to it at once.
 ///
 /// The operating system releases it when the process ends, however it ends: a stale lock cannot be in the way.
-final class RunLock: Sendable {
+package final class RunLock: Sendable {
     private let descriptor: Int32
 
     /// Locks a folder; nil when another process holds it.

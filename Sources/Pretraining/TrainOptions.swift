@@ -77,6 +77,18 @@ public struct TrainOptions: RecipeSection {
     /// Images behind an optimiser step.
     public var effectiveBatch: Int { batchSize * accumulate }
 
+    /// Optimiser steps of an epoch over some pictures; throws where they are too few for one.
+    func stepsPerEpoch(pictures: Int) throws(RunError) -> Int {
+        let steps = pictures / batchSize / accumulate
+        guard steps >= 1 else {
+            throw RunError(
+                .data,
+                "the source has \(pictures) pictures, fewer than one step of \(effectiveBatch) (batch_size x accumulate); lower "
+                    + "train.batch_size or train.accumulate")
+        }
+        return steps
+    }
+
     /// The peak rate: given, or base rate × effective batch / 256.
     public var peakLearningRate: Double {
         learningRate ?? (baseLearningRate ?? Self.usualBaseRate) * Double(effectiveBatch) / 256

@@ -44,13 +44,7 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
         let train = job.recipe.train
         // Pictures that the run knows as unreadable may be gone: the others keep their numbers.
         let source = job.start == .resumed ? job.folder.restored(source) : source
-        let steps = source.count / train.batchSize / train.accumulate
-        guard steps >= 1 else {
-            throw RunError(
-                .data,
-                "the source has \(source.count) pictures, fewer than one step of \(train.effectiveBatch) "
-                    + "(batch_size x accumulate); lower train.batch_size or train.accumulate")
-        }
+        let steps = try train.stepsPerEpoch(pictures: source.count)
         var memory = MemoryAccount(limit: job.engine.memoryLimit)
         memory.add(job.recipe, pictures: source.count, loaderThreads: job.loaderThreads)
         memory.add(method, kept: 2)

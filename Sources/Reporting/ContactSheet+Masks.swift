@@ -30,3 +30,11 @@ extension ContactSheet.Picture {
         [0.84, 0.37, 0.00], [0.00, 0.45, 0.70],
     ]
 }
+
+extension ContactSheet {
+    /// A sheet of masks of one size, eight a row, small ones enlarged.
+    public init(masks: [Picture]) {
+        let cells = max(masks.first?.height ?? 1, masks.first?.width ?? 1)
+        self.init(rows: masks.inRows(of: 8), scale: max(1, 96 / cells))
+    }
+}

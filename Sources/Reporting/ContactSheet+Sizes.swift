@@ -30,3 +30,10 @@ extension ContactSheet.Picture {
         return ContactSheet.Picture(height: height * factor, width: width * factor, samples: large)
     }
 }
+
+extension Array {
+    /// The elements in runs of so many.
+    package func inRows(of count: Int) -> [[Element]] {
+        stride(from: 0, to: self.count, by: count).map { Array(self[$0..<Swift.min($0 + count, self.count)]) }
+    }
+}

@@ -92,7 +92,6 @@ public struct RunComparison {
     /// The cell of a group's score.
     private func cell(_ scores: [Score]) -> String {
         guard let first = scores.first else { return "–" }
-        func percent(_ share: Double) -> String { String(format: "%.1f", 100 * share) }
         guard scores.count > 1 else { return "\(percent(first.accuracy)) ± \(percent(first.half))" }
         let runs = Uncertainty.runs(scores.map(\.accuracy))
         let half = scores.map(\.half).reduce(0, +) / Double(scores.count)
@@ -162,8 +161,9 @@ public struct RunComparison {
                 line("covariance_rank") { $0.health }),
         ]
         let left = groups.count > 8 ? "The first eight of \(groups.count) are drawn. " : ""
+        let count = groups.reduce(0) { $0 + $1.runs.count }
         return Page(
-            "\(groups.reduce(0) { $0 + $1.runs.count }) runs side by side",
+            count == 1 ? "One run" : "\(count) runs side by side",
             sections: [
                 .init(
                     "Scores", HTML.table(headings, rows) + (protocols.isEmpty ? HTML.paragraph(Self.missing) : HTML())),

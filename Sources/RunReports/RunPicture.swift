@@ -15,6 +15,8 @@ struct RunPicture {
     /// What it shows, for those who do not.
     var alternative: String
     var png: [UInt8]
+    /// The command that has drawn it, where it is not the report's own.
+    var command: String?
 
     /// Pictures in a row or on a sheet.
     private static let count = 8
@@ -43,9 +45,10 @@ struct RunPicture {
                 let inside = try InsideView(trained, shown, bands: bands, engine: engine)
                 pictures.append(
                     RunPicture(
-                        title: "Inside the encoder", caption: "A row a picture. \(inside.reading)",
+                        title: "Inside the encoder", caption: "A row a picture of the \(shown.part.rawValue) part.",
                         alternative:
-                            "\(shown.images.shape[0]) pictures, and of each: \(inside.columns.dropFirst().joined(separator: ", "))",
+                            "\(shown.images.shape[0]) pictures, and of each: \(inside.columns.dropFirst().joined(separator: ", ")). "
+                            + inside.reading,
                         png: try inside.sheet.png()))
             } catch {
                 obstacles.append("What the method makes of pictures cannot be drawn: \(error)")
@@ -55,7 +58,7 @@ struct RunPicture {
             (record.folder.exploration, ResultFiles.explorationRows, "explore"),
             (record.folder.anomalies, ResultFiles.anomalyRows, "anomalies"),
         ] {
-            pictures += sheets(folder, rows, command: command)
+            pictures += sheets(folder, rows, command: command, &obstacles)
         }
         return (pictures, obstacles)
     }
@@ -69,32 +72,38 @@ struct RunPicture {
         let plan = try preview.plan(step: 0, samples: Array(0..<count), images: follows ? shown?.images : nil)
         let size = recipe.data.imageSize
         let masks = Array(plan.pictures(height: size.height, width: size.width).prefix(2 * Self.count))
-        guard let first = masks.first else { return nil }
-        let rows = stride(from: 0, to: masks.count, by: Self.count).map { start in
-            Array(masks[start..<min(start + Self.count, masks.count)])
-        }
-        let sheet = ContactSheet(rows: rows, scale: max(1, 96 / max(first.height, first.width)))
+        guard !masks.isEmpty else { return nil }
         let name = type(of: recipe.mask).name
         return RunPicture(
             title: "Masks",
             caption: "What the strategy \(name) hides of \(masks.count) pictures: light is seen, dark is hidden"
                 + (plan.kind == .blocks ? ", colours are what is to be predicted." : "."),
             alternative: "\(masks.count) masks of the strategy \(name) on a grid of \(recipe.grid) patches",
-            png: try sheet.png())
+            png: try ContactSheet(masks: masks).png())
     }
 
-    /// Sheets that another command has drawn, with the words that it has written beside them; of many heat maps the first ones.
-    private static func sheets(_ folder: String, _ rows: String, command: String) -> [RunPicture] {
-        let listed = RunRecord.rows("\(folder)/\(rows)").filter { $0["kind"]?.string == "sheet" }
-        return listed.prefix(10).compactMap { row in
-            guard let name = row["file"]?.string, !name.contains("/"), let title = row["title"]?.string,
-                let data = FileManager.default.contents(atPath: "\(folder)/\(name)"), data.count < 8 << 20,
+    /// Bytes of a sheet of another command, at most: the page is one file.
+    private static let mostBytes = 8 << 20
+
+    /// Sheets that another command has drawn; of many heat maps the first ones. What cannot be shown is told.
+    private static func sheets(
+        _ folder: String, _ rows: String, command: String, _ obstacles: inout [String]
+    ) -> [RunPicture] {
+        RunRecord.rows("\(folder)/\(rows)", &obstacles).filter { $0["kind"]?.string == "sheet" }.prefix(10).compactMap {
+            row in
+            let name = row["file"]?.string ?? ""
+            guard let title = row["title"]?.string, !name.isEmpty, !name.contains("/"),
+                let data = FileManager.default.contents(atPath: "\(folder)/\(name)"), data.count < mostBytes,
                 data.starts(with: [0x89, 0x50, 0x4E, 0x47])
-            else { return nil }
-            let reading = row["reading"]?.string ?? ""
+            else {
+                obstacles.append(
+                    "\(folder)/\(name) is not there, no PNG or larger than \(mostBytes >> 20) MiB, so it is left out; pretrain "
+                        + "\(command) draws it anew")
+                return nil
+            }
             return RunPicture(
-                title: title, caption: "\(reading) (pretrain \(command), \(name))",
-                alternative: "\(title). \(reading)", png: [UInt8](data))
+                title: title, caption: "pretrain \(command), \(name)",
+                alternative: "\(title). \(row["reading"]?.string ?? "")", png: [UInt8](data), command: command)
         }
     }
 
@@ -106,11 +115,11 @@ struct RunPicture {
         let columns = made.columns.joined(separator: "; ")
         let method = type(of: trained.recipe.method).name
         let title = made.columns.count > 2 ? "Reconstructions" : "What the encoder sees"
-        let caption =
-            "A row a picture of the \(shown.part.rawValue) part, after step \(trained.step). Columns from left to right: \(columns)."
         return RunPicture(
-            title: title, caption: ([caption] + made.cautions).joined(separator: " "),
-            alternative: "\(shown.images.shape[0]) pictures and what \(method) makes of them: \(columns)",
+            title: title, caption: "A row a picture of the \(shown.part.rawValue) part.",
+            alternative: (["\(shown.images.shape[0]) pictures and what \(method) makes of them: \(columns)."]
+                + made.cautions)
+                .joined(separator: " "),
             png: try made.sheet.png())
     }
 }

@@ -31,14 +31,7 @@ package struct RunRecord {
         self.folder = folder
         recipe = try folder.recipe()
         var faults: [String] = []
-        let rows = Self.lines(folder.metricsFile).compactMap { line -> JSONValue? in
-            guard let row = try? JSONParser.parse(Array(line.utf8)), row["kind"]?.string != nil else {
-                faults.append(
-                    "a row of metrics.jsonl cannot be read and is left out: \(line.prefix(60).description.shown)")
-                return nil
-            }
-            return row
-        }
+        let rows = Self.rows(folder.metricsFile, &faults).filter { $0["kind"]?.string != nil }
         func ofKind(_ kind: String) -> [JSONValue] { rows.filter { $0["kind"]?.string == kind } }
         (steps, epochs, health) = (ofKind("step"), ofKind("epoch"), ofKind("health"))
         probes = ofKind("probe")
@@ -51,16 +44,25 @@ package struct RunRecord {
         } else {
             scores = []
         }
-        diagnosis = Self.rows(folder.diagnosisFile)
+        diagnosis = Self.rows(folder.diagnosisFile, &faults)
         log = Self.lines(folder.logFile)
         skipped = Self.lines(folder.skippedFile)
         state = folder.checkpoints.newestState()
         self.faults = faults
     }
 
-    /// The rows of a file of JSON lines; what is none is left out.
-    static func rows(_ path: String) -> [JSONValue] {
-        lines(path).compactMap { try? JSONParser.parse(Array($0.utf8)) }
+    /// The rows of a file of JSON lines; lines that are none are told.
+    static func rows(_ path: String, _ faults: inout [String]) -> [JSONValue] {
+        let lines = lines(path)
+        let rows = lines.map { try? JSONParser.parse(Array($0.utf8)) }
+        let bad = rows.indices.filter { rows[$0] == nil }
+        if let first = bad.first {
+            let what = bad.count == 1 ? "1 row of" : "\(bad.count) rows of"
+            faults.append(
+                "\(what) \((path as NSString).lastPathComponent) cannot be read and \(bad.count == 1 ? "is" : "are") left out: "
+                    + lines[first].shown(limit: 60) + (bad.count > 1 ? ", …" : ""))
+        }
+        return rows.compactMap { $0 }
     }
 
     /// The whole lines of a text; none where there is no file. A line that a kill cut off is left out.

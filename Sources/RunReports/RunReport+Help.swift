@@ -97,9 +97,9 @@ package struct ProbeComparison {
     /// The score of a kind of features with its interval.
     package func cell(_ kind: String) -> String {
         guard let accuracy = accuracy(kind) else { return "–" }
-        let half = interval(kind).map { " ± \(Self.percent(($0.upperBound - $0.lowerBound) / 2))" } ?? ""
-        let spread = rows[kind]?["spread"]?.double.map { ", draws ± \(Self.percent($0))" } ?? ""
-        return Self.percent(accuracy) + half + spread
+        let half = interval(kind).map { " ± \(percent(($0.upperBound - $0.lowerBound) / 2))" } ?? ""
+        let spread = rows[kind]?["spread"]?.double.map { ", draws ± \(percent($0))" } ?? ""
+        return percent(accuracy) + half + spread
     }
 
     /// How much better the pretrained features are than those of the untrained network, in points.
@@ -153,6 +153,4 @@ package struct ProbeComparison {
         guard let own = interval("pretrained"), let theirs = interval(other) else { return false }
         return own.upperBound < theirs.lowerBound
     }
-
-    private static func percent(_ share: Double) -> String { String(format: "%.1f", 100 * share) }
 }

@@ -9,7 +9,7 @@ extension RunReport {
             content += HTML.element("h3", [], .text(picture.title))
             content += HTML.picture(png: picture.png, alternative: picture.alternative, caption: .text(picture.caption))
         }
-        if !sight.contains(where: { $0.caption.contains("pretrain explore") }) {
+        if !sight.contains(where: { $0.command == "explore" }) {
             content += HTML.element(
                 "p", [("class", "missing")],
                 .text("Neighbours, clusters, pictures that are there twice and unusual ones come with:"))

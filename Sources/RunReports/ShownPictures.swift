@@ -30,10 +30,4 @@ public struct ShownPictures {
         self.part = part
         self.skipped = skipped
     }
-
-    /// What to say of the pictures that could not be read.
-    public var notes: [String] {
-        let named = skipped.prefix(3).map { "\($0.key) is left out: \($0.error.message)" }
-        return named + (skipped.count > 3 ? ["and so are \(skipped.count - 3) more that cannot be read"] : [])
-    }
 }

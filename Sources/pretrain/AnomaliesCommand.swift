@@ -8,7 +8,7 @@ import ImageData
 import Pretraining
 import RandomStreams
 import RecipeSchema
-import Reporting
+import RunReports
 
 /// `pretrain anomalies`: pictures that are unlike normal ones.
 struct AnomaliesCommand: ParsableCommand {
@@ -132,7 +132,10 @@ struct AnomaliesCommand: ParsableCommand {
                 random: RandomStream(seed: UInt64(sampleSeed)).child("anomalies"), on: engine,
                 onProgress: { progress.at($0, $1, $2) })
         }
-        let sheets = AnomalySheets(study, try SheetPictures(parts.test, study.test, subject.recipe))
+        let sheets = AnomalySheets(
+            study,
+            SheetPictures(
+                parts.test, study.test, subject.recipe, try DataAccess.evaluationTransform(subject.recipe)))
         let files = try sheets.files(maps: maps) { progress.at("heat maps", $0, $1) }
         progress.end()
         let notes = self.notes(study)

@@ -8,7 +8,7 @@ import ImageData
 import Pretraining
 import RandomStreams
 import RecipeSchema
-import Reporting
+import RunReports
 import VisionTransformers
 
 /// `pretrain explore`: what pictures look like to an encoder, without labels.
@@ -103,7 +103,7 @@ struct ExploreCommand: ParsableCommand {
                 onProgress: { progress.at($0, $1, $2) })
         }
         let sheets = try ExploreSheets(
-            found, subject, source, layer: input.layer, random: random, engine: engine
+            found, subject, source, DataAccess.evaluationTransform(subject.recipe), layer: input.layer, engine: engine
         ).files { progress.at("sheets", $0, $1) }
         progress.end()
         var head: [(String, JSONValue)] = [

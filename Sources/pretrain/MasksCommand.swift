@@ -73,7 +73,7 @@ struct MasksCommand: ParsableCommand {
             throw RunError(
                 .usage, "mask strategy \"\(type(of: recipe.mask).name)\" hides nothing, so there is nothing to show")
         }
-        try file?.write(sheet(Array(pictures.prefix(64))).png())
+        try file?.write(ContactSheet(masks: Array(pictures.prefix(64))).png())
         if json {
             try Console.show(row(statistics, recipe, path).text())
         } else {
@@ -106,13 +106,6 @@ struct MasksCommand: ParsableCommand {
             use(try preview.plan(step: step, samples: Array(first..<first + count), images: shown))
             (step, first) = (step + 1, first + count)
         }
-    }
-
-    private func sheet(_ pictures: [ContactSheet.Picture]) -> ContactSheet {
-        let cells = max(pictures.first?.height ?? 1, pictures.first?.width ?? 1)
-        return ContactSheet(
-            rows: stride(from: 0, to: pictures.count, by: 8).map { Array(pictures[$0..<min($0 + 8, pictures.count)]) },
-            scale: max(1, 96 / cells))
     }
 
     private func row(_ statistics: MaskStatistics, _ recipe: Recipe, _ path: String?) -> JSONValue {

@@ -41,7 +41,7 @@ struct ReportCommand: ParsableCommand {
             let (source, part) = try DataAccess.pictures(recipe.data)
             let pictures = try ShownPictures(
                 first: 8, of: source, part, transform: try DataAccess.evaluationTransform(recipe))
-            for note in pictures.notes { Console.say(note) }
+            for note in pictures.skipped.notes { Console.say(note) }
             return pictures
         }
         try output.write(report.page.file)

@@ -58,7 +58,7 @@ struct ViewCommand: ParsableCommand {
         let (source, part) = try DataAccess.pictures(recipe.data)
         let pictures = try ShownPictures(
             first: count, of: source, part, transform: try DataAccess.evaluationTransform(recipe))
-        for note in pictures.notes { Console.say(note) }
+        for note in pictures.skipped.notes { Console.say(note) }
         let shown = try Reconstructions(trained, pictures, bands: bands, engine: Machine.engine(threads: nil))
         let channels = pictures.images.shape[1]
         try output.write(shown.sheet.png())

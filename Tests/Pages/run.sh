@@ -47,6 +47,6 @@ check() { # PAGE TEXT...
     done
 }
 check run/report.html "Did it help?" "Is it healthy?" "What it sees" "How it was made" "ridge" "Loss" "Inside the encoder" "picture drawn"
-check compare.html "runs side by side" "ridge" "Curves"
+check compare.html "One run" "ridge" "Curves"
 [ "$failures" = 0 ] && echo "pages: nothing sticks out, texts and pictures are there; screenshots in $shots"
 [ "$failures" = 0 ]

@@ -74,7 +74,7 @@ extension AnomalyStudy {
         if anomalous != nil { cells[0] += ["of normal", "AUROC", "average precision", "FPR at 95 % TPR"] }
         for result in results {
             var row = [
-                result.detector.rawValue, result.threshold.value.map(Self.number) ?? "–",
+                result.detector.rawValue, result.threshold.value.map(threeFigures) ?? "–",
                 result.alarms.map { "\($0) of \(result.scores.count)" } ?? "–",
             ]
             if let anomalous, let estimate = result.estimate {
@@ -92,12 +92,10 @@ extension AnomalyStudy {
         let lines = byPatches.prefix(shown).map { row -> String in
             let score = patches?.scores[row] ?? 0
             let alarms = results.filter { $0.threshold.isAlarm($0.scores[row]) == true }.map(\.detector.rawValue)
-            return "  \(test.keys[row].shown(limit: 60)): \(Self.number(score))"
+            return "  \(test.keys[row].shown(limit: 60)): \(threeFigures(score))"
                 + (alarms.isEmpty ? "" : "; alarms: \(alarms.joined(separator: ", "))")
         }
         return (TextTable.lines(cells) + ["", "worst patches (distance to the memory):"] + lines).joined(
             separator: "\n")
     }
-
-    private static func number(_ value: Double) -> String { String(format: "%.3g", value) }
 }

@@ -137,13 +137,8 @@ public struct PatchTokenFile {
     private func head(_ samples: [Int], _ skipped: [SkippedPicture], room: Int) -> [UInt8] {
         switch form {
         case .npy:
-            let type = precision == .float32 ? "<f4" : "<f2"
-            let axes = shape(samples.count).map { "\($0)" }.joined(separator: ", ")
-            var header = Array("{'descr': '\(type)', 'fortran_order': False, 'shape': (\(axes)), }".utf8)
-            // Magic, version and length take 10 bytes, the line end one.
-            header += [UInt8](repeating: UInt8(ascii: " "), count: room - 11 - header.count)
-            header.append(10)
-            return [0x93] + Array("NUMPY".utf8) + [1, 0, UInt8(header.count & 255), UInt8(header.count >> 8)] + header
+            return NumPyHeader.bytes(
+                type: precision == .float32 ? "<f4" : "<f2", shape: shape(samples.count), room: room)
         case .safetensors:
             var values: [UInt8] = []
             if let labels {
@@ -174,14 +169,7 @@ public struct PatchTokenFile {
         }
         metadata["skipped_count"] = "\(skipped)"
         if !told.isEmpty {
-            let rows = told.map { picture in
-                JSONValue.object([
-                    ("sample", JSONValue(picture.sample)), ("key", JSONValue(picture.key)),
-                    ("error", JSONValue(picture.error.reason.rawValue)),
-                    ("message", JSONValue(picture.error.message)),
-                ])
-            }
-            metadata["skipped"] = JSONValue(rows).text()
+            metadata["skipped"] = JSONValue(told.map(\.row)).text()
         }
         func tensor(_ type: String, _ shape: [Int], _ range: (Int, Int)) -> JSONValue {
             .object([

@@ -14,15 +14,15 @@ extension Exploration {
         let half = components(for: 0.5), most = components(for: 0.9), nearlyAll = components(for: 0.99)
         return """
             \(table.count) pictures, \(table.dimension) features each
-            directions: RankMe \(Self.number(spectrum.rankMe)), without the mean \(Self.number(spectrum.centredEffectiveRank)); \
-            half of the variance lies in \(half), 90 % in \(most), 99 % in \(nearlyAll); mean cosine \(Self.number(spectrum.meanCosine))
+            directions: RankMe \(threeFigures(spectrum.rankMe)), without the mean \(threeFigures(spectrum.centredEffectiveRank)); \
+            half of the variance lies in \(half), 90 % in \(most), 99 % in \(nearlyAll); mean cosine \(threeFigures(spectrum.meanCosine))
             """
     }
 
     private var neighbourText: [String] {
         ["nearest neighbours (cosine of the features):"]
             + queries.map { query in
-                let found = query.neighbours.prefix(4).map { "\(name($0.row)) \(Self.number($0.similarity))" }
+                let found = query.neighbours.prefix(4).map { "\(name($0.row)) \(threeFigures($0.similarity))" }
                 return "  \(name(query.row)): \(found.joined(separator: ", "))"
             }
     }
@@ -39,16 +39,16 @@ extension Exploration {
                 + (group.count > 4 ? " and \(group.count - 4) more" : "")
         }
         lines.append(
-            "\(duplicates.close.count) pairs of others are close: no farther than \(Self.number(duplicates.limit)), which is "
-                + "\(Self.number(options.closeness)) of the median distance to the tenth neighbour")
+            "\(duplicates.close.count) pairs of others are close: no farther than \(threeFigures(duplicates.limit)), which is "
+                + "\(threeFigures(options.closeness)) of the median distance to the tenth neighbour")
         lines += duplicates.close.prefix(options.shown).map {
-            "  \(name($0.rows.0)) ~ \(name($0.rows.1)): \(Self.number($0.distance))"
+            "  \(name($0.rows.0)) ~ \(name($0.rows.1)): \(threeFigures($0.distance))"
         }
         return lines
     }
 
     private var clusterText: [String] {
-        let silhouette = clustering.silhouette.map { ", silhouette \(Self.number($0))" } ?? ""
+        let silhouette = clustering.silhouette.map { ", silhouette \(threeFigures($0))" } ?? ""
         let rule = options.clusters == nil ? "; the number has the largest silhouette of those tried" : ""
         return ["\(clustering.clusters.count) clusters\(silhouette)\(rule)"]
             + clustering.clusters.prefix(20).enumerated().map { number, cluster in
@@ -60,10 +60,8 @@ extension Exploration {
         ["most unusual (distance to the tenth neighbour, and to one Gaussian of all):"]
             + mostUnusual.prefix(options.shown).map { row in
                 let figures = unusual[row]
-                let gaussian = figures.gaussian.map { ", \(Self.number($0))" } ?? ""
-                return "  \(name(row)): \(Self.number(figures.neighbourDistance))\(gaussian)"
+                let gaussian = figures.gaussian.map { ", \(threeFigures($0))" } ?? ""
+                return "  \(name(row)): \(threeFigures(figures.neighbourDistance))\(gaussian)"
             }
     }
-
-    static func number(_ value: Double) -> String { String(format: "%.3g", value) }
 }

@@ -38,14 +38,19 @@ public struct FineTuneModel: ParameterOwner, Sendable {
     }
 
     /// Takes the weights of an encoder over: all but its final norm; a table of fixed positions becomes the first of learned ones.
-    mutating func adopt(_ encoder: Encoder, _ store: ParameterStore) {
+    /// Throws where the encoder lacks one of them.
+    mutating func adopt(_ encoder: Encoder, _ store: ParameterStore) throws(EvaluationError) {
         for id in parameters.ids {
             let name = parameters.entry(id).name
+            if name.hasPrefix("fc_norm.") || name.hasPrefix("head.") { continue }
             if name == "pos_embed" {
                 let table = encoder.positionTable(store)
                 parameters.setValue(table.reshaped(parameters.entry(id).shape), for: id)
             } else if let value = store[encoder.traits.owner + name], value.shape == parameters.entry(id).shape {
                 parameters.setValue(value, for: id)
+            } else {
+                throw EvaluationError(
+                    "this encoder cannot be trained further: it has no \(name) of the shape that is needed")
             }
         }
     }

@@ -33,8 +33,6 @@ public struct FineTuning: Sendable {
     /// The settings for ViT-B.
     public init() {}
 
-    private static let loaderThreads = 2
-
     /// Trains the subject's encoder and scores the test part after the last epoch.
     func score(_ subject: ProbeSubject, name: String, random: RandomStream) throws -> ProbeScore {
         let frozen = try subject.requireEncoder(for: name)
@@ -45,13 +43,8 @@ public struct FineTuning: Sendable {
         var model = FineTuneModel(
             options, grid: frozen.encoder.grid, classes: labels.classes, traits: frozen.encoder.traits,
             random: random.child("head"))
-        model.adopt(frozen.encoder, frozen.parameters)
-        let transform = TrainingTransform(
-            shape: frozen.evaluation.shape, crop: RandomResizedCrop(scale: 0.08...1), flip: true,
-            normalization: frozen.evaluation.normalization)
-        let loader = try Loader(
-            source: subject.train, transform: transform, batchSize: size, random: random.child("augmented"),
-            corruptLimit: 1, threads: Self.loaderThreads)
+        try model.adopt(frozen.encoder, frozen.parameters)
+        let loader = try subject.augmented(subject.train, for: frozen, batch: size, random: random.child("augmented"))
         defer { loader.stop() }
         let warmup = min(Double(warmupEpochs), Double(epochs) / 2)
         let rate = baseLearningRate * Double(size) / 256
@@ -83,7 +76,12 @@ public struct FineTuning: Sendable {
             }
             subject.onProgress("\(name): steps", step + 1, steps)
         }
-        let hits = try outcomes(of: model, subject, frozen, name)
+        let hits = try subject.outcomes(
+            of: subject.test, for: frozen, classifiers: 1, batch: 100, "\(name): scoring"
+        ) { images in
+            var tape = Tape(engine: subject.engine, recording: false)
+            return [model.logits(images, on: &tape).value]
+        }[0]
         return ProbeScore(
             name: name, outcomes: hits,
             chosen: .object([
@@ -113,25 +111,5 @@ public struct FineTuning: Sendable {
             values.replaceSubrange(range, with: picture)
         }
         return Tensor(values, Shape(batch.shape))
-    }
-
-    /// Which pictures of the test part are right.
-    private func outcomes(
-        of model: FineTuneModel, _ subject: ProbeSubject, _ frozen: ProbeSubject.FrozenEncoder, _ name: String
-    ) throws -> [Bool] {
-        let loader = EvaluationLoader(
-            source: subject.test, transform: frozen.evaluation, batchSize: 100, threads: Self.loaderThreads,
-            requiresLabels: true, policy: .skip)
-        var (hits, done): ([Bool], Int) = ([], 0)
-        while let batch = try loader.next() {
-            done += batch.samples.count + batch.skipped.count
-            subject.onProgress("\(name): scoring", done, subject.test.count)
-            guard !batch.samples.isEmpty else { continue }
-            var tape = Tape(engine: subject.engine, recording: false)
-            let logits = model.logits(Tensor(batch.images, Shape(batch.shape)), on: &tape).value
-            let best = Ranking.best(logits.array.map(Double.init), classes: logits.shape[1])
-            hits += zip(best, batch.labels).map { $0 == $1 }
-        }
-        return hits
     }
 }

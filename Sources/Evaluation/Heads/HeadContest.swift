@@ -57,9 +57,6 @@ struct HeadContest {
     var steps: Int
     /// Pictures of a step.
     var batch: Int
-    /// Threads that prepare pictures.
-    private static let loaderThreads = 2
-
     /// Pictures of a step of `wanted`: at most a quarter of the training part.
     static func batch(_ wanted: Int, of pictures: Int) -> Int { min(wanted, max(2, pictures / 4)) }
 
@@ -78,12 +75,7 @@ struct HeadContest {
                 "no class of the training part has two pictures, so none can be held out to choose settings on")
         }
         let training = isChoosing ? PartOfSource(subject.train, split.training) : subject.train
-        let transform = TrainingTransform(
-            shape: frozen.evaluation.shape, crop: RandomResizedCrop(scale: 0.08...1), flip: true,
-            normalization: frozen.evaluation.normalization)
-        let loader = try Loader(
-            source: training, transform: transform, batchSize: batch, random: random.child("augmented"),
-            corruptLimit: 1, threads: Self.loaderThreads)
+        let loader = try subject.augmented(training, for: frozen, batch: batch, random: random.child("augmented"))
         defer { loader.stop() }
         let blocks = candidates.map(\.input.blocks).max() ?? 1
         for step in 0..<steps {
@@ -136,28 +128,16 @@ struct HeadContest {
         _ candidates: [Candidate], _ source: any ImageSource, _ frozen: ProbeSubject.FrozenEncoder,
         _ subject: ProbeSubject, _ what: String
     ) throws -> [[Bool]] {
-        let loader = EvaluationLoader(
-            source: source, transform: frozen.evaluation, batchSize: 250, threads: Self.loaderThreads,
-            requiresLabels: true, policy: .skip)
         let blocks = candidates.map(\.input.blocks).max() ?? 1
-        var hits = [[Bool]](repeating: [], count: candidates.count)
-        var done = 0
-        while let batch = try loader.next() {
-            done += batch.samples.count + batch.skipped.count
-            subject.onProgress(what, done, source.count)
-            guard !batch.samples.isEmpty else { continue }
-            let tokens = FrozenTokens(
-                Tensor(batch.images, Shape(batch.shape)), frozen, blocks: blocks, engine: subject.engine)
+        return try subject.outcomes(of: source, for: frozen, classifiers: candidates.count, what) { images in
+            let tokens = FrozenTokens(images, frozen, blocks: blocks, engine: subject.engine)
             var inputs: [FrozenTokens.Part: Tensor] = [:]
-            for (place, candidate) in candidates.enumerated() {
+            return candidates.map { candidate in
                 let input = inputs[candidate.input] ?? tokens(candidate.input, engine: subject.engine)
                 inputs[candidate.input] = input
-                let logits = candidate.head.logits(input, engine: subject.engine)
-                let best = Ranking.best(logits.array.map(Double.init), classes: logits.shape[1])
-                hits[place] += zip(best, batch.labels).map { $0 == $1 }
+                return candidate.head.logits(input, engine: subject.engine)
             }
         }
-        return hits
     }
 }
 

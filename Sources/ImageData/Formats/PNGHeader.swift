@@ -1,7 +1,7 @@
 /// What the header of a PNG says.
-enum PNGHeader {
+package enum PNGHeader {
     /// Its pixels; nil where the bytes end before.
-    static func size(of bytes: UnsafeRawBufferPointer) -> (height: Int, width: Int)? {
+    package static func size(of bytes: UnsafeRawBufferPointer) -> (height: Int, width: Int)? {
         guard bytes.count >= 24 else { return nil }
         func side(_ place: Int) -> Int {
             Int(UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: place, as: UInt32.self)))

@@ -13,8 +13,15 @@ struct OnlineProber {
     private struct Look {
         var options: OnlineProbe
         var probe: any TableProbe
-        var train: any ImageSource
-        var test: any ImageSource
+        var train: Pictures
+        var test: Pictures
+    }
+
+    /// Some pictures of a part; probes that look at the same ones share their features.
+    private struct Pictures {
+        /// What tells them from others: part, source and number.
+        var name: String
+        var source: any ImageSource
     }
 
     private let looks: [Look]
@@ -27,17 +34,20 @@ struct OnlineProber {
         _ recipe: Recipe, engine: Engine, open: (DataOptions, DatasetPart) throws -> any ImageSource
     ) throws {
         let random = RandomStream(seed: UInt64(recipe.seed)).child("online probes")
+        var opened: [String: Pictures] = [:]
         looks = try recipe.probes.probes.enumerated().map { place, options in
             var data = recipe.data.forEvaluation
             if let source = options.source { data.source = try SourceArgument.parse(source) }
-            func part(_ part: DatasetPart, _ most: Int) throws -> any ImageSource {
+            func part(_ part: DatasetPart, _ most: Int) throws -> Pictures {
+                let name = "\(part.rawValue) \(most) \(options.source ?? "")"
+                if let known = opened[name] { return known }
                 let source: any ImageSource
                 do {
                     source = try open(data, part)
                 } catch {
                     throw RunError(.data, "probes[\(place)]: \(error)")
                 }
-                var stream = random.child(place).child(part.rawValue)
+                var stream = random.child(part.rawValue)
                 let chosen =
                     source.count > most
                     ? stream.permutation(source.count).prefix(most).sorted() : Array(0..<source.count)
@@ -48,7 +58,8 @@ struct OnlineProber {
                         "probes[\(place)]: the picture `\(some.key(index))` of the \(part.rawValue) part has no label, and a probe needs "
                             + "one for each; name labelled pictures in its source, or remove it")
                 }
-                return some
+                opened[name] = Pictures(name: name, source: some)
+                return Pictures(name: name, source: some)
             }
             guard let probe = try ProbeCatalogue.named(options.protocolName) as? any TableProbe else {
                 throw RunError(.usage, "probes[\(place)]: \(options.protocolName) is no protocol of frozen features")
@@ -74,7 +85,8 @@ struct OnlineProber {
     func rows(
         _ encoder: Encoder, _ parameters: ParameterStore, step: Int, epoch: Int, of epochs: Int
     ) -> [JSONValue] {
-        looks.enumerated().filter { isDue($1, epoch, epochs) }.flatMap { place, look -> [JSONValue] in
+        var tables: [String: FeatureTable] = [:]
+        return looks.enumerated().filter { isDue($1, epoch, epochs) }.flatMap { place, look -> [JSONValue] in
             let start = ContinuousClock.now
             let head: [(String, JSONValue)] = [
                 ("kind", JSONValue("probe")), ("step", JSONValue(step)), ("epoch", JSONValue(epoch)),
@@ -83,8 +95,12 @@ struct OnlineProber {
                 let wanted = type(of: look.probe).pooling
                 let pooling = wanted == .class && !encoder.options.classToken ? .mean : wanted
                 let extractor = try FeatureExtractor(encoder, parameters, pooling: pooling, engine: engine)
-                func table(_ source: any ImageSource) throws -> FeatureTable {
-                    try extractor.table(of: source, transform, requiresLabels: true, policy: .skip)
+                func table(_ pictures: Pictures) throws -> FeatureTable {
+                    let name = "\(pooling.rawValue) \(pictures.name)"
+                    if let made = tables[name] { return made }
+                    let made = try extractor.table(of: pictures.source, transform, requiresLabels: true, policy: .skip)
+                    tables[name] = made
+                    return made
                 }
                 let scores = try look.probe.scores(
                     train: table(look.train), test: table(look.test), random: random.child(place).child("probe"),

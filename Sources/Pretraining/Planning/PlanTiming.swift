@@ -58,13 +58,7 @@ struct PlanTiming {
 extension Recipe {
     /// About how long a run of this recipe, which is resolved, takes alone on this machine: a few steps are taken and thrown away.
     public func estimatedSeconds(source: any ImageSource, engine: Engine) throws -> Double {
-        let each = source.count / train.batchSize / train.accumulate
-        guard each >= 1 else {
-            throw RunError(
-                .data,
-                "the source has \(source.count) pictures, fewer than one step of \(train.effectiveBatch) (batch_size x accumulate); "
-                    + "lower train.batch_size or train.accumulate")
-        }
+        let each = try train.stepsPerEpoch(pictures: source.count)
         let timing = try PlanTiming(self, source: source, loaderThreads: 2, engine: engine, seconds: 2)
         let steps = min(Double(each) * Double(train.epochs), Double(train.maxSteps ?? .max))
         return timing.stepSeconds * steps

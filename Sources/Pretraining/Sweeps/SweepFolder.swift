@@ -25,7 +25,7 @@ public struct SweepFolder: Sendable {
     /// Begins a sweep in a new or empty folder, or goes on with the same one; refuses any other folder.
     ///
     /// The lock holds until the result is let go of.
-    public func claim(_ sweep: Sweep) throws(RunError) -> SweepLock {
+    package func claim(_ sweep: Sweep) throws(RunError) -> RunLock {
         let names: [String]
         do {
             try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
@@ -62,22 +62,9 @@ public struct SweepFolder: Sendable {
                 try AtomicFile.write(Array((marker.text(pretty: true) + "\n").utf8), to: markerFile)
             }
         }
-        return try SweepLock(markerFile)
-    }
-}
-
-/// Keeps a second process out of a sweep.
-public final class SweepLock {
-    private let descriptor: Int32
-
-    init(_ file: String) throws(RunError) {
-        descriptor = open(file, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw RunError(.inputOutput, "\(file) cannot be opened: \(systemReason())") }
-        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-            close(descriptor)
-            throw RunError(.inUse, "another process works on the sweep of \(file); wait for it, or stop it")
+        guard let lock = try RunLock(folder: path) else {
+            throw RunError(.inUse, "another process works on the sweep in \(path); wait for it, or stop it")
         }
+        return lock
     }
-
-    deinit { close(descriptor) }
 }

@@ -3,22 +3,13 @@ import Foundation
 /// Trains, and where asked for probes, the runs of a sweep, some at a time; what is done already is left alone.
 package struct SweepRunner {
     /// How it ended.
-    package enum Outcome: Equatable {
+    package enum Outcome {
         /// All runs are done.
         case finished
         /// A signal asked to stop; what is under way is saved.
         case stopped(signal: Int32)
         /// Some runs failed: their names, and the last thing that each said.
         case failed([(name: String, reason: String)])
-
-        package static func == (one: Outcome, other: Outcome) -> Bool {
-            switch (one, other) {
-            case (.finished, .finished): true
-            case (.stopped(let a), .stopped(let b)): a == b
-            case (.failed(let a), .failed(let b)): a.map(\.name) == b.map(\.name)
-            default: false
-            }
-        }
     }
 
     /// One thing to do for a member, a process each.

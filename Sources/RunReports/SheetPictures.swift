@@ -1,12 +1,11 @@
-#if Commands
-import Evaluation
-import ImageData
-import Pretraining
+package import Evaluation
+package import ImageData
+package import Pretraining
 import RandomStreams
 import Reporting
 
 /// Pictures of a source as an encoder sees them, to be drawn on sheets.
-struct SheetPictures {
+package struct SheetPictures {
     private let source: any ImageSource
     private let transform: EvaluationTransform
     private let constants: (mean: [Double], deviation: [Double])
@@ -17,10 +16,12 @@ struct SheetPictures {
     /// The shortest side that a picture is enlarged to, so that names fit below it.
     private static let shortest = 192
 
-    /// The pictures of a table of features of a source.
-    init(_ source: any ImageSource, _ table: FeatureTable, _ recipe: Recipe) throws {
+    /// The pictures of a table of features of a source, as a transform shows them.
+    package init(
+        _ source: any ImageSource, _ table: FeatureTable, _ recipe: Recipe, _ transform: EvaluationTransform
+    ) {
         self.source = source
-        transform = try DataAccess.evaluationTransform(recipe)
+        self.transform = transform
         let written = recipe.data.writtenNormalization
         constants = (written.mean, written.deviation)
         samples = table.samples(of: source.count)
@@ -68,11 +69,3 @@ extension ContactSheet {
         return try ContactSheet(rows: rows.map { $0.pictures.map(\.picture) }, scale: 1, captions: captions).png()
     }
 }
-
-extension Array {
-    /// The elements in runs of so many.
-    func inRows(of count: Int) -> [[Element]] {
-        stride(from: 0, to: self.count, by: count).map { Array(self[$0..<Swift.min($0 + count, self.count)]) }
-    }
-}
-#endif

@@ -1,46 +1,27 @@
-#if Commands
-import Autodiff
-import Evaluation
-import Foundation
-import ImageData
-import Pretraining
-import RandomStreams
-import RecipeSchema
+package import Autodiff
+package import Evaluation
+package import ImageData
+import ImageMasking
+package import Pretraining
 import Reporting
 import VisionTransformers
 
-/// A picture file with the row that tells what it shows.
-struct ResultSheet {
-    var name: String
-    /// What it shows, and how it is read: what stands above it.
-    var title: [String]
-    var bytes: [UInt8]
-
-    /// Its row in the file of figures.
-    var row: JSONValue {
-        .object([
-            ("kind", JSONValue("sheet")), ("file", JSONValue(name)),
-            ("title", JSONValue(title.first ?? "")),
-            ("reading", JSONValue(title.dropFirst().joined(separator: " "))),
-        ])
-    }
-}
-
 /// The sheets of `pretrain explore`.
-struct ExploreSheets {
+package struct ExploreSheets {
     private let found: Exploration
     private let shown: SheetPictures
     private let tokens: BlockTokens
     private let rowsOfColours: [Int]
     private let shape: (channels: Int, height: Int, width: Int)
 
-    init(
-        _ found: Exploration, _ subject: EvaluatedEncoder, _ source: any ImageSource, layer: Int?,
-        random: RandomStream, engine: Engine
+    /// The sheets of what was found in a source, whose pictures a transform shows to an encoder; patch tokens are those after block
+    /// `layer`, nil for the last.
+    package init(
+        _ found: Exploration, _ subject: EvaluatedEncoder, _ source: any ImageSource, _ transform: EvaluationTransform,
+        layer: Int?, engine: Engine
     ) throws {
         self.found = found
-        shown = try SheetPictures(source, found.table, subject.recipe)
-        let transform = try DataAccess.evaluationTransform(subject.recipe)
+        shown = SheetPictures(source, found.table, subject.recipe, transform)
         shape = transform.shape
         tokens = try BlockTokens(
             .init(subject.encoder, subject.parameters, transform), layers: layer.map { [$0] } ?? [], engine: engine)
@@ -52,7 +33,7 @@ struct ExploreSheets {
     }
 
     /// All sheets; those without a picture are left out. `onProgress` hears how many are made.
-    func files(onProgress: (Int, Int) -> Void) throws -> [ResultSheet] {
+    package func files(onProgress: (Int, Int) -> Void) throws -> [ResultSheet] {
         var files: [ResultSheet] = []
         let makers = [neighbours, duplicates, clusters, unusual, patches, spectrum]
         for (number, make) in makers.enumerated() {
@@ -87,7 +68,7 @@ struct ExploreSheets {
                 (
                     "",
                     [try shown(query.row)]
-                        + (try query.neighbours.map { try shown($0.row, "cosine \(number($0.similarity))") })
+                        + (try query.neighbours.map { try shown($0.row, "cosine \(threeFigures($0.similarity))") })
                 )
             })
     }
@@ -102,7 +83,7 @@ struct ExploreSheets {
         }
         let close = try found.duplicates.close.prefix(most).map { pair in
             (
-                "close: distance \(number(pair.distance))",
+                "close: distance \(threeFigures(pair.distance))",
                 [try shown(pair.rows.0), try shown(pair.rows.1)]
             )
         }
@@ -112,8 +93,8 @@ struct ExploreSheets {
             [
                 "Pictures that are there twice",
                 "\(found.duplicates.same.count) groups are the same, number by number. \(found.duplicates.close.count) pairs of others "
-                    + "are close: their features differ by at most \(number(found.duplicates.limit)), "
-                    + "\(number(found.options.closeness)) of the median distance to the tenth neighbour.",
+                    + "are close: their features differ by at most \(threeFigures(found.duplicates.limit)), "
+                    + "\(threeFigures(found.options.closeness)) of the median distance to the tenth neighbour.",
             ], Array(same) + Array(close))
     }
 
@@ -128,7 +109,7 @@ struct ExploreSheets {
                 }
             )
         }
-        let silhouette = found.clustering.silhouette.map { ", silhouette \(number($0))" } ?? ""
+        let silhouette = found.clustering.silhouette.map { ", silhouette \(threeFigures($0))" } ?? ""
         return try sheet(
             "clusters.png",
             [
@@ -142,8 +123,8 @@ struct ExploreSheets {
         let pictures = try found.mostUnusual.prefix(2 * found.options.shown).map { row in
             let figures = found.unusual[row]
             return try shown(
-                row, "distance \(number(figures.neighbourDistance))",
-                figures.gaussian.map { "Gaussian \(number($0))" } ?? "")
+                row, "distance \(threeFigures(figures.neighbourDistance))",
+                figures.gaussian.map { "Gaussian \(threeFigures($0))" } ?? "")
         }
         return try sheet(
             "unusual.png",
@@ -182,8 +163,8 @@ struct ExploreSheets {
         let title = [
             "Variance of the features over their directions",
             "Bars: the share of the variance that the first components hold together. \(found.components(for: 0.9)) of "
-                + "\(found.table.dimension) hold 90 %; RankMe \(number(found.spectrum.rankMe)), without the mean "
-                + "\(number(found.spectrum.centredEffectiveRank)); \(found.table.count) pictures.",
+                + "\(found.table.dimension) hold 90 %; RankMe \(threeFigures(found.spectrum.rankMe)), without the mean "
+                + "\(threeFigures(found.spectrum.centredEffectiveRank)); \(found.table.count) pictures.",
         ]
         return ResultSheet(
             name: "spectrum.png", title: title,
@@ -196,7 +177,4 @@ struct ExploreSheets {
         guard count > most, most > 1 else { return Array(0..<min(count, most)) }
         return (0..<most).map { $0 * (count - 1) / (most - 1) }
     }
-
-    private func number(_ value: Double) -> String { String(format: "%.3g", value) }
 }
-#endif

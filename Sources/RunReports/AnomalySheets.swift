@@ -1,18 +1,18 @@
-#if Commands
-import Evaluation
+package import Evaluation
 import Foundation
 import ImageData
 import Pretraining
 import Reporting
 
 /// The pictures of `pretrain anomalies`.
-struct AnomalySheets {
+package struct AnomalySheets {
     private let study: AnomalyStudy
     private let shown: SheetPictures
     private let scale: HeatMap.Scale
     private let reading: String
 
-    init(_ study: AnomalyStudy, _ shown: SheetPictures) {
+    /// The sheets of a study, whose test pictures are `shown`.
+    package init(_ study: AnomalyStudy, _ shown: SheetPictures) {
         self.study = study
         self.shown = shown
         let patches = study.result(.patches)
@@ -26,13 +26,13 @@ struct AnomalySheets {
     }
 
     /// The names of heat maps by row.
-    func names(maps: Int) -> [Int: String] {
+    package func names(maps: Int) -> [Int: String] {
         Dictionary(
             uniqueKeysWithValues: study.byPatches.prefix(maps).enumerated().map { ($1, ResultFiles.map($0 + 1)) })
     }
 
     /// The sheet of the worst pictures and a file for each heat map; `onProgress` hears how many are made.
-    func files(maps: Int, onProgress: (Int, Int) -> Void) throws -> [ResultSheet] {
+    package func files(maps: Int, onProgress: (Int, Int) -> Void) throws -> [ResultSheet] {
         let worst = Array(study.byPatches.prefix(maps))
         guard !worst.isEmpty else { return [] }
         var files: [ResultSheet] = []
@@ -74,4 +74,3 @@ struct AnomalySheets {
         ]
     }
 }
-#endif
