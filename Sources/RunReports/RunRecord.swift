@@ -31,7 +31,7 @@ package struct RunRecord {
         self.folder = folder
         recipe = try folder.recipe()
         var faults: [String] = []
-        let rows = Self.rows(folder.metricsFile, &faults).filter { $0["kind"]?.string != nil }
+        let rows = Self.rows(folder.metricsFile, &faults) { $0["kind"]?.string != nil }
         func ofKind(_ kind: String) -> [JSONValue] { rows.filter { $0["kind"]?.string == kind } }
         (steps, epochs, health) = (ofKind("step"), ofKind("epoch"), ofKind("health"))
         probes = ofKind("probe")
@@ -51,10 +51,12 @@ package struct RunRecord {
         self.faults = faults
     }
 
-    /// The rows of a file of JSON lines; lines that are none are told.
-    static func rows(_ path: String, _ faults: inout [String]) -> [JSONValue] {
+    /// The rows of a file of JSON lines; lines that are none are told, and rows that are none of ours.
+    static func rows(
+        _ path: String, _ faults: inout [String], isOurs: (JSONValue) -> Bool = { _ in true }
+    ) -> [JSONValue] {
         let lines = lines(path)
-        let rows = lines.map { try? JSONParser.parse(Array($0.utf8)) }
+        let rows = lines.map { line in (try? JSONParser.parse(Array(line.utf8))).flatMap { isOurs($0) ? $0 : nil } }
         let bad = rows.indices.filter { rows[$0] == nil }
         if let first = bad.first {
             let what = bad.count == 1 ? "1 row of" : "\(bad.count) rows of"
