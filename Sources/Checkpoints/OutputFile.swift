@@ -75,28 +75,41 @@ public struct OutputFile: Sendable {
     }
 
     /// Throws where writing would replace what is read, one of some files or a file that is not ours in one of some folders, or what
-    /// a run is made of.
+    /// a run is made of; and where the file would be a picture more of a folder that is read. Whoever reads a folder passes over the
+    /// runs in it, so pictures of a run may lie there.
     public func requireApart(from read: [String]) throws(CheckpointError) {
-        var own = stat()
-        guard !isStream, stat(target, &own) == 0, let real = realPath(target) else { return }
+        guard !isStream, let folder = realPath(split(target).folder) else { return }
+        let real = "\(folder)/\(split(target).name)"
         // In the run's folder, or in a folder of a checkpoint.
-        let folder = split(real).folder
-        let runs = [folder, split(split(folder).folder).folder]
-        if isForeign, let run = runs.first(where: { access("\($0)/\(runMarkerName)", F_OK) == 0 }) {
+        let run = [folder, split(folder).folder].first { access("\($0)/\(runMarkerName)", F_OK) == 0 }
+        if isForeign, let run {
             throw CheckpointError(
                 .unwritable, path: path, "belongs to the run \(run) and would be replaced; name another file")
         }
+        var own = stat()
+        let exists = stat(target, &own) == 0
         for place in read {
             var other = stat()
-            guard stat(place, &other) == 0, let folder = realPath(place) else { continue }
-            let isSame = own.st_dev == other.st_dev && own.st_ino == other.st_ino
-            guard isSame || (isForeign && real.hasPrefix(folder + "/")) else { continue }
-            throw CheckpointError(
-                .unwritable, path: path,
-                (isSame ? "is read for this" : "belongs to \(place), which is read for this")
-                    + " and would be replaced; name another file")
+            guard stat(place, &other) == 0, let outer = realPath(place) else { continue }
+            let isSame = exists && own.st_dev == other.st_dev && own.st_ino == other.st_ino
+            let isInside = real.hasPrefix(outer + "/")
+            if isSame || (isForeign && isInside) {
+                throw CheckpointError(
+                    .unwritable, path: path,
+                    (isSame ? "is read for this" : "belongs to \(place), which is read for this")
+                        + " and would be replaced; name another file")
+            }
+            if isInside, run == nil, Self.pictureSuffixes.contains(where: real.lowercased().hasSuffix) {
+                throw CheckpointError(
+                    .unwritable, path: path,
+                    "would lie among the pictures of \(place), which is read for this, and be one of them from then on; name a file "
+                        + "elsewhere")
+            }
         }
     }
+
+    /// How names of outputs end that are read as pictures.
+    private static let pictureSuffixes = [".png", ".npy"]
 
     /// Throws where so many bytes find no room on the disk, or where the place is a device or pipe, in which the start cannot be
     /// written last.

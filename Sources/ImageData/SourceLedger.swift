@@ -40,6 +40,8 @@ public struct SourceLedger: Sendable, Equatable {
         case pictureWithoutMap = "picture-without-map"
         /// A label map without a picture.
         case mapWithoutPicture = "map-without-picture"
+        /// A picture whose label map is that of another one, too: their names differ in the suffix alone.
+        case sharedMap = "shared-map"
         /// A row of a file of labels that names no picture.
         case rowWithoutPicture = "row-without-picture"
         /// A row that says what an earlier one says.
@@ -58,7 +60,7 @@ public struct SourceLedger: Sendable, Equatable {
         /// False where the thing counted was passed over.
         public var isRead: Bool {
             switch self {
-            case .nameNotUTF8, .pictureWithoutLabel, .archiveEndedEarly, .secondArchive, .otherPages: true
+            case .nameNotUTF8, .pictureWithoutLabel, .archiveEndedEarly, .secondArchive, .otherPages, .sharedMap: true
             default: false
             }
         }
@@ -97,6 +99,7 @@ public struct SourceLedger: Sendable, Equatable {
             case .emptyLabel: one ? "picture whose label is empty" : "pictures whose labels are empty"
             case .pictureWithoutMap: (one ? "picture" : "pictures") + " without a label map"
             case .mapWithoutPicture: one ? "label map without a picture" : "label maps without a picture"
+            case .sharedMap: (one ? "picture" : "pictures") + " with the label map of another"
             case .rowWithoutPicture: (one ? "row" : "rows") + " of the file of labels without a picture"
             case .repeatedRow: one ? "row that repeats an earlier one" : "rows that repeat earlier ones"
             case .archiveEndedEarly:

@@ -59,6 +59,20 @@ struct OutputFileTests {
         ])
     }
 
+    /// What is written among pictures would be learned from next time.
+    @Test func picturesThatAreReadGetNoneMore() throws {
+        try FileManager.default.createDirectory(atPath: path("pictures/cat"), withIntermediateDirectories: true)
+        for (out, content) in [("pictures/new.png", OutputFile.Content.png), ("pictures/cat/a.NPY", .unmarked)] {
+            let error = #expect(throws: CheckpointError.self) {
+                try OutputFile(path(out), content).requireApart(from: [path("pictures")])
+            }
+            #expect(error?.description.contains("be one of them from then on; name a file elsewhere") == true)
+        }
+        for out in ["pictures/features.csv", "pictures-2.png", "features.npy"] {
+            try OutputFile(path(out), .unmarked).requireApart(from: [path("pictures")])
+        }
+    }
+
     @Test func aLinkIsFollowedAndStays() throws {
         try FileManager.default.createDirectory(atPath: path("inner"), withIntermediateDirectories: false)
         symlink("inner/target", path("link"))

@@ -120,6 +120,14 @@ struct LabelMapTests {
         #expect(source.ledger.sentences.contains("passed over 1 picture without a label map (`z.png`)"))
     }
 
+    /// The map of one of two pictures whose names differ in the suffix alone is told to be the other's, too.
+    @Test func aMapOfTwoPicturesIsTold() throws {
+        let set = try Folders(pictures: ["x.jpg", "x.png", "y.png"], maps: ["x.png", "y.png"])
+        let source = try set.open()
+        #expect(source.count == 3 && source.ledger.count(.sharedMap) == 1 && source.ledger.isAlarming)
+        #expect(source.ledger.sentences.contains("1 picture with the label map of another (`x.png`)"))
+    }
+
     @Test func partsOfPicturesHavePartsOfMaps() throws {
         let set = try Folders(
             pictures: ["train/a.png", "train/b.png", "val/c.png"], maps: ["train/a.png", "train/b.png", "val/c.png"])

@@ -50,7 +50,7 @@ struct MapFolder: Sendable {
             let name = Self.name(of: picture)
             if names.contains(name) {
                 found.append(number)
-                left.remove(name)
+                if left.remove(name) == nil { ledger.add(.sharedMap, picture.description) }
             } else {
                 ledger.add(.pictureWithoutMap, picture.description)
             }
