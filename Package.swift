@@ -137,8 +137,8 @@ let package = Package(
         module(
             "RunReports",
             needs: [
-                "Autodiff", "Checkpoints", "Evaluation", "ImageData", "ImageMasking", "Optimizers", "Pretraining",
-                "PretrainingMethods", "RandomStreams", "RecipeSchema", "Reporting", "VisionTransformers",
+                "Autodiff", "Checkpoints", "ContentDigests", "Evaluation", "ImageData", "ImageMasking", "Optimizers",
+                "Pretraining", "PretrainingMethods", "RandomStreams", "RecipeSchema", "Reporting", "VisionTransformers",
             ]),
         module(
             "Palimpsest",
@@ -209,7 +209,12 @@ let package = Package(
                 "RecipeSchema", "VisionTransformers",
             ]),
         tests("ReportingTests", needs: ["ImageData", "Reporting"]),
-        tests("RunReportsTests", needs: ["Autodiff", "Pretraining", "RecipeSchema", "Reporting", "RunReports"]),
+        tests(
+            "RunReportsTests",
+            needs: [
+                "Autodiff", "Evaluation", "ImageData", "Pretraining", "RandomStreams", "RecipeSchema", "Reporting",
+                "RunReports",
+            ]),
         tests("VerificationTests", needs: ["Autodiff", "Checkpoints", "RecipeSchema", "Verification"]),
         tests("VisionTransformersTests", needs: ["Autodiff", "ImageMasking", "RandomStreams", "VisionTransformers"]),
         tests(

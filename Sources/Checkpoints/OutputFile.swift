@@ -14,6 +14,8 @@ public struct OutputFile: Sendable {
         case png
         /// Text that begins with a header of ours.
         case text(start: String)
+        /// What a file of ours beside it names, such as a table of numbers: ours where text that begins so stands in the file `name`.
+        case named(by: String, start: String)
         /// What has no place for a mark of ours, or is changed by people, such as a recipe: only an empty file is replaced without
         /// being asked.
         case unmarked
@@ -196,6 +198,7 @@ extension OutputFile.Content {
             guard let reader = try? FileReader(path), let start = try? reader.read(min(reader.size, wanted.utf8.count))
             else { return false }
             return start.elementsEqual(wanted.utf8)
+        case .named(let name, let start): return Self.text(start: start).isIn("\(split(path).folder)/\(name)")
         case .unmarked: return false
         }
     }

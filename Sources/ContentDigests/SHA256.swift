@@ -34,8 +34,8 @@ public struct SHA256: Sendable {
     /// Adds bytes.
     public mutating func update(_ bytes: [UInt8]) { bytes.withUnsafeBytes { update($0) } }
 
-    /// The digest of all bytes so far, as 64 hexadecimal digits.
-    public func hexadecimal() -> String {
+    /// The digest of all bytes so far: 32 bytes.
+    public func bytes() -> [UInt8] {
         var copy = self
         var padding: [UInt8] = [0x80]
         while (pending.count + padding.count) % 64 != 56 { padding.append(0) }
@@ -44,10 +44,14 @@ public struct SHA256: Sendable {
             padding.append(UInt8(truncatingIfNeeded: bits >> UInt64(shift)))
         }
         copy.update(padding)
-        return copy.state.map { word in
-            let digits = String(word, radix: 16)
-            return String(repeating: "0", count: 8 - digits.count) + digits
-        }.joined()
+        return copy.state.flatMap { word in
+            stride(from: 24, through: 0, by: -8).map { UInt8(truncatingIfNeeded: word >> UInt32($0)) }
+        }
+    }
+
+    /// The digest of all bytes so far, as 64 hexadecimal digits.
+    public func hexadecimal() -> String {
+        bytes().map { byte in (byte < 16 ? "0" : "") + String(byte, radix: 16) }.joined()
     }
 
     /// The digest of `bytes`, as 64 hexadecimal digits.

@@ -31,3 +31,28 @@ public enum ResultFiles {
         return name == "worst.png" || name.wholeMatch(of: /map-[0-9]{3}\.png/) != nil ? .png : nil
     }
 }
+
+/// Names of the files of TensorBoard's embedding projector, which finds the others by the config in the folder of a log.
+public enum ProjectorFiles {
+    /// A line of features a picture.
+    public static let vectors = "features.tsv"
+    /// A line of words a picture, below a line of headings.
+    public static let metadata = "metadata.tsv"
+    /// The pictures on one.
+    public static let sprite = "sprite.png"
+    /// What names the others.
+    public static let config = "projector_config.pbtxt"
+
+    private static let start = "embeddings {\n  tensor_name: \"features\"\n  tensor_path: \"\(vectors)\""
+
+    /// What a name of the folder holds.
+    @Sendable public static func content(_ name: String) -> OutputFile.Content? {
+        switch name {
+        case vectors: .named(by: config, start: start)
+        case metadata: .text(start: "name\tcluster\tunusual")
+        case sprite: .png
+        case config: .text(start: start)
+        default: nil
+        }
+    }
+}

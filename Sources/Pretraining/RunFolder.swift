@@ -35,6 +35,10 @@ public struct RunFolder: Sendable, Equatable {
     public var reportFile: String { path + "/report.html" }
     /// Figures of the encoder's blocks.
     public var diagnosisFile: String { path + "/diagnose.jsonl" }
+    /// The map of the pictures.
+    public var atlasFile: String { path + "/atlas.html" }
+    /// The same for TensorBoard's embedding projector.
+    public var projector: String { path + "/projector" }
     /// Pictures.
     public var pictures: String { path + "/pictures" }
     /// Features that probes have computed.
@@ -54,7 +58,7 @@ public struct RunFolder: Sendable, Equatable {
     static let lockName = "lock"
     private static let plainNames = [
         "recipe.json", "metrics.jsonl", "encoder.safetensors", "skipped.txt", "log.txt", "probes.json", "report.html",
-        "diagnose.jsonl",
+        "diagnose.jsonl", "atlas.html",
         "pictures/reconstructions.png",
     ]
 
@@ -71,6 +75,7 @@ public struct RunFolder: Sendable, Equatable {
             kept("") { $0.hasPrefix(EventFile.namePrefix) } + kept("features", FeatureCache.isName)
             + kept("explore") { ResultFiles.exploration($0) != nil }
             + kept("anomalies") { ResultFiles.anomalies($0) != nil }
+            + kept("projector") { ProjectorFiles.content($0) != nil }
         return (Self.plainNames + steps + found + [runMarkerName]).filter { isFile("\(path)/\($0)") }
     }
 

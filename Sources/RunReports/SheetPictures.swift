@@ -36,13 +36,18 @@ package struct SheetPictures {
         return numbers
     }
 
-    /// The picture of a row, enlarged where it is small.
-    func picture(_ row: Int) throws -> ContactSheet.Picture {
+    /// The picture of a row, no side longer than so many pixels.
+    func picture(_ row: Int, within longest: Int) throws -> ContactSheet.Picture {
         let (channels, height, width) = transform.shape
         let whole = ContactSheet.Picture(
             normalized: try numbers(row), from: 0, bands: ContactSheet.usualBands(of: channels), height: height,
             width: width, mean: constants.mean, deviation: constants.deviation)
-        let small = whole.reduced(toFit: Self.longest)
+        return whole.reduced(toFit: longest)
+    }
+
+    /// The picture of a row, enlarged where it is small.
+    func picture(_ row: Int) throws -> ContactSheet.Picture {
+        let small = try picture(row, within: Self.longest)
         let sides = max(small.height, small.width)
         return small.enlarged(by: max(1, (Self.shortest + sides - 1) / sides))
     }

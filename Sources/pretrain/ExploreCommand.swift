@@ -80,14 +80,8 @@ struct ExploreCommand: ParsableCommand {
         try output.requireApart(from: subject.recipe.data.encoded.pathsRead)
         let log = PeopleLog.log()
         for note in subject.notes { log.info("\(target): \(note)") }
-        let source = try DataAccess.source(subject.recipe.data.forEvaluation, part)
-        let engine = try Machine.engine(threads: input.threads)
-        try orData {
-            try Exploration.require(
-                source.count, dimension: subject.encoder.options.width, memoryLimit: engine.memoryLimit)
-        }
-        let cache = run.exists && !noCache ? FeatureCache(run.features) : nil
-        let table = try input.digestedTable(subject, source, part, cache: cache, on: engine)
+        let pictures = try ExploredPictures(subject, part, input, cache: noCache ? nil : run.featureCache)
+        let (source, engine, table) = (pictures.source, pictures.engine, pictures.table)
         let sampleSeed = seed ?? subject.recipe.seed
         let random = RandomStream(seed: UInt64(sampleSeed)).child("explore")
         let progress = WorkProgress()
@@ -98,7 +92,7 @@ struct ExploreCommand: ParsableCommand {
         if !query.isEmpty { options.queries = try query.map { try row(of: $0, in: table) } }
         let found = try orData {
             try Exploration(
-                table, digests: table.digests ?? table.keys.indices.map { "\($0)" }, options, random: random,
+                table, digests: pictures.digests, options, random: random,
                 on: engine,
                 onProgress: { progress.at($0, $1, $2) })
         }

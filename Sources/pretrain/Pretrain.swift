@@ -17,8 +17,8 @@ struct Pretrain: ParsableCommand {
         version: "palimpsest \(palimpsestVersion)",
         subcommands: [
             PlanCommand.self, TrainCommand.self, ResumeCommand.self, ProbeCommand.self, FinetuneCommand.self,
-            FeaturesCommand.self, ViewCommand.self, ExploreCommand.self, AnomaliesCommand.self, DiagnoseCommand.self,
-            ReportCommand.self, CompareCommand.self, SweepCommand.self,
+            FeaturesCommand.self, ViewCommand.self, ExploreCommand.self, AtlasCommand.self, AnomaliesCommand.self,
+            DiagnoseCommand.self, ReportCommand.self, CompareCommand.self, SweepCommand.self,
             ExportCommand.self, ImportCommand.self,
             RecipesCommand.self, MasksCommand.self, CodebookCommand.self, DataCommand.self, VerifyCommand.self,
             DoctorCommand.self,

@@ -75,7 +75,7 @@ struct ProbeCommand: ParsableCommand {
         for note in subject.notes { log.info("\(target): \(note)") }
         let folder = RunFolder(target)
         let record = folder.exists ? try ProbeRecord(folder.probesFile) : nil
-        let cache = folder.exists && !noCache ? FeatureCache(folder.features) : nil
+        let cache = noCache ? nil : folder.featureCache
         // Both parts are opened before anything is computed.
         let parts = try input.parts(subject, for: probes.map(\.needs))
         if let seen = parts.seen, seen > 0 {

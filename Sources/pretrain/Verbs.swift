@@ -17,7 +17,8 @@ enum Verbs {
         "schema": "recipes schema", "check": "recipes check",
         "list": "recipes list", "inspect": "data inspect", "dataset": "data", "info": "doctor", "neighbours": "explore",
         "neighbors": "explore", "duplicates": "explore", "cluster": "explore",
-        "clusters": "explore", "anomaly": "anomalies", "outliers": "anomalies", "version": "--version",
+        "clusters": "explore", "map": "atlas", "tsne": "atlas", "t-sne": "atlas", "umap": "atlas", "projector": "atlas",
+        "anomaly": "anomalies", "outliers": "anomalies", "version": "--version",
     ]
 
     /// Throws for a first word that is neither a verb nor an option.

@@ -53,6 +53,33 @@ struct ReportCommandTests {
         #expect(try text("gone.html").contains("cannot be opened"))
     }
 
+    @Test func anAtlasIsOnePageOrAFolderForTensorBoard() throws {
+        try expect("--recipe", "small.json", "--run", "run", "--quiet")
+        try expect("atlas", "run", saying: "run/atlas.html: 96 pictures")
+        let first = try home.read("run/atlas.html")
+        let page = String(decoding: first, as: UTF8.self)
+        #expect(page.contains("Atlas of 96 pictures") && page.contains("\"labels\"") && !page.contains("http://"))
+        // What is ours is replaced, with the same bytes: nothing is drawn at random.
+        try expect("atlas", "run", "--threads", "1", "--no-cache")
+        #expect(try home.read("run/atlas.html") == first)
+        try expect("atlas", "run", "--format", "embedding-projector", saying: "tensorboard --logdir")
+        let rows = try text("run/projector/metadata.tsv").split(separator: "\n")
+        #expect(rows.count == 97 && rows[0] == "name\tcluster\tunusual\tlabel")
+        #expect(rows.allSatisfy { $0.split(separator: "\t", omittingEmptySubsequences: false).count == 4 })
+        let vectors = try text("run/projector/features.tsv").split(separator: "\n")
+        #expect(vectors.count == 96 && vectors.allSatisfy { $0.split(separator: "\t").count == 16 })
+        #expect(try text("run/projector/projector_config.pbtxt").contains("single_image_dim: 16"))
+        #expect(try home.read("run/projector/sprite.png").starts(with: [0x89, 0x50, 0x4E, 0x47]))
+        try expect("atlas", "run", "--format", "embedding-projector")
+        try home.write(Array("mine".utf8), "run/projector/projector_config.pbtxt")
+        try expect("atlas", "run", "--format", "embedding-projector", code: 73)
+        #expect(try text("run/projector/projector_config.pbtxt") == "mine")
+        try home.write(Array("mine".utf8), "mine.html")
+        try expect("atlas", "run", "--out", "mine.html", code: 73, saying: "--overwrite")
+        #expect(try text("mine.html") == "mine")
+        try expect("atlas", "run/encoder.safetensors", code: 64, saying: "name one with --out")
+    }
+
     @Test func seedsStandTogetherAndRunsArePaired() throws {
         for (run, change) in [("a", "seed=0"), ("b", "seed=1"), ("c", "mask.ratio=0.5")] {
             try expect("--recipe", "small.json", "--run", run, "--set", change, "--quiet")
