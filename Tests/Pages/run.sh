@@ -31,6 +31,7 @@ cd "$work"
 "$pretrain" diagnose run --count 64 --checkpoints >/dev/null
 "$pretrain" report run
 "$pretrain" compare run --out compare.html >/dev/null
+"$pretrain" atlas run --part test >/dev/null
 failures=0
 fail() { echo "$1"; failures=$((failures + 1)); }
 check() { # PAGE TEXT...
@@ -48,5 +49,6 @@ check() { # PAGE TEXT...
 }
 check run/report.html "Did it help?" "Is it healthy?" "What it sees" "How it was made" "ridge" "Loss" "Inside the encoder" "picture drawn"
 check compare.html "One run" "ridge" "Curves"
+check run/atlas.html "Atlas of 64 pictures" "64 of 64 pictures in view" "umbrella (" "Colour by"
 [ "$failures" = 0 ] && echo "pages: nothing sticks out, texts and pictures are there; screenshots in $shots"
 [ "$failures" = 0 ]

@@ -49,7 +49,7 @@ extension Atlas {
             zoom, point at a picture to see it, click to keep it. Keys: arrows, + and −, 0 for all, Enter for the picture in the
             middle.</p></template>
             <noscript><p>This map needs scripts, which are in this file; <code>pretrain explore</code> makes sheets without.</p></noscript>
-            <img id="sprite" alt="" hidden src="data:image/jpeg;base64,\(sprite)">
+            <img id="sprite" alt="The pictures, small, side by side" hidden src="data:image/jpeg;base64,\(sprite)">
             <script type="application/json" id="atlas-data">\(data)</script>
             <script>\(Self.script)</script>
             </body>

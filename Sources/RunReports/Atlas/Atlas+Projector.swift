@@ -1,5 +1,6 @@
 package import Evaluation
 import Foundation
+import Pretraining
 import Reporting
 
 extension Atlas {

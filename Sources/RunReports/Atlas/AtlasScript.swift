@@ -121,7 +121,7 @@ extension Atlas {
             pen.globalAlpha = dim ? 0.12 : 1;
             if (colours[i] !== last) { last = colours[i]; pen.fillStyle = last; }
             if (pictures) {
-              const border = Math.max(1.5, size / 16);
+              const border = Math.max(1.5, size / 12);
               pen.fillRect(x - size / 2 - border, y - size / 2 - border, size + 2 * border, size + 2 * border);
               picture(i, x, y, size);
             } else {
