@@ -59,7 +59,7 @@ public struct RunFolder: Sendable, Equatable {
     private static let plainNames = [
         "recipe.json", "metrics.jsonl", "encoder.safetensors", "skipped.txt", "log.txt", "probes.json", "report.html",
         "diagnose.jsonl", "atlas.html",
-        "pictures/reconstructions.png",
+        "pictures/reconstructions.png", "pictures/inside.png",
     ]
 
     /// The files of the run that are there, by their paths below it; the marker comes last.

@@ -14,16 +14,25 @@ public struct TrainedMethod {
     public let step: Int
     /// The method with its parameters.
     public let method: any PretrainingMethod
+    /// Newer checkpoints that are damaged, a sentence each.
+    public let warnings: [String]
 
     /// Reads a checkpoint of a run: that of a step, or the last good one.
     public init(_ folder: RunFolder, step: Int? = nil) throws {
         let recipe = try folder.recipe()
         let checkpoints = folder.checkpoints
-        let read = try orRunError { () throws(CheckpointError) in
-            guard let step else { return try checkpoints.latest().checkpoint }
-            return try checkpoints.read(step: step)
+        if let step, !checkpoints.steps().contains(step) {
+            let kept = checkpoints.steps().map { "\($0)" }.joined(separator: ", ")
+            throw RunError(
+                .missing,
+                "\(checkpoints.path) has no checkpoint of step \(step)" + (kept.isEmpty ? "" : "; there are those of \(kept)"))
         }
-        guard let found = read else {
+        let read = try orRunError { () throws(CheckpointError) -> (checkpoint: Checkpoint?, warnings: [String]) in
+            guard let step else { return try checkpoints.latest() }
+            return (try checkpoints.read(step: step), [])
+        }
+        warnings = read.warnings
+        guard let found = read.checkpoint else {
             throw RunError(
                 .missing, "\(checkpoints.path) has no checkpoint that can be used; train on with pretrain resume")
         }

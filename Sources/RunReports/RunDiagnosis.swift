@@ -22,6 +22,8 @@ public struct RunDiagnosis: Sendable {
 
     /// The encoders, the last checkpoint first, then the untrained one, then earlier checkpoints by rising steps.
     public let looks: [Look]
+    /// Checkpoints that are damaged and were passed over, a sentence each.
+    public let warnings: [String]
 
     /// Looks at a run's encoders; `onProgress` hears what is looked at and how many pictures are done.
     public init(
@@ -40,13 +42,23 @@ public struct RunDiagnosis: Sendable {
         func look(_ trained: TrainedMethod) throws -> Look {
             try look("pretrained", trained.step, trained.method.encoder, trained.method.encoderParameters)
         }
+        var warnings = trained.warnings
         var looks = [try look(trained), try look("random-init", 0, untrained, initial)]
         if allCheckpoints {
-            for step in folder.checkpoints.steps() where step != trained.step {
-                looks.append(try look(try TrainedMethod(folder, step: step)))
+            // Those that are newer are damaged, which is said already.
+            for step in folder.checkpoints.steps() where step < trained.step {
+                let earlier: TrainedMethod
+                do {
+                    earlier = try TrainedMethod(folder, step: step)
+                } catch let error as RunError {
+                    warnings.append("the checkpoint of step \(step) is left out: \(error)")
+                    continue
+                }
+                looks.append(try look(earlier))
             }
         }
         self.looks = looks
+        self.warnings = warnings
     }
 
     /// A row a block of each encoder, for `diagnose.jsonl`.

@@ -40,6 +40,7 @@ struct RunPicture {
         if let shown {
             do {
                 let trained = try TrainedMethod(record.folder)
+                obstacles += trained.warnings
                 let bands = ContactSheet.usualBands(of: shown.images.shape[1])
                 pictures.append(try reconstructions(trained, shown, bands, engine))
                 let inside = try InsideView(trained, shown, bands: bands, engine: engine)

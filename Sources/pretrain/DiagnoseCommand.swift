@@ -63,7 +63,7 @@ struct DiagnoseCommand: ParsableCommand {
         progress.end()
         try output.write(Array(diagnosis.rows.map { $0.text() + "\n" }.joined().utf8))
         let figures = diagnosis.looks[0].figures
-        for note in figures.skipped.notes { Console.say(note) }
+        for note in diagnosis.warnings + figures.skipped.notes { Console.say(note) }
         if json {
             for row in diagnosis.rows { try Console.show(row.text()) }
             for remark in diagnosis.remarks { Console.say(remark) }

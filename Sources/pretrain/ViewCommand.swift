@@ -20,7 +20,8 @@ struct ViewCommand: ParsableCommand {
             Example: pretrain view runs/colormae
             Writes pictures/reconstructions.png: a row an image of the test part (of the training part where there is no \
             other); from left to right the original, what the encoder sees, and what the method returns: predictions, and \
-            those with the visible patches put back.
+            those with the visible patches put back, targets, spectra. Beside it pictures/inside.png: what the encoder makes of \
+            whole pictures, patch tokens as colours, attention, Eigen-CAM.
             """)
 
     @Argument(help: ArgumentHelp("The run's folder.", valueName: "run"))
@@ -38,7 +39,13 @@ struct ViewCommand: ParsableCommand {
     )
     var bands: String?
 
-    @Option(help: "The picture, a PNG file. (default: pictures/reconstructions.png in the run)")
+    @Option(help: "A checkpoint that the run has kept, by its step. (default: the last)")
+    var step: Int?
+
+    @Flag(help: "With --out: the sheet of what the encoder makes of pictures, not that of the method.")
+    var inside = false
+
+    @Option(help: "One sheet, a PNG file. (default: both sheets, in pictures in the run)")
     var out: String?
 
     @Flag(help: "Replace a file that is no picture of ours.")
@@ -46,29 +53,44 @@ struct ViewCommand: ParsableCommand {
 
     func validate() throws {
         if !(1...64).contains(count) { throw ValidationError("--count is \(count), allowed are 1 to 64") }
+        if inside && out == nil {
+            throw ValidationError("--inside chooses the sheet of --out; without --out both are written")
+        }
     }
 
     func run() throws {
         let folder = RunFolder(runFolder)
-        let trained = try TrainedMethod(folder)
+        let trained = try TrainedMethod(folder, step: step)
+        for warning in trained.warnings { Console.say(warning) }
         var recipe = trained.recipe
         if let data { recipe.data.source = try SourceArgument.parse(data, keeping: recipe.data.source) }
         let bands = try drawnBands(of: recipe.model.channels)
-        let output = try output(folder, recipe)
+        let outputs = try outputs(folder, recipe)
         let (source, part) = try DataAccess.pictures(recipe.data)
         let pictures = try ShownPictures(
             first: count, of: source, part, transform: try DataAccess.evaluationTransform(recipe))
         for note in pictures.skipped.notes { Console.say(note) }
-        let shown = try Reconstructions(trained, pictures, bands: bands, engine: Machine.engine(threads: nil))
-        let channels = pictures.images.shape[1]
-        try output.write(shown.sheet.png())
-        try Console.show(
-            "\(output.path): \(shown.columns.joined(separator: ", ")); pictures of the \(part.rawValue) part, after step "
-                + "\(trained.step)")
-        let method = type(of: recipe.method).name
-        if shown.columns.count == 1 {
-            try Console.show("method \"\(method)\" returns no images, so only the originals are drawn")
+        let engine = try Machine.engine(threads: nil)
+        func tell(_ output: OutputFile, _ columns: [String]) throws {
+            try Console.show(
+                "\(output.path): \(columns.joined(separator: ", ")); pictures of the \(part.rawValue) part, after step \(trained.step)")
         }
+        if let output = outputs.method {
+            let shown = try Reconstructions(trained, pictures, bands: bands, engine: engine)
+            try output.write(shown.sheet.png())
+            try tell(output, shown.columns)
+            if shown.columns.count == 1 {
+                let method = type(of: recipe.method).name
+                try Console.show("method \"\(method)\" returns no images, so only the originals are drawn")
+            }
+            for caution in shown.cautions { try Console.show(caution) }
+        }
+        if let output = outputs.inside {
+            let shown = try InsideView(trained, pictures, bands: bands, engine: engine)
+            try output.write(shown.sheet.png())
+            try tell(output, shown.columns)
+        }
+        let channels = pictures.images.shape[1]
         if channels != 1 && bands != [0, 1, 2] {
             let drawn =
                 Set(bands).count == 1
@@ -78,7 +100,6 @@ struct ViewCommand: ParsableCommand {
                 "of \(channels) bands, counted from 0, \(drawn)"
                     + (self.bands == nil ? "; --bands 3,2,1 draws others" : ""))
         }
-        for caution in shown.cautions { try Console.show(caution) }
     }
 
     /// The bands that are asked for, or the usual ones.
@@ -93,20 +114,23 @@ struct ViewCommand: ParsableCommand {
         return numbers.count == 3 ? numbers : [Int](repeating: numbers[0], count: 3)
     }
 
-    /// The place of the picture: one that is asked for, or the run's own.
-    private func output(_ folder: RunFolder, _ recipe: Recipe) throws -> OutputFile {
+    /// The places of the sheets: of the one that is asked for, or of both in the run.
+    private func outputs(_ folder: RunFolder, _ recipe: Recipe) throws -> (method: OutputFile?, inside: OutputFile?) {
         if let out {
             try requireSuffix("png", of: out, "pictures are written as PNG")
             let file = try OutputFile(out, .png, replacing: overwrite)
             try file.requireApart(from: [folder.path] + recipe.encoded.pathsRead)
-            return file
+            return inside ? (nil, file) : (file, nil)
         }
         do {
             try FileManager.default.createDirectory(atPath: folder.pictures, withIntermediateDirectories: true)
         } catch {
             throw RunError(.cannotCreate, "cannot create \(folder.pictures): \(error.localizedDescription)")
         }
-        return try OutputFile(folder.pictures + "/reconstructions.png", .png, replacing: overwrite)
+        return (
+            try OutputFile(folder.pictures + "/reconstructions.png", .png, replacing: overwrite),
+            try OutputFile(folder.pictures + "/inside.png", .png, replacing: overwrite)
+        )
     }
 }
 #endif

@@ -53,6 +53,24 @@ struct ReportCommandTests {
         #expect(try text("gone.html").contains("cannot be opened"))
     }
 
+    @Test func everyCheckpointCanBeLookedAt() throws {
+        try expect("--recipe", "small.json", "--run", "run", "--quiet")
+        try expect("view", "run", "--count", "2", saying: "run/pictures/inside.png: picture, patch tokens")
+        try expect("view", "run", "--count", "2", "--step", "6", "--out", "a.png", saying: "after step 6")
+        try expect("view", "run", "--count", "2", "--inside", "--out", "b.png", saying: "Eigen-CAM; pictures of the test")
+        for name in ["a.png", "b.png", "run/pictures/inside.png"] {
+            #expect(try home.read(name).starts(with: [0x89, 0x50, 0x4E, 0x47]))
+        }
+        try expect("view", "run", "--step", "5", code: 69, saying: "there are those of 6, 12")
+        try expect("view", "run", "--inside", code: 64, saying: "--out")
+        // A damaged one is passed over, and that is said.
+        try home.write([1, 2, 3], "run/checkpoints/step-00000012/model.safetensors")
+        try expect("view", "run", "--count", "2", saying: "checkpoint of step 12 is skipped")
+        try expect("diagnose", "run", "--count", "8", "--checkpoints", saying: "checkpoint of step 12 is skipped")
+        try expect("report", "run")
+        #expect(try text("run/report.html").contains("checkpoint of step 12 is skipped"))
+    }
+
     @Test func anAtlasIsOnePageOrAFolderForTensorBoard() throws {
         try expect("--recipe", "small.json", "--run", "run", "--quiet")
         try expect("atlas", "run", saying: "run/atlas.html: 96 pictures")

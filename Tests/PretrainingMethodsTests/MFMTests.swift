@@ -36,6 +36,35 @@ struct MFMTests {
         return (Tensor(values, shape), Batch(images: Tensor(normalized, shape), samples: samples, epoch: 3))
     }
 
+    /// A wave has two frequencies beside that of its mean, and they are where the spectrum is bright.
+    @Test func spectraStandBesidePictures() throws {
+        let (height, width) = (12, 16)
+        // Normalised values; three waves across the width.
+        let wave = (0..<3 * height * width).map { Float(0.5 + cosine(turns: 3 * Double($0 % width) / Double(width))) }
+        let images = Tensor(wave, [1, 3, height, width])
+        var frequency = FrequencyMasking()
+        frequency.radius = 2
+        let plan = try frequency.plan(
+            MaskRequest(grid: Self.grid, samples: [0], epoch: 0), random: RandomStream(seed: 9))
+        var method = try options(.mfm).makeMethod(Self.context)
+        var tape = Tape(engine: try Engine(threads: 1), recording: false)
+        let shown = try method.loss(
+            Batch(images: images, samples: [0], epoch: 0), plan, StepRequest(wantsImages: true),
+            random: RandomStream(seed: 0), on: &tape
+        ).shown
+        #expect(
+            shown.map(\.name) == [
+                "seen", "predicted", "spectrum, original", "spectrum, seen", "spectrum, predicted",
+            ])
+        #expect(shown.allSatisfy { $0.images.shape == images.shape && $0.images.array.allSatisfy(\.isFinite) })
+        // The normalisation of the first channel undone: black is 0.
+        let plane = shown[2].images.array.prefix(height * width).map { 0.2 * $0 + 0.5 }
+        let bright = plane.indices.filter { plane[$0] > 0.05 }
+        let middle = height / 2 * width + width / 2
+        #expect(bright == [middle - 3, middle, middle + 3])
+        #expect(abs(plane[middle - 3] - plane[middle + 3]) < 1e-4 && plane.allSatisfy { $0 < 1.0001 })
+    }
+
     private func options(_ pretext: RestorationPretext) -> MFMOptions {
         var options = MFMOptions()
         options.pretext = pretext

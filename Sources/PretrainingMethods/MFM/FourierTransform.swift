@@ -84,7 +84,7 @@ public struct FourierTransform: Sendable {
         return tape.linearFilter(wide, matrix: backAlongWidth, along: .last)
     }
 
-    /// Real and imaginary part of every frequency, `[…, rows, columns, 2]`, for tests.
+    /// Real and imaginary part of every frequency, `[…, rows, columns, 2]`.
     public func spectrum(ofQuadrants quadrants: Tensor) -> [Float] {
         let q = quadrants.array
         let plane = 4 * rows * columns

@@ -67,7 +67,7 @@ public struct MFM: PretrainingMethod {
     ) -> StepResult {
         let (engine, trace, shape) = (tape.engine, request.trace, batch.images.shape)
         let corrupted = draws.corruption.applied(to: pictures(of: batch), engine: engine, trace: trace)
-        let input = perChannel(corrupted) { ($0 - mean[$1]) / deviation[$1] }
+        let input = normalized(corrupted)
         let encoded = encoder(input, parameters, drop: draws.drop, on: &tape, trace: trace?.scope("encoder"))
         let prediction = tape.unpatchify(
             head(encoded.normed, parameters, on: &tape), patch: PatchSize(encoder.options.patchSize),
@@ -87,7 +87,8 @@ public struct MFM: PretrainingMethod {
             }
         }
         if request.wantsImages {
-            result.shown = [ShownImages("seen", input), ShownImages("predicted", prediction.value)]
+            let own = [ShownImages("seen", input), ShownImages("predicted", prediction.value)]
+            result.shown = own + spectra(of: [ShownImages("original", batch.images)] + own, engine: engine)
         }
         return result
     }
@@ -130,6 +131,9 @@ public struct MFM: PretrainingMethod {
 
     /// The pictures of a batch in [0, 1], their normalisation undone.
     private func pictures(of batch: Batch) -> Tensor { perChannel(batch.images) { $0 * deviation[$1] + mean[$1] } }
+
+    /// Pictures in [0, 1], normalised.
+    func normalized(_ pictures: Tensor) -> Tensor { perChannel(pictures) { ($0 - mean[$1]) / deviation[$1] } }
 
     /// Every number of `[B, C, H, W]` changed; `change` gets it and the place of its channel's mean and deviation.
     private func perChannel(_ images: Tensor, _ change: (Float, Int) -> Float) -> Tensor {

@@ -23,22 +23,28 @@ extension PatchMask {
 }
 
 extension MaskPlan {
-    /// Images `[B, C, H, W]` as an encoder sees them under this plan: hidden patches are 0, the mean of normalised images. One set
-    /// of images for a mask of patches, one for each context of blocks; none where the plan itself hides no patches.
+    /// Images `[B, C, H, W]` as an encoder sees them under this plan, then what is to be predicted: other patches are 0, the mean of
+    /// normalised images. One set of images for a mask of patches, one for each context and each target of blocks; none where the
+    /// plan itself hides no patches.
     public func seen(_ images: Tensor) -> [ShownImages] {
         switch self {
         case .nothing, .frequencies: return []
         case .patches(let mask):
             return [ShownImages("seen", mask.joined(seen: images, hidden: Tensor(zeros: images.shape)))]
         case .blocks(let mask):
-            return mask.contexts.enumerated().map { number, context in
-                let orders = context.map { visible in
-                    visible + (0..<Int32(mask.grid.count)).filter { !visible.contains($0) }
+            func shown(_ blocks: [[[Int32]]], one: String, many: String) -> [ShownImages] {
+                blocks.enumerated().map { number, block in
+                    let orders = block.map { cells in
+                        cells + (0..<Int32(mask.grid.count)).filter { !cells.contains($0) }
+                    }
+                    let patches = PatchMask(grid: mask.grid, orders: orders, visibleCount: block.first?.count ?? 0)
+                    return ShownImages(
+                        blocks.count == 1 ? one : "\(many) \(number + 1)",
+                        patches.joined(seen: images, hidden: Tensor(zeros: images.shape)))
                 }
-                let patches = PatchMask(grid: mask.grid, orders: orders, visibleCount: context.first?.count ?? 0)
-                let name = mask.contexts.count == 1 ? "seen" : "seen, context \(number + 1)"
-                return ShownImages(name, patches.joined(seen: images, hidden: Tensor(zeros: images.shape)))
             }
+            return shown(mask.contexts, one: "seen", many: "seen, context")
+                + shown(mask.targets, one: "target", many: "target")
         }
     }
 }
