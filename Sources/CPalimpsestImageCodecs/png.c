@@ -225,7 +225,7 @@ static void write_bytes(png_structp png, png_bytep from, size_t count) {
 static void flush_nothing(png_structp png) { (void)png; }
 
 static pal_status run_encoder(struct encoder *e, const uint8_t *samples, uint32_t width, uint32_t height,
-                              uint32_t channels) {
+                              uint32_t channels, int marked) {
     if (setjmp(e->jump)) return PAL_OUT_OF_MEMORY;
     e->png = png_create_write_struct(PNG_LIBPNG_VER_STRING, e, on_encoder_error, ignore_warning);
     e->info = e->png ? png_create_info_struct(e->png) : NULL;
@@ -233,22 +233,21 @@ static pal_status run_encoder(struct encoder *e, const uint8_t *samples, uint32_
     png_set_write_fn(e->png, e, write_bytes, flush_nothing);
     png_set_IHDR(e->png, e->info, width, height, 8, channels == 1 ? PNG_COLOR_TYPE_GRAY : PNG_COLOR_TYPE_RGB,
                  PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
-    /* Tells a picture of ours from one that may not be replaced. */
     png_text mark = {.compression = PNG_TEXT_COMPRESSION_NONE, .key = "Software", .text = "Palimpsest", .text_length = 10};
-    png_set_text(e->png, e->info, &mark, 1);
+    if (marked) png_set_text(e->png, e->info, &mark, 1);
     png_write_info(e->png, e->info);
     for (uint32_t y = 0; y < height; y++) png_write_row(e->png, samples + (size_t)y * width * channels);
     png_write_end(e->png, NULL);
     return PAL_OK;
 }
 
-pal_status pal_encode_png(const uint8_t *samples, uint32_t width, uint32_t height, uint32_t channels, uint8_t **encoded,
-                          size_t *size, char message[256]) {
+pal_status pal_encode_png(const uint8_t *samples, uint32_t width, uint32_t height, uint32_t channels, int marked,
+                          uint8_t **encoded, size_t *size, char message[256]) {
     struct encoder e;
     memset(&e, 0, sizeof e);
     message[0] = 0;
     e.message = message;
-    pal_status status = run_encoder(&e, samples, width, height, channels);
+    pal_status status = run_encoder(&e, samples, width, height, channels, marked);
     png_destroy_write_struct(&e.png, &e.info);
     if (status != PAL_OK) free(e.bytes);
     *encoded = status == PAL_OK ? e.bytes : NULL;

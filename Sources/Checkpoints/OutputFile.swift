@@ -76,6 +76,13 @@ public struct OutputFile: Sendable {
         }
     }
 
+    /// True for a regular file that is empty or holds what we write as this; false where there is none.
+    package static func isOurs(_ path: String, _ content: Content) -> Bool {
+        var status = stat()
+        guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return false }
+        return status.st_size == 0 || content.isIn(path)
+    }
+
     /// Throws where writing would replace what is read, one of some files or a file that is not ours in one of some folders, or what
     /// a run is made of; and where the file would be a picture more of a folder that is read. Whoever reads a folder passes over the
     /// runs in it, so pictures of a run may lie there.

@@ -15,8 +15,8 @@ public struct ModelCard: Sendable {
     public var weightsLicence: String?
     /// The recipe, resolved.
     public var recipe: JSONValue?
-    /// Rows of `probes.json`.
-    public var probes: [JSONValue] = []
+    /// Rows of `probes.json`; nil where it cannot be read.
+    public var probes: [JSONValue]? = []
     /// How to load it.
     public var call = ""
     /// Digests of the files, by name.
@@ -98,6 +98,9 @@ public struct ModelCard: Sendable {
 
     /// A table of the probes' rows: one a protocol, kind of features and data.
     private var probeLines: [String] {
+        guard let probes else {
+            return ["The run's `probes.json` cannot be read, so what was measured is missing here."]
+        }
         guard !probes.isEmpty else { return ["Not measured: the run has no `probes.json`."] }
         let rows = probes.map { row -> String in
             func percent(_ value: JSONValue?) -> String {

@@ -140,7 +140,11 @@ public struct DataOptions: RecipeSection {
         let context = SourceContext(
             cards: cards, decoder: decoder, takesEachPage: pages == .all, indexFolder: indexFolder)
         var opened = try source.open(part, in: context)
-        if let tiles { opened = try TiledSource(opened, tiles, kind: type(of: source).name) }
+        if let tiles {
+            opened = try TiledSource(opened, tiles, kind: type(of: source).name)
+        } else if let card = try source.card(in: cards), let note = card.countNote(opened.count, part) {
+            opened = NotedSource(opened, note)
+        }
         let filled: any ImageSource = missingValue.map { FilledSource(opened, missing: $0) } ?? opened
         guard case .numbers(let low, let high) = valueRange else { return filled }
         return ScaledSource(filled, low: low, high: high)

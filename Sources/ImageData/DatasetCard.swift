@@ -76,6 +76,12 @@ public struct DatasetCard: RecipeSection {
     /// The constants of normalisation.
     public var normalization: Normalization { Normalization(mean: mean, deviation: deviation) }
 
+    /// What is told where a part has another number of pictures than the set is known to have; nil where it has not.
+    func countNote(_ count: Int, _ part: DatasetPart) -> String? {
+        guard let known = part == .train ? trainCount : testCount, known != count else { return nil }
+        return "the \(part.rawValue) part has \(count) pictures, and that of \(title) has \(known)"
+    }
+
     /// The classes; nil where the files tell them.
     public var classTable: ClassTable? {
         classes.isEmpty ? nil : ClassTable(names: classes, folders: classFolders.isEmpty ? classes : classFolders)

@@ -67,7 +67,14 @@ public struct ImagesSourceOptions: DividedOptions, MappedOptions {
                     "these `images` are without labels; name a file of labels and a split (data.source.labels and data.source.split, "
                         + "or --labels FILE --split 0.2), or use `class_folders` with a folder a class")
             }
-            return try ImageFolder(flat: path, decoder: context.decoder).opened(in: context)
+            var notes: [String] = []
+            if let test = DatasetParts.testOfPictures(in: path) {
+                notes = [
+                    "the folders `\(DatasetParts.train)` and `\(test)` are both read, as `images`: give \(FileName(path))/train where test "
+                        + "pictures are not to be trained on"
+                ]
+            }
+            return try ImageFolder(flat: path, decoder: context.decoder, notes: notes).opened(in: context)
         }
         guard part == .train || split != nil else {
             throw .noTestPart(path, "all labelled `images` are the training part; \(Self.splitHint)")
@@ -161,8 +168,10 @@ public struct ClassFoldersSourceOptions: DividedOptions, MappedOptions {
     /// Tells by names, without reading a file.
     public func fits(_ path: String) -> Bool {
         let entries = FolderWalk.look(FileName(path))
-        return entries.contains(where: \.isFolder)
-            && !entries.contains { !$0.isFolder && FolderWalk.readable.contains($0.name.suffix) }
+        guard entries.contains(where: \.isFolder) else { return false }
+        // Pictures beside folders are none of theirs, unless the folders are the parts of a set.
+        return !entries.contains { !$0.isFolder && FolderWalk.readable.contains($0.name.suffix) }
+            || DatasetParts.folders(of: path).test != nil
     }
 
     /// The pictures of one part.

@@ -238,6 +238,7 @@ extension ImageSource {
         throw ImageError(
             .channels, path: "", member: key(index),
             "the picture has \(image.channels) channels and the model \(channels); only 1 and 3 are converted into one "
-                + "another. For pictures like this one: --set model.channels=\(image.channels)")
+                + "another. For pictures like this one: --set model.channels=\(image.channels); where others "
+                + "stand beside them, keep each kind in a folder of its own")
     }
 }

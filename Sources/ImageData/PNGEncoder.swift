@@ -3,8 +3,11 @@ import CPalimpsestImageCodecs
 /// Writes pictures as PNG.
 public enum PNGEncoder {
     /// The bytes of a PNG file with 8-bit samples [height, width, channels]; channels 1 (gray) or 3 (RGB).
-    public static func encode(_ samples: [UInt8], height: Int, width: Int, channels: Int) throws(ImageError) -> [UInt8]
-    {
+    ///
+    /// What we draw to be looked at is `marked`: such a file is drawn anew without a question. Pictures that are data are not.
+    public static func encode(
+        _ samples: [UInt8], height: Int, width: Int, channels: Int, marked: Bool = false
+    ) throws(ImageError) -> [UInt8] {
         precondition(
             (channels == 1 || channels == 3) && height >= 1 && width >= 1 && height <= 1_000_000 && width <= 1_000_000
                 && samples.count == height * width * channels,
@@ -13,7 +16,7 @@ public enum PNGEncoder {
         var size = 0
         var message = [CChar](repeating: 0, count: 256)
         let status = pal_encode_png(
-            samples, UInt32(width), UInt32(height), UInt32(channels), &encoded, &size, &message)
+            samples, UInt32(width), UInt32(height), UInt32(channels), marked ? 1 : 0, &encoded, &size, &message)
         defer { pal_free(encoded) }
         guard status == PAL_OK, let encoded else {
             let text = String(decoding: message.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)

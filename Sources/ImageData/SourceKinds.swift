@@ -189,7 +189,9 @@ public struct CIFARSourceOptions: PathOptions {
         guard kind(of: path) == .folder else { throw ImageError(.io, path: path, "there is no such file or folder") }
         let found = folder(path) ?? (path, variant ?? .cifar10)
         let files = try CIFARSource.files(in: found.path, variant: found.variant, part: part)
-        return try CIFARSource(files: files, variant: found.variant, labels: labels, table: context.classes)
+        var source = try CIFARSource(files: files, variant: found.variant, labels: labels, table: context.classes)
+        if part == .train { source.noteMissing() }
+        return source
     }
 
     /// The folder with the official files, the given one or that of an unpacked archive, and the set that it holds.

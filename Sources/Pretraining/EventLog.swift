@@ -1,4 +1,5 @@
 import Autodiff
+import Checkpoints
 import Foundation
 import ImageData
 import PretrainingMethods
@@ -19,6 +20,14 @@ struct EventLog: ~Copyable {
     init(_ folder: RunFolder, _ recipe: Recipe) {
         self.folder = folder
         self.recipe = recipe
+    }
+
+    /// True for a file of a folder that such a log has written: its second event is the recipe.
+    static func isOurs(_ folder: String, _ name: String) -> Bool {
+        guard name.hasPrefix(EventFile.namePrefix), let file = try? FileReader("\(folder)/\(name)"),
+            let start = try? file.read(min(file.size, 4096))
+        else { return false }
+        return start.isEmpty || String(decoding: start, as: UTF8.self).contains("\"palimpsest\": ")
     }
 
     /// The numbers of a row, under `train/`, `epoch/` or `health/` as its kind is.

@@ -27,7 +27,10 @@ extension Trainer {
         for warning in warnings { log.warning(warning) }
         guard let found else {
             guard warnings.isEmpty else {
-                throw RunError(.data, "\(folder.path) has no checkpoint that can be used; start again with --overwrite")
+                throw RunError(
+                    .data,
+                    "\(folder.path) has no checkpoint that can be used; to start again: pretrain --recipe "
+                        + "\(run.recipeFile.quotedForShell) --run \(run.path.quotedForShell) --overwrite")
             }
             log.warning("no checkpoint in \(folder.path) yet: starting from the beginning")
             return nil
@@ -130,7 +133,7 @@ extension Recipe {
             throw RunError(
                 .usage,
                 "\(folder.path) was made by another recipe: \(changed.joined(separator: "; ")). Resume with the same values, "
-                    + "or start a new run with --run or --overwrite")
+                    + "or start another run: pretrain --recipe R --run FOLDER")
         }
     }
 

@@ -158,10 +158,7 @@ public struct RunExport: Sendable {
         if folder.exists, FileManager.default.fileExists(atPath: folder.probesFile),
             let data = FileManager.default.contents(atPath: folder.probesFile)
         {
-            card.probes = (try? JSONParser.parse(Array(data)).array) ?? []
-            if card.probes.isEmpty {
-                card.limits.append("The run's `probes.json` cannot be read, so its scores are missing here.")
-            }
+            card.probes = try? JSONParser.parse(Array(data)).array
         }
         card.limits += [
             "Features are of pictures of this size and normalisation; others give other numbers.",

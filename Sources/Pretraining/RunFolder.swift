@@ -3,7 +3,7 @@ import ContentDigests
 import Evaluation
 import Foundation
 import RecipeSchema
-import TensorBoardEvents
+import Reporting
 
 /// The folder of one run: where each of its files stands, and which files are the run's own.
 public struct RunFolder: Sendable, Equatable {
@@ -56,13 +56,20 @@ public struct RunFolder: Sendable, Equatable {
     public var exists: Bool { isFile(recipeFile) }
 
     static let lockName = "lock"
+    /// What training itself writes: a run is these.
     private static let plainNames = [
-        "recipe.json", "metrics.jsonl", "encoder.safetensors", "skipped.txt", "log.txt", "probes.json", "report.html",
-        "diagnose.jsonl", "atlas.html",
-        "pictures/reconstructions.png", "pictures/inside.png",
+        "recipe.json", "metrics.jsonl", "encoder.safetensors", "skipped.txt", "log.txt",
     ]
+    /// What commands add, and somebody may have put something else in the place of.
+    private static let results: [(name: String, content: OutputFile.Content)] = [
+        ("report.html", .text(start: Page.start)), ("atlas.html", .text(start: Page.start)),
+        ("diagnose.jsonl", diagnosisContent), ("pictures/reconstructions.png", .png), ("pictures/inside.png", .png),
+    ]
+    /// How figures of the encoder's blocks begin.
+    package static let diagnosisContent = OutputFile.Content.text(start: "{\"features\": ")
 
-    /// The files of the run that are there, by their paths below it; the marker comes last.
+    /// The files of the run that are there, by their paths below it; the marker comes last. A file that is ours by name and not by
+    /// what is in it, is somebody else's.
     var ownFiles: [String] {
         let steps = checkpoints.steps().flatMap { step in
             CheckpointFolder.fileNames.map { "checkpoints/\(CheckpointFolder.name(of: step))/\($0)" }
@@ -71,11 +78,20 @@ public struct RunFolder: Sendable, Equatable {
             let names = (try? FileManager.default.contentsOfDirectory(atPath: "\(path)/\(folder)")) ?? []
             return names.filter(isOurs).map { folder.isEmpty ? $0 : "\(folder)/\($0)" }
         }
+        func kept(_ folder: String, _ content: OutputFolder.Names) -> [String] {
+            kept(folder) { name in
+                content(name).map { OutputFile.isOurs("\(path)/\(folder)/\(name)", $0) } ?? false
+            }
+        }
+        // What tells the table of features as ours goes behind it.
+        let projector = kept("projector", ProjectorFiles.content).sorted {
+            ($0.hasSuffix(ProjectorFiles.config) ? 1 : 0, $0) < ($1.hasSuffix(ProjectorFiles.config) ? 1 : 0, $1)
+        }
         let found =
-            kept("") { $0.hasPrefix(EventFile.namePrefix) } + kept("features", FeatureCache.isName)
-            + kept("explore") { ResultFiles.exploration($0) != nil }
-            + kept("anomalies") { ResultFiles.anomalies($0) != nil }
-            + kept("projector") { ProjectorFiles.content($0) != nil }
+            kept("") { EventLog.isOurs(path, $0) } + kept("features", FeatureCache.isName)
+            + kept("explore", ResultFiles.exploration) + kept("anomalies", ResultFiles.anomalies) + projector
+            + ((try? ProbeRecord(probesFile)) == nil ? [] : ["probes.json"])
+            + Self.results.filter { OutputFile.isOurs("\(path)/\($0.name)", $0.content) }.map(\.name)
         return (Self.plainNames + steps + found + [runMarkerName]).filter { isFile("\(path)/\($0)") }
     }
 

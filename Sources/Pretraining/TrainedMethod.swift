@@ -25,7 +25,8 @@ public struct TrainedMethod {
             let kept = checkpoints.steps().map { "\($0)" }.joined(separator: ", ")
             throw RunError(
                 .missing,
-                "\(checkpoints.path) has no checkpoint of step \(step)" + (kept.isEmpty ? "" : "; there are those of \(kept)"))
+                "\(checkpoints.path) has no checkpoint of step \(step)"
+                    + (kept.isEmpty ? "" : "; there are those of \(kept)"))
         }
         let read = try orRunError { () throws(CheckpointError) -> (checkpoint: Checkpoint?, warnings: [String]) in
             guard let step else { return try checkpoints.latest() }

@@ -88,6 +88,6 @@ public struct Canvas {
 
     /// The PNG file.
     public func png() throws(ImageError) -> [UInt8] {
-        try PNGEncoder.encode(samples, height: height, width: width, channels: 3)
+        try PNGEncoder.encode(samples, height: height, width: width, channels: 3, marked: true)
     }
 }

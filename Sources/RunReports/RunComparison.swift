@@ -8,7 +8,7 @@ public import Reporting
 /// Several runs side by side: in what their recipes differ, what they cost and what they are worth.
 ///
 /// Runs whose recipes differ in the seed alone stand together: the mean of their scores with its deviation over seeds, apart from
-/// the interval for the drawing of the test pictures.
+/// the interval for the drawing of the test pictures. Runs of one seed, too, are rows of their own: they say nothing of others.
 public struct RunComparison {
     /// Runs of one recipe with several seeds.
     struct Group {
@@ -22,22 +22,30 @@ public struct RunComparison {
     let keys: [String]
     /// Scores that are there of at least one group.
     let protocols: [String]
+    /// What could not be read, a sentence each.
+    public let notes: [String]
 
     /// Reads runs; throws where one cannot be read, or the same one is named twice.
     public init(_ folders: [RunFolder]) throws {
         var groups: [Group] = []
+        var notes: [String] = []
         for folder in folders {
             guard !groups.contains(where: { $0.runs.contains { $0.folder == folder } }) else {
                 throw RunError(.usage, "\(folder.path) is named twice; name each run once")
             }
             let record = try RunRecord(folder)
-            if let place = groups.firstIndex(where: { Self.keys(record.recipe, $0.runs[0].recipe).isEmpty }) {
+            notes += record.faults.map { "\(folder.path): \($0)" }
+            if let place = groups.firstIndex(where: { group in
+                Self.keys(record.recipe, group.runs[0].recipe).isEmpty
+                    && !group.runs.contains { $0.recipe.seed == record.recipe.seed }
+            }) {
                 groups[place].runs.append(record)
             } else {
                 groups.append(Group(runs: [record]))
             }
         }
         self.groups = groups
+        self.notes = notes
         var (keys, protocols): ([String], [String]) = ([], [])
         for group in groups {
             for key in Self.keys(group.runs[0].recipe, groups[0].runs[0].recipe) where !keys.contains(key) {
@@ -67,6 +75,8 @@ public struct RunComparison {
         var accuracy: Double
         var half: Double
         var outcomes: [Bool]?
+        /// The data that it is of, in short.
+        var data: String
 
         static func all(of run: RunRecord) -> [Score] {
             run.scores.compactMap { row in
@@ -80,7 +90,8 @@ public struct RunComparison {
                 return Score(
                     identity: ProbeComparison.identity(of: row), title: ProbeComparison.title(of: row),
                     accuracy: accuracy,
-                    half: ends.count == 2 ? (ends[1] - ends[0]) / 2 : 0, outcomes: outcomes)
+                    half: ends.count == 2 ? (ends[1] - ends[0]) / 2 : 0, outcomes: outcomes,
+                    data: ProbeComparison.data(of: row))
             }
         }
     }
@@ -100,9 +111,15 @@ public struct RunComparison {
 
     /// The table: a row a group, what differs, cost and scores as columns.
     public var table: (headings: [String], rows: [[String]]) {
-        let titles = protocols.map { identity -> String in
+        let plain = protocols.map { identity -> String in
             for group in groups { if let score = scores(group, identity).first { return score.title } }
             return identity
+        }
+        // Scores of one protocol on other data are other figures: columns of one name say of what they are.
+        let titles = zip(protocols, plain).map { identity, title in
+            guard plain.count(where: { $0 == title }) > 1 else { return title }
+            let data = groups.lazy.compactMap { self.scores($0, identity).first?.data }.first ?? ""
+            return "\(title), \(data)"
         }
         let rows = groups.map { group -> [String] in
             let run = group.runs[0]
@@ -166,7 +183,9 @@ public struct RunComparison {
             count == 1 ? "One run" : "\(count) runs side by side",
             sections: [
                 .init(
-                    "Scores", HTML.table(headings, rows) + (protocols.isEmpty ? HTML.paragraph(Self.missing) : HTML())),
+                    "Scores",
+                    HTML.table(headings, rows) + (protocols.isEmpty ? HTML.paragraph(Self.missing) : HTML())
+                        + notes.map { HTML.element("p", [("class", "alarm")], .text($0)) }.reduce(HTML(), +)),
                 .init(
                     "Differences",
                     sentences.isEmpty

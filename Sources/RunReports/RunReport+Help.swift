@@ -74,6 +74,14 @@ package struct ProbeComparison {
             .joined(separator: "\n") + (row["chosen"]?["shots"]?.text() ?? "")
     }
 
+    /// The data of a row, in short: where they lie, how they are divided, and how the digest of the test part begins.
+    static func data(of row: JSONValue) -> String {
+        let data = row["data"]
+        let place = data?["path"]?.string ?? data?["kind"]?.string ?? "other data"
+        let split = data?["split"].flatMap { $0.isNull ? nil : ", split \($0.text())" } ?? ""
+        return "\(place)\(split), test \(row["test_data"]?.string?.prefix(6) ?? "–")"
+    }
+
     static func title(of row: JSONValue) -> String {
         let shots = row["chosen"]?["shots"]?.int.map { ", \($0) a class" } ?? ""
         let options = (row["options"]?.members ?? []).map { ", \($0.name) \($0.value.brief)" }.joined()

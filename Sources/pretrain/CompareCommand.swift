@@ -32,6 +32,7 @@ struct CompareCommand: ParsableCommand {
         }
         try output?.requireApart(from: runs)
         let comparison = try RunComparison(runs.map { RunFolder($0) })
+        for note in comparison.notes { Console.say(note) }
         let (headings, rows) = comparison.table
         for line in TextTable.lines([headings] + rows) { try Console.show(line) }
         for sentence in comparison.sentences { try Console.show(sentence) }

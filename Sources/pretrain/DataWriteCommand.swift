@@ -69,12 +69,13 @@ struct DataWriteCommand: ParsableCommand {
         }
         // Made aside, then renamed: a folder with half of the pictures would look like a whole one.
         let suffix = ".writing-\(UUID().uuidString)"
+        let stop = StopSignal()
         do {
             for part in DatasetPart.allCases {
                 let pictures = pictures(part)
-                try write(pictures, part, into: out + suffix) { try PNGEncoder.encode(try pictures.image($0)) }
+                try write(pictures, part, into: out + suffix, stop) { try PNGEncoder.encode(try pictures.image($0)) }
                 guard let maps else { continue }
-                try write(pictures, part, into: maps + suffix) { number in
+                try write(pictures, part, into: maps + suffix, stop) { number in
                     let map = pictures.labelMap(number)
                     return try PNGEncoder.encode(
                         map.classes.map { UInt8($0) }, height: map.height, width: map.width, channels: 1)
@@ -128,9 +129,12 @@ struct DataWriteCommand: ParsableCommand {
 
     /// Writes a file for each picture of a part, in class folders.
     private func write(
-        _ pictures: OddPictures, _ part: DatasetPart, into root: String, _ bytes: (Int) throws -> [UInt8]
+        _ pictures: OddPictures, _ part: DatasetPart, into root: String, _ stop: StopSignal,
+        _ bytes: (Int) throws -> [UInt8]
     ) throws {
         for index in 0..<pictures.count {
+            // What was written so far is removed.
+            if let number = stop.number { throw ExitCode(128 + number) }
             let folder = "\(root)/\(part.rawValue)/\(pictures.classes[pictures.label(index)])"
             let path = "\(folder)/\(String(format: "%05d", index)).png"
             let bytes = try bytes(index)

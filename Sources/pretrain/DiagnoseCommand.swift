@@ -47,7 +47,7 @@ struct DiagnoseCommand: ParsableCommand {
         let folder = RunFolder(runFolder)
         var recipe = try folder.recipe()
         if let data { recipe.data.source = try SourceArgument.parse(data, keeping: recipe.data.source) }
-        let output = try OutputFile(out ?? folder.diagnosisFile, .text(start: "{\"features\": "), replacing: overwrite)
+        let output = try OutputFile(out ?? folder.diagnosisFile, RunFolder.diagnosisContent, replacing: overwrite)
         try output.requireApart(from: recipe.encoded.pathsRead)
         let (source, part) = try DataAccess.pictures(recipe.data)
         let progress = WorkProgress()

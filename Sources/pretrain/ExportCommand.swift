@@ -11,7 +11,7 @@ struct ExportCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "export", abstract: "Write the encoder of a run for timm, Hugging Face's transformers or ONNX.",
         discussion: """
-            Example: pretrain export runs/colormae --format timm --out exports/colormae-timm
+            Example: pretrain export runs/colormae --format timm --out colormae-timm
             Writes a folder: weights, what the other program must know, and a model card with recipe, data and probe table. \
             What a format has no place for is refused with the reason. Prints Python that loads it.
             """)

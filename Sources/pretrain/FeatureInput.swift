@@ -317,8 +317,8 @@ enum FeatureFile {
         var content: OutputFile.Content {
             switch self {
             case .safetensors: .safetensors(key: "format", value: FeatureFile.format)
-            case .csv: .text(start: FeatureTable.csvStart)
-            case .npy: .unmarked
+            // Tables are edited and annotated: none is replaced without being asked.
+            case .csv, .npy: .unmarked
             }
         }
 

@@ -98,6 +98,7 @@ struct SweepCommand: ParsableCommand {
         case .finished: break
         }
         let comparison = try RunComparison(sweep.members.map { place.run($0) })
+        for note in comparison.notes { log.warning("\(note)") }
         let (headings, rows) = comparison.table
         for line in TextTable.lines([headings] + rows) { try Console.show(line) }
         for sentence in comparison.sentences { try Console.show(sentence) }

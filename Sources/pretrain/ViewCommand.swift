@@ -73,7 +73,8 @@ struct ViewCommand: ParsableCommand {
         let engine = try Machine.engine(threads: nil)
         func tell(_ output: OutputFile, _ columns: [String]) throws {
             try Console.show(
-                "\(output.path): \(columns.joined(separator: ", ")); pictures of the \(part.rawValue) part, after step \(trained.step)")
+                "\(output.path): \(columns.joined(separator: ", ")); pictures of the \(part.rawValue) part, after step \(trained.step)"
+            )
         }
         if let output = outputs.method {
             let shown = try Reconstructions(trained, pictures, bands: bands, engine: engine)

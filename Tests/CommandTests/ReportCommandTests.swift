@@ -57,7 +57,8 @@ struct ReportCommandTests {
         try expect("--recipe", "small.json", "--run", "run", "--quiet")
         try expect("view", "run", "--count", "2", saying: "run/pictures/inside.png: picture, patch tokens")
         try expect("view", "run", "--count", "2", "--step", "6", "--out", "a.png", saying: "after step 6")
-        try expect("view", "run", "--count", "2", "--inside", "--out", "b.png", saying: "Eigen-CAM; pictures of the test")
+        try expect(
+            "view", "run", "--count", "2", "--inside", "--out", "b.png", saying: "Eigen-CAM; pictures of the test")
         for name in ["a.png", "b.png", "run/pictures/inside.png"] {
             #expect(try home.read(name).starts(with: [0x89, 0x50, 0x4E, 0x47]))
         }
@@ -98,6 +99,32 @@ struct ReportCommandTests {
         try expect("atlas", "run/encoder.safetensors", code: 64, saying: "name one with --out")
     }
 
+    /// The built-in pictures as files are data, though we drew them.
+    @Test func noSheetReplacesAPicture() throws {
+        try expect(
+            "data", "write", "builtin", "--out", "d", "--maps", "m", "--count", "6", "--test-count", "6")
+        for name in ["d/train/fish/00000.png", "m/train/fish/00000.png"] {
+            let before = try home.read(name)
+            try expect("masks", "--recipe", "small.json", "--out", name, code: 73, saying: "--overwrite")
+            #expect(try home.read(name) == before)
+        }
+        for _ in 0..<2 { try expect("masks", "--recipe", "small.json", "--out", "masks.png") }
+    }
+
+    @Test func aStopLeavesNothingOfPicturesThatWereToBeWritten() throws {
+        let process = Process()
+        process.executableURL = CommandTests.program
+        process.arguments = ["data", "write", "builtin", "--out", "big", "--count", "100000"]
+        process.currentDirectoryURL = URL(fileURLWithPath: home.path)
+        process.standardError = Pipe()
+        try process.run()
+        while try home.names().allSatisfy({ !$0.hasPrefix("big") }), process.isRunning { usleep(10_000) }
+        process.terminate()
+        process.waitUntilExit()
+        #expect(process.terminationStatus == 143 && process.terminationReason == .exit)
+        #expect(try home.names() == ["small.json"])
+    }
+
     @Test func seedsStandTogetherAndRunsArePaired() throws {
         for (run, change) in [("a", "seed=0"), ("b", "seed=1"), ("c", "mask.ratio=0.5")] {
             try expect("--recipe", "small.json", "--run", run, "--set", change, "--quiet")
@@ -107,6 +134,15 @@ struct ReportCommandTests {
         let page = try text("compare.html")
         for words in ["mask.ratio", "seeds ±", "McNemar p", "Curves"] { #expect(page.contains(words), "\(words)") }
         try expect("compare", "a", "a", code: 64, saying: "named twice")
+        // The same seed again is no further seed, and scores that cannot be read are told.
+        try FileManager.default.copyItem(atPath: home.path + "/a", toPath: home.path + "/copy")
+        let twice = try callProgram(["compare", "a", "copy"], in: home.path)
+        #expect(twice.code == 0 && !twice.text.contains("seeds"), "\(twice.text)")
+        try home.write(Array("{".utf8), "copy/probes.json")
+        try expect("compare", "a", "copy", saying: "copy: probes.json cannot be read")
+        // Scores on other data have columns of their own, which say of what.
+        try expect("probe", "a", "--protocol", "ridge", "--features", "pretrained", "--data", "procedural")
+        try expect("compare", "a", "b", saying: "ridge, procedural, test ")
         try expect("compare", "a", "nowhere", code: 69)
     }
 

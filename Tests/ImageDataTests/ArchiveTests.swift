@@ -64,6 +64,22 @@ extension ImageSource {
         #expect(source.keys == ["0"] && source.ledger.entries.isEmpty)
     }
 
+    /// Neither of two labels of one picture is taken in silence.
+    @Test func labelsThatContradictEachOtherAreRefused() throws {
+        func path(_ json: String) throws -> String {
+            try shards.add { tar in
+                sample(&tar, "0", 1)
+                tar.add("0.json", Array(json.utf8))
+                tar.end()
+            }
+        }
+        let error = #expect(throws: ImageError.self) { try ShardSource(try path(#"{"label": 0}"#)) }
+        #expect(error?.reason == .label && error?.message.contains("`.cls` says 1 and `.json` says 0") == true)
+        for json in [#"{"label": 1}"#, #"{"caption": "x"}"#] {
+            #expect(try ShardSource(try path(json)).labels == [1])
+        }
+    }
+
     @Test func anArchiveWithoutItsEndIsTold() throws {
         let path = try shards.add { sample(&$0, "0", 3) }
         #expect(try ShardSource(path).ledger.count(.archiveEndedEarly) == 1)

@@ -1,4 +1,5 @@
 import ImageData
+import RecipeSchema
 import Testing
 
 private let context = SourceContext(cards: DatasetCards(folders: []))
@@ -43,6 +44,48 @@ private func folders(_ files: [String]) throws -> (TemporaryFolder, ClassFolders
         #expect(ledger.notes.contains("the picture `other.png` beside `train` belongs to no part"))
         #expect(ledger.notes.contains("the folder `extra` beside `train` belongs to no part"))
         withExtendedLifetime(folder) {}
+    }
+
+    /// A few pictures beside the parts of a set must not make all of it, test part and all, one heap of pictures.
+    @Test func straysBesidePartsLeaveASetWhatItIs() throws {
+        let (folder, _) = try folders(["train/a/1.png", "test/a/2.png", "0.png", "1.png"])
+        let guessed = try SourceArgument.guess(folder.path)
+        #expect(type(of: guessed).name == ClassFoldersSourceOptions.name)
+        let train = try guessed.open(.train, in: context)
+        #expect(train.count == 1)
+        #expect(train.ledger.notes.contains { $0.contains("2 pictures beside `train` belong to no part") })
+        var flat = ImagesSourceOptions()
+        flat.path = folder.path
+        let heap = try flat.open(.train, in: context)
+        #expect(heap.count == 4 && heap.ledger.notes.contains { $0.contains("`train` and `test` are both read") })
+        // Pictures beside folders that are no parts are a heap.
+        let (other, _) = try folders(["cat/1.png", "dog/2.png", "0.png"])
+        #expect(type(of: try SourceArgument.guess(other.path)).name == ImagesSourceOptions.name)
+        withExtendedLifetime((folder, other)) {}
+    }
+
+    @Test func aSetThatIsNotWholeIsTold() throws {
+        let folder = try TemporaryFolder([])
+        let record = [UInt8](repeating: 1, count: 3073)
+        for number in [1, 2, 4, 5] { try folder.write("data_batch_\(number).bin", record + record) }
+        try folder.write("test_batch.bin", record)
+        let card = """
+            {"name": "ten", "title": "Ten", "channels": 3, "mean": [0.5, 0.5, 0.5], "std": [0.2, 0.2, 0.2], "train_count": 10,
+             "test_count": 1, "classes": ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"],
+             "layouts": [{"source": {"kind": "cifar", "variant": "cifar10"}}]}
+            """
+        try folder.write("ten.json", Array(card.utf8))
+        let text = #"{"source": {"kind": "card", "card": "\#(folder.path)/ten.json", "path": "\#(folder.path)"}}"#
+        var problems: [Problem] = []
+        let options = try #require(DataOptions.decode(try JSONParser.parse(text), at: "$", &problems))
+        let train = try options.open(.train, cards: DatasetCards(folders: []))
+        #expect(train.count == 8 && train.label(0) == 1)
+        #expect(
+            train.ledger.notes == [
+                "`data_batch_3.bin` is not there, so the training part is not whole",
+                "the train part has 8 pictures, and that of Ten has 10",
+            ])
+        #expect(try options.open(.test, cards: DatasetCards(folders: [])).ledger.notes.isEmpty)
     }
 
     @Test func aFlatTestFolderIsToldAndValIsTaken() throws {

@@ -57,6 +57,47 @@ struct RunFolderTests {
         #expect(!names.contains { $0.hasPrefix("previous-run") })
     }
 
+    /// What commands add to a run is theirs by what is in it, not by its name.
+    @Test func overwritingLeavesWhatIsOursByNameAlone() throws {
+        let run = try TinyRun()
+        try run.train(try TinyRun.recipe("train.max_steps=2"))
+        let foreign = [
+            "report.html", "atlas.html", "diagnose.jsonl", "probes.json", "pictures/reconstructions.png",
+            "pictures/inside.png", "anomalies/map-999.png", "anomalies/anomalies.jsonl", "explore/neighbours.png",
+            "projector/features.tsv", "projector/sprite.png", "events.out.tfevents.1.other",
+        ]
+        for name in foreign { try write("somebody's", run.folder.path + "/" + name) }
+        try run.train(try TinyRun.recipe("train.max_steps=1"))
+        let left = try content(run.folder.path)
+        for name in foreign { #expect(left[name] == Data("somebody's".utf8), "\(name)") }
+        #expect(!left.keys.contains { $0.hasPrefix("checkpoints/step-00000002") })
+    }
+
+    @Test func overwritingRemovesWhatCommandsHaveAdded() throws {
+        let run = try TinyRun()
+        try run.train(try TinyRun.recipe("train.max_steps=2"))
+        let sheet = try PNGEncoder.encode([1, 2, 3], height: 1, width: 1, channels: 3, marked: true)
+        let added: [(String, Data)] = [
+            ("report.html", Data("<!DOCTYPE html>\n<!-- Palimpsest -->\n".utf8)),
+            ("diagnose.jsonl", Data("{\"features\": 1}".utf8)), ("probes.json", Data("[{\"protocol\": \"p\"}]".utf8)),
+            ("pictures/inside.png", Data(sheet)), ("anomalies/worst.png", Data(sheet)),
+            ("projector/sprite.png", Data(sheet)),
+            ("explore/explore.jsonl", Data("{\"kind\": \"explore\"".utf8)),
+        ]
+        for (name, data) in added {
+            try write("", run.folder.path + "/" + name)
+            try data.write(to: URL(fileURLWithPath: run.folder.path + "/" + name))
+        }
+        let events = try content(run.folder.path).keys.filter { $0.hasPrefix("events.out") }
+        #expect(events.count == 1)
+        try run.train(try TinyRun.recipe("train.max_steps=1"))
+        let left = Set(try content(run.folder.path).keys)
+        #expect(left.isDisjoint(with: added.map(\.0) + events) && left.contains { $0.hasPrefix("events.out") })
+        for folder in ["anomalies", "projector", "explore", "previous-run"] {
+            #expect(!FileManager.default.fileExists(atPath: run.folder.path + "/" + folder), "\(folder)")
+        }
+    }
+
     /// Faults that are found at different places of a start, from the recipe's numbers to the first step.
     @Test(arguments: [
         ["train.batch_size=20"], ["method={\"name\":\"maskalign\",\"teacher\":{\"path\":\"/nowhere\"}}"],

@@ -94,8 +94,9 @@ pal_status pal_decode_tiff_region(int descriptor, uint64_t size, uint64_t direct
 pal_status pal_decode_webp(const uint8_t *_Nonnull data, size_t size, const pal_limits *_Nonnull limits,
                            pal_image *_Nonnull image);
 
-/* Encodes 8-bit gray (channels 1) or RGB (3) as PNG. `*encoded` is freed with pal_free. */
-pal_status pal_encode_png(const uint8_t *_Nonnull samples, uint32_t width, uint32_t height, uint32_t channels,
+/* Encodes 8-bit gray (channels 1) or RGB (3) as PNG; where `marked` is not 0, a text says that a program of ours drew it, so that it
+ * may be drawn anew. `*encoded` is freed with pal_free. */
+pal_status pal_encode_png(const uint8_t *_Nonnull samples, uint32_t width, uint32_t height, uint32_t channels, int marked,
                           uint8_t *_Nullable *_Nonnull encoded, size_t *_Nonnull size, char message[_Nonnull 256]);
 
 /* Encodes 8-bit gray (channels 1) or RGB (3) as JPEG with a `quality` of 1 to 100 and colours at full resolution; sides are at

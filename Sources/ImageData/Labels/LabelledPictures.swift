@@ -106,7 +106,8 @@ extension LabelFile {
             throw ImageError(
                 .label, path: path,
                 "none of the \(count) rows is a picture below `\(FileName(root))`: line \(first.line) names `\(first.name.short)`, and the folder has "
-                    + "`\(pictures[0])`; file names are paths below that folder, or the names of single pictures (\(note))"
+                    + "`\(pictures[0])`; file names are paths below that folder, or the names of single pictures (\(note)); "
+                    + "data.source.name_column and data.source.label_column of a recipe choose other columns"
             )
         }
         return rowOf

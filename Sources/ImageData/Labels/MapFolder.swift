@@ -44,6 +44,12 @@ struct MapFolder: Sendable {
         var walk = FolderWalk()
         try walk.walk(root)
         var left = Set(walk.files.filter { $0.suffix == "png" })
+        let others = walk.files.filter { $0.suffix != "png" }.sorted()
+        if let first = others.first {
+            ledger.note(
+                "\(others.count) \(others.count == 1 ? "file" : "files") in the folder of label maps \(others.count == 1 ? "is" : "are") no "
+                    + "PNG, which maps are, such as `\(first)`")
+        }
         let names = Set(left)
         var found: [Int] = []
         for (number, picture) in pictures.enumerated() {

@@ -38,6 +38,8 @@ public struct CIFARSource: ImageSource {
 
     /// The names of the classes, where they are known.
     public let labelNames: [String]?
+    /// What is told of the files.
+    public private(set) var ledger = SourceLedger()
     private let variant: Variant
     private let labels: Labels
     private let names: [String]
@@ -93,6 +95,14 @@ public struct CIFARSource: ImageSource {
                 + (pickles
                     ? "; these look like the Python pickles, which are not read: get the binary version of the set"
                     : ""))
+    }
+
+    /// Tells which of the five training files are not there.
+    mutating func noteMissing() {
+        let missing = variant.files(.train).filter { !names.contains($0) }
+        guard !missing.isEmpty, missing.count < variant.files(.train).count else { return }
+        let list = missing.map { "`\($0)`" }.joined(separator: ", ")
+        ledger.note("\(list) \(missing.count == 1 ? "is" : "are") not there, so the training part is not whole")
     }
 
     /// The number of records.

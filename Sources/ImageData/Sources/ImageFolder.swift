@@ -31,7 +31,13 @@ public struct ImageFolder: ImageSource {
 
     /// The pictures below a folder, without labels.
     public init(flat root: String, decoder: ImageDecoder = ImageDecoder()) throws(ImageError) {
-        let walk = try Self.pictures(below: root)
+        try self.init(flat: root, decoder: decoder, notes: [])
+    }
+
+    /// The same with sentences for the ledger.
+    init(flat root: String, decoder: ImageDecoder, notes: [String]) throws(ImageError) {
+        var walk = try Self.pictures(below: root)
+        for sentence in notes { walk.ledger.note(sentence) }
         self.root = root
         self.decoder = decoder
         files = walk.files.sorted()

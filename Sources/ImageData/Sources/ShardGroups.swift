@@ -13,7 +13,7 @@ struct ShardGroups {
 
     /// The pictures in the order of the archive.
     private(set) var groups: [Group] = []
-    /// The first member that stands twice in a group.
+    /// The first member that stands twice in a group, or says another label than a second one.
     private(set) var duplicate: ImageError?
     /// Members that belong to no picture.
     private(set) var ledger = SourceLedger()
@@ -62,6 +62,7 @@ struct ShardGroups {
         if picture == nil && !byLastDot { return gather(piece.map(\.place), byLastDot: true) }
         noteDuplicate(key, piece)
         let label = first(ShardIndex.labelSuffixes)
+        noteConflict(key, piece)
         if let picture {
             groups.append(Group(key: key, picture: picture, label: label))
         } else if let label {
@@ -90,6 +91,21 @@ struct ShardGroups {
                 "`.\(suffix)` stands twice in this sample; every sample needs a name of its own")
             return
         }
+    }
+
+    /// Two members that say different labels.
+    private mutating func noteConflict(_ key: FileName, _ piece: [(suffix: String, place: Int)]) {
+        let said = piece.compactMap { suffix, place -> (suffix: String, label: Int32)? in
+            guard ShardIndex.labelSuffixes.contains(suffix), case .success(let label?) = shard.members[place].label
+            else { return nil }
+            return (suffix, label)
+        }
+        guard duplicate == nil, let first = said.first, let other = said.first(where: { $0.label != first.label })
+        else { return }
+        duplicate = ImageError(
+            .label, path: shard.path.description, member: key.description,
+            "`.\(first.suffix)` says \(first.label) and `.\(other.suffix)` says \(other.label); leave one of them, or make them equal"
+        )
     }
 
     /// Gives labels that stand alone to the pictures of the same key that have none.

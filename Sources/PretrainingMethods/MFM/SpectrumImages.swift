@@ -21,7 +21,9 @@ extension MFM {
             return mean
         }
         let largest = (0..<count).map { picture in
-            planes.reduce(Float.leastNormalMagnitude) { max($0, $1[picture * plane..<(picture + 1) * plane].max() ?? 0) }
+            planes.reduce(Float.leastNormalMagnitude) {
+                max($0, $1[picture * plane..<(picture + 1) * plane].max() ?? 0)
+            }
         }
         return zip(sets, planes).map { set, values in
             var gray = [Float](repeating: 0, count: count * channels * plane)

@@ -51,6 +51,6 @@ struct PictureSprite: Sendable {
 
     /// The grid as a PNG file.
     func png() throws(ImageError) -> [UInt8] {
-        try PNGEncoder.encode(samples, height: rows * height, width: columns * width, channels: 3)
+        try PNGEncoder.encode(samples, height: rows * height, width: columns * width, channels: 3, marked: true)
     }
 }
