@@ -1,5 +1,4 @@
 import Autodiff
-import Checkpoints
 import Foundation
 import ImageData
 import PretrainingMethods
@@ -23,11 +22,11 @@ struct EventLog: ~Copyable {
     }
 
     /// True for a file of a folder that such a log has written: its second event is the recipe.
-    static func isOurs(_ folder: String, _ name: String) -> Bool {
-        guard name.hasPrefix(EventFile.namePrefix), let file = try? FileReader("\(folder)/\(name)"),
-            let start = try? file.read(min(file.size, 4096))
+    static func isOurs(_ folder: RunFolder, _ name: String) -> Bool {
+        guard name.hasPrefix(EventFile.namePrefix), let file = FileHandle(forReadingAtPath: "\(folder.path)/\(name)"),
+            let start = try? file.read(upToCount: 4096)
         else { return false }
-        return start.isEmpty || String(decoding: start, as: UTF8.self).contains("\"palimpsest\": ")
+        return String(decoding: start, as: UTF8.self).contains("\"palimpsest\": ")
     }
 
     /// The numbers of a row, under `train/`, `epoch/` or `health/` as its kind is.

@@ -88,7 +88,7 @@ public struct RunFolder: Sendable, Equatable {
             ($0.hasSuffix(ProjectorFiles.config) ? 1 : 0, $0) < ($1.hasSuffix(ProjectorFiles.config) ? 1 : 0, $1)
         }
         let found =
-            kept("") { EventLog.isOurs(path, $0) } + kept("features", FeatureCache.isName)
+            kept("") { EventLog.isOurs(self, $0) } + kept("features", FeatureCache.isName)
             + kept("explore", ResultFiles.exploration) + kept("anomalies", ResultFiles.anomalies) + projector
             + ((try? ProbeRecord(probesFile)) == nil ? [] : ["probes.json"])
             + Self.results.filter { OutputFile.isOurs("\(path)/\($0.name)", $0.content) }.map(\.name)
