@@ -25,6 +25,7 @@ public enum AtomicFile {
     public static func write(
         to path: String, room: Int, _ body: (inout FileWriter) throws -> [UInt8]
     ) throws {
+        removeRemains(of: path)
         let temporary = temporaryName(path)
         unlink(temporary)
         do {
@@ -41,6 +42,21 @@ public enum AtomicFile {
         }
     }
 
+    /// Removes what killed processes left of earlier tries. A process of another machine may have a number that is free here, so
+    /// what was written to within the last minute stays.
+    private static func removeRemains(of path: String) {
+        let (folder, name) = split(path)
+        for found in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+        where found.hasPrefix(".\(name).") && found.hasSuffix(".partial") {
+            var status = stat()
+            guard let process = Int32(found.dropFirst(name.count + 2).dropLast(8)), process > 0,
+                kill(process, 0) != 0, errno == ESRCH, lstat("\(folder)/\(found)", &status) == 0,
+                status.st_mode & S_IFMT == S_IFREG, status.st_mtim.tv_sec < time(nil) - 60
+            else { continue }
+            unlink("\(folder)/\(found)")
+        }
+    }
+
     /// Another name in the folder of a file.
     private static func temporaryName(_ path: String) -> String {
         let (folder, name) = split(path)
@@ -52,6 +68,7 @@ public enum AtomicFile {
     public static func prepare(
         _ path: String, _ body: (inout FileWriter) throws(CheckpointError) -> Void
     ) throws(CheckpointError) -> PreparedFile {
+        removeRemains(of: path)
         let temporary = temporaryName(path)
         unlink(temporary)  // left by a killed process that had our number
         do throws(CheckpointError) {

@@ -35,7 +35,11 @@ public struct TrainedMethod {
         warnings = read.warnings
         guard let found = read.checkpoint else {
             throw RunError(
-                .missing, "\(checkpoints.path) has no checkpoint that can be used; train on with pretrain resume")
+                .missing,
+                read.warnings.isEmpty
+                    ? "\(checkpoints.path) has no checkpoint yet; train on with pretrain resume"
+                    : "\(checkpoints.path) has no checkpoint that can be used: \(read.warnings[0]). What probe, features and explore "
+                        + "read, \(folder.encoderFile), may still be whole")
         }
         func loaded<Options: PretrainingOptions>(_ options: Options) throws -> any PretrainingMethod {
             var method = try options.makeMethod(recipe.methodContext)

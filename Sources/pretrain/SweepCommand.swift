@@ -80,7 +80,14 @@ struct SweepCommand: ParsableCommand {
         let place = SweepFolder(folder ?? "sweeps/\(sweep.recipes[0].name)")
         let lock = try place.claim(sweep)
         defer { withExtendedLifetime(lock) {} }
-        let page = try OutputFile(place.pageFile, .text(start: Page.start))
+        let page: OutputFile
+        do throws(CheckpointError) {
+            page = try OutputFile(place.pageFile, .text(start: Page.start))
+        } catch {
+            throw RunError(
+                .cannotCreate,
+                "\(place.pageFile) is the place of the comparison and cannot be written; move away what is there")
+        }
         let threads = max(1, Foundation.ProcessInfo.processInfo.activeProcessorCount / jobs)
         let runner = SweepRunner(place, jobs: jobs)
         let outcome = try runner.run(

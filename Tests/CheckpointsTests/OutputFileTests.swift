@@ -73,6 +73,30 @@ struct OutputFileTests {
         }
     }
 
+    /// What a killed process left is cleared by the next one that writes the file; nothing else is.
+    @Test func remainsOfKilledProcessesAreCleared() throws {
+        let ended = Process()
+        ended.executableURL = URL(fileURLWithPath: "/bin/sh")
+        ended.arguments = ["-c", "true"]
+        try ended.run()
+        ended.waitUntilExit()
+        let dead = ended.processIdentifier
+        let old = Date(timeIntervalSinceNow: -3600)
+        let kept = [
+            ".a.st.\(getppid()).partial", ".b.st.\(dead).partial", ".a.st.mine.partial", ".a.st.\(dead).txt",
+        ]
+        for name in kept + [".a.st.\(dead).partial"] {
+            try home.write([1], name)
+            try FileManager.default.setAttributes([.modificationDate: old], ofItemAtPath: path(name))
+        }
+        try OutputFile(path("a.st"), .unmarked).write([9])
+        #expect(Set(try FileManager.default.contentsOfDirectory(atPath: home.path)) == Set(kept + ["a.st"]))
+        // It may be at work on another machine.
+        try home.write([1], ".a.st.\(dead).partial")
+        try OutputFile(path("a.st"), .unmarked, replacing: true).write([9])
+        #expect(FileManager.default.fileExists(atPath: path(".a.st.\(dead).partial")))
+    }
+
     @Test func aLinkIsFollowedAndStays() throws {
         try FileManager.default.createDirectory(atPath: path("inner"), withIntermediateDirectories: false)
         symlink("inner/target", path("link"))
