@@ -46,7 +46,7 @@ struct MFMTests {
         frequency.radius = 2
         let plan = try frequency.plan(
             MaskRequest(grid: Self.grid, samples: [0], epoch: 0), random: RandomStream(seed: 9))
-        var method = try options(.mfm).makeMethod(Self.context)
+        var method = options(.mfm).makeMethod(Self.context)
         var tape = Tape(engine: try Engine(threads: 1), recording: false)
         let shown = try method.loss(
             Batch(images: images, samples: [0], epoch: 0), plan, StepRequest(wantsImages: true),

@@ -60,6 +60,33 @@ enum BLAS {
         cblas_ddot(blasint(count), x, 1, y, 1)
     }
 
+    /// The eigenvalues of a symmetric matrix [n, n], rising; `matrix` becomes their unit eigenvectors, one behind the other. Nil where
+    /// the iteration does not end.
+    static func eigenvalues(_ matrix: inout [Double], size: Int) -> [Double]? {
+        guard size > 0 else { return [] }
+        useCallingThreadOnly()
+        var values = [Double](repeating: 0, count: size)
+        let n = blasint(size)
+        var info: blasint = 0
+        func call(_ work: inout [Double], _ workSize: blasint, _ integers: inout [blasint], _ integersSize: blasint) {
+            withUnsafePointer(to: n) { n in
+                withUnsafePointer(to: workSize) { workSize in
+                    withUnsafePointer(to: integersSize) { integersSize in
+                        dsyevd_("V", "L", n, &matrix, n, &values, &work, workSize, &integers, integersSize, &info, 1, 1)
+                    }
+                }
+            }
+        }
+        var (work, integers) = ([0.0], [blasint(0)])
+        // Sizes of -1 ask how much room is needed.
+        call(&work, -1, &integers, -1)
+        let (most, mostIntegers) = (Int(work[0]), Int(integers[0]))
+        work = [Double](repeating: 0, count: most)
+        integers = [blasint](repeating: 0, count: mostIntegers)
+        call(&work, blasint(most), &integers, blasint(mostIntegers))
+        return info == 0 ? values : nil
+    }
+
     /// Keeps OpenBLAS from making threads of its own, whose number would change the order of sums.
     static func useCallingThreadOnly() { openblas_set_num_threads(1) }
 }
