@@ -24,7 +24,7 @@ struct AtlasTests {
         var options = Exploration.Options()
         options.shown = Atlas.neighbours
         options.queries = Array(0..<Self.count)
-        let engine = Engine(threads: 2)
+        let engine = try Engine(threads: 2)
         let found = try Exploration(
             table, digests: (0..<Self.count).map { "\($0 == 2 ? 0 : $0)" }, options, random: RandomStream(seed: 1),
             on: engine)
@@ -80,7 +80,7 @@ struct AtlasTests {
         #expect(read["columns"]?.int == 4 && read["width"]?.int == 16 && read["height"]?.int == 16)
         let start = try #require(page.components(separatedBy: "data:image/jpeg;base64,").last)
         let bytes = try #require(start.components(separatedBy: "\"").first.flatMap { Data(base64Encoded: $0) })
-        let sprite = try ImageDecoder().decode(Array(bytes)).image
+        let sprite = try ImageDecoder().decode(Array(bytes), path: "sprite").image
         #expect(sprite.width == 64 && sprite.height == 48 && sprite.channels == 3)
         let samples = try sprite.bytes()
         let source = ProceduralSource(part: .train, count: Self.count, size: 16)
