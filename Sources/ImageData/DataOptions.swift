@@ -142,7 +142,7 @@ public struct DataOptions: RecipeSection {
         var opened = try source.open(part, in: context)
         if let tiles {
             opened = try TiledSource(opened, tiles, kind: type(of: source).name)
-        } else if let card = try source.card(in: cards), let note = card.countNote(opened.count, part) {
+        } else if source is CardSourceOptions, let note = try source.card(in: cards)?.countNote(opened.count, part) {
             opened = NotedSource(opened, note)
         }
         let filled: any ImageSource = missingValue.map { FilledSource(opened, missing: $0) } ?? opened

@@ -1,5 +1,6 @@
 import ImageData
 import RecipeSchema
+import TestSupport
 import Testing
 
 private let context = SourceContext(cards: DatasetCards(folders: []))
@@ -65,7 +66,7 @@ private func folders(_ files: [String]) throws -> (TemporaryFolder, ClassFolders
     }
 
     @Test func aSetThatIsNotWholeIsTold() throws {
-        let folder = try TemporaryFolder([])
+        let folder = try TestSupport.TemporaryFolder()
         let record = [UInt8](repeating: 1, count: 3073)
         for number in [1, 2, 4, 5] { try folder.write("data_batch_\(number).bin", record + record) }
         try folder.write("test_batch.bin", record)
