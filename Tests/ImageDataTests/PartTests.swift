@@ -68,14 +68,14 @@ private func folders(_ files: [String]) throws -> (TemporaryFolder, ClassFolders
     @Test func aSetThatIsNotWholeIsTold() throws {
         let folder = try TestSupport.TemporaryFolder()
         let record = [UInt8](repeating: 1, count: 3073)
-        for number in [1, 2, 4, 5] { try folder.write("data_batch_\(number).bin", record + record) }
-        try folder.write("test_batch.bin", record)
+        for number in [1, 2, 4, 5] { try folder.write(record + record, "data_batch_\(number).bin") }
+        try folder.write(record, "test_batch.bin")
         let card = """
             {"name": "ten", "title": "Ten", "channels": 3, "mean": [0.5, 0.5, 0.5], "std": [0.2, 0.2, 0.2], "train_count": 10,
              "test_count": 1, "classes": ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"],
              "layouts": [{"source": {"kind": "cifar", "variant": "cifar10"}}]}
             """
-        try folder.write("ten.json", Array(card.utf8))
+        try folder.write(Array(card.utf8), "ten.json")
         let text = #"{"source": {"kind": "card", "card": "\#(folder.path)/ten.json", "path": "\#(folder.path)"}}"#
         var problems: [Problem] = []
         let options = try #require(DataOptions.decode(try JSONParser.parse(text), at: "$", &problems))
