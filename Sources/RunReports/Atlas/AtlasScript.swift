@@ -317,6 +317,8 @@ extension Atlas {
         show(-1);
         colourBy(colourings[0].name);
         resize();
+        // At once: a browser may wait long with a frame that nobody sees yet.
+        draw();
 
         """#
 }
