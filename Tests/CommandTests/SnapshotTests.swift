@@ -62,12 +62,14 @@ struct SnapshotTests {
         let images = home.path + "/images"
         try FileManager.default.createDirectory(atPath: images, withIntermediateDirectories: true)
         try home.write(Array("no picture".utf8), "images/cat.png")
-        return try Self.mistakes.map { mistake in
+        let said = try Self.mistakes.map { mistake in
             let words = mistake.split(separator: " ").map { word in String(word).replacing("{images}", with: "images") }
             let (code, text) = try answer(words, in: home)
             #expect(code != 0 && !text.isEmpty, "\(mistake)")
             return "$ pretrain \(words.joined(separator: " "))\n\(text)[\(code)]\n"
         }.joined(separator: "\n")
+        // Lists of names are those of catalogues: a new member changes no snapshot.
+        return said.replacing(#/"[a-z0-9-]+"(, "[a-z0-9-]+"){2,}/#, with: "{names}")
     }
 
     @Test func wordsAreTheOnesThatWereMeant() throws {
