@@ -47,9 +47,10 @@ public enum AtomicFile {
     private static func removeRemains(of path: String) {
         let (folder, name) = split(path)
         for found in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
-        where found.hasPrefix(".\(name).") && found.hasSuffix(".partial") {
+        where found.hasPrefix(".\(name).") && found.hasSuffix(AtomicFolder.partialSuffix) {
             var status = stat()
-            guard let process = Int32(found.dropFirst(name.count + 2).dropLast(8)), process > 0,
+            guard let process = Int32(found.dropFirst(name.count + 2).dropLast(AtomicFolder.partialSuffix.count)),
+                process > 0,
                 kill(process, 0) != 0, errno == ESRCH, lstat("\(folder)/\(found)", &status) == 0,
                 status.st_mode & S_IFMT == S_IFREG, status.st_mtim.tv_sec < time(nil) - 60
             else { continue }
@@ -60,7 +61,7 @@ public enum AtomicFile {
     /// Another name in the folder of a file.
     private static func temporaryName(_ path: String) -> String {
         let (folder, name) = split(path)
-        return "\(folder)/.\(name).\(getpid()).partial"
+        return "\(folder)/.\(name).\(getpid())\(AtomicFolder.partialSuffix)"
     }
 
     /// Writes what `body` appends under another name in the folder of `path` and flushes it, so that putting it in place can

@@ -65,7 +65,7 @@ public struct OutputFile: Sendable {
         case S_IFREG:
             isStream = false
             try Self.requireFolder(of: target, path)
-            isForeign = status.st_size > 0 && !content.isIn(target)
+            isForeign = !Self.isOurs(target, content)
             guard replacing || !isForeign else {
                 throw CheckpointError(
                     .unwritable, path: path,

@@ -1,7 +1,4 @@
 extension FeatureTable {
-    /// The first words of the header of `csv`.
-    public static let csvStart = "key,label,f0"
-
     /// The table as comma-separated text (RFC 4180, lines end with LF): a header `key,label,f0,f1,…`, then a line a picture.
     ///
     /// A label is the name of its class, or its number where there are no names; empty where there is none. Features have as many

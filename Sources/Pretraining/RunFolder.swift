@@ -76,20 +76,18 @@ public struct RunFolder: Sendable, Equatable {
         }
         func kept(_ folder: String, _ isOurs: (String) -> Bool) -> [String] {
             let names = (try? FileManager.default.contentsOfDirectory(atPath: "\(path)/\(folder)")) ?? []
-            return names.filter(isOurs).map { folder.isEmpty ? $0 : "\(folder)/\($0)" }
+            return names.sorted().filter(isOurs).map { folder.isEmpty ? $0 : "\(folder)/\($0)" }
         }
         func kept(_ folder: String, _ content: OutputFolder.Names) -> [String] {
             kept(folder) { name in
                 content(name).map { OutputFile.isOurs("\(path)/\(folder)/\(name)", $0) } ?? false
             }
         }
-        // What tells the table of features as ours goes behind it.
-        let projector = kept("projector", ProjectorFiles.content).sorted {
-            ($0.hasSuffix(ProjectorFiles.config) ? 1 : 0, $0) < ($1.hasSuffix(ProjectorFiles.config) ? 1 : 0, $1)
-        }
         let found =
             kept("") { EventLog.isOurs(self, $0) } + kept("features", FeatureCache.isName)
-            + kept("explore", ResultFiles.exploration) + kept("anomalies", ResultFiles.anomalies) + projector
+            + kept("explore", ResultFiles.exploration) + kept("anomalies", ResultFiles.anomalies)
+            // In this order what tells the table of features as ours goes behind it.
+            + kept("projector", ProjectorFiles.content)
             + ((try? ProbeRecord(probesFile)) == nil ? [] : ["probes.json"])
             + Self.results.filter { OutputFile.isOurs("\(path)/\($0.name)", $0.content) }.map(\.name)
         return (Self.plainNames + steps + found + [runMarkerName]).filter { isFile("\(path)/\($0)") }

@@ -35,15 +35,6 @@ public struct RunReport {
             ])
     }
 
-    /// The pictures, in words.
-    private var sourceWords: String {
-        let source = record.recipe.data.source
-        let (kind, options) = (type(of: source).name, source.encoded)
-        if kind == "procedural" { return "the built-in pictures" }
-        let place = options["card"]?.string ?? options["path"]?.string.map { ($0 as NSString).lastPathComponent }
-        return "pictures of \(place ?? kind) (\(kind))"
-    }
-
     /// How to write the run's folder in a command.
     var place: String { record.folder.path.quotedForShell }
 
@@ -54,7 +45,7 @@ public struct RunReport {
         let mask = type(of: recipe.mask).name
         let hides = recipe.method.needs.masks == [.nothing] ? "" : ", with masks of the strategy \(mask)"
         let size = recipe.data.imageSize
-        let source = sourceWords
+        let source = recipe.sourceWords
         let pictures = record.step.multipliedReportingOverflow(by: train.effectiveBatch).partialValue
         let first =
             "A vision transformer of \(recipe.model.depth) blocks and width \(recipe.model.width) learned by \(method)\(hides) from "
@@ -68,5 +59,15 @@ public struct RunReport {
                 : "is not at its end (\(train.epochs) epochs are asked for): pretrain resume \(place) goes on with it.")
         let faults = record.faults.map { HTML.element("p", [("class", "alarm")], .text($0)) }
         return HTML.paragraph(first + " " + second) + faults.reduce(HTML()) { $0 + $1 }
+    }
+}
+
+extension Recipe {
+    /// The pictures, in words.
+    package var sourceWords: String {
+        let (kind, options) = (type(of: data.source).name, data.source.encoded)
+        if kind == "procedural" { return "the built-in pictures" }
+        let place = options["card"]?.string ?? options["path"]?.string.map { ($0 as NSString).lastPathComponent }
+        return "pictures of \(place ?? kind) (\(kind))"
     }
 }

@@ -80,14 +80,12 @@ struct AtlasCommand: ParsableCommand {
         for note in table.notes { log.info("note: \(note)") }
         switch output {
         case .page(let file):
-            let data = subject.recipe.data.encoded["source"]
-            let source = data?["path"]?.string ?? data?["kind"]?.string ?? "the source"
             try file.write(
                 try atlas.page(
                     title: "Atlas of \(table.count) pictures",
                     about:
-                        "The \(part.rawValue) part of \(source), as the encoder of \(target) (recipe \(subject.recipe.name)) sees it: "
-                        + atlas.reading))
+                        "The \(part.rawValue) part of \(subject.recipe.sourceWords), as the encoder of \(target) (recipe "
+                        + "\(subject.recipe.name)) sees it: " + atlas.reading))
             try Console.show("\(file.path): \(table.count) pictures; open it in a browser")
         case .folder(let folder):
             try folder.write(try atlas.projectorFiles())

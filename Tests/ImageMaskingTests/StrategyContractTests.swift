@@ -77,8 +77,10 @@ struct StrategyContractTests {
             }
             guard case .patches(let mask) = plan else { continue }
             #expect(mask.imageCount == samples.count)
-            let ratio = (strategy as? AttentionMasking)?.ratio ?? 0.75
-            if !(strategy is BlockMasking) { #expect(mask.visibleCount == grid.visibleCount(ratio: ratio)) }
+            // What has no share, or none by default, counts otherwise.
+            if let ratio = strategy.encoded["ratio"]?.double {
+                #expect(mask.visibleCount == grid.visibleCount(ratio: ratio))
+            }
             for image in samples.indices {
                 let order = Array(mask.visible(image)) + Array(mask.hidden(image))
                 for (place, patch) in order.enumerated() {

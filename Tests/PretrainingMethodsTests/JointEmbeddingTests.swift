@@ -24,6 +24,21 @@ struct JointEmbeddingTests {
         grid: grid, contexts: [[[0, 1, 5, 6], [3, 4, 8, 9]], [[10, 11, 15, 16], [0, 1, 2, 3]]],
         targets: [[[7, 8], [11, 12]], [[13, 18], [15, 16]]])
 
+    /// What is shown of blocks: each context and each target alone, all other patches at the mean.
+    @Test func contextsAndTargetsAreShown() {
+        let images = Tensor([Float](repeating: 1, count: 2 * 8 * 10), [2, 1, 8, 10])
+        let shown = MaskPlan.blocks(Self.mask).seen(images)
+        #expect(shown.map(\.name) == ["seen, context 1", "seen, context 2", "target 1", "target 2"])
+        for (images, blocks) in zip(shown.map(\.images), Self.mask.contexts + Self.mask.targets) {
+            for (image, cells) in blocks.enumerated() {
+                let bright = Set(
+                    (0..<80).filter { images.array[image * 80 + $0] == 1 }.map { Int32($0 / 20 * 5 + $0 % 10 / 2) })
+                #expect(bright == Set(cells))
+                #expect((0..<80).count { images.array[image * 80 + $0] == 1 } == 4 * cells.count)
+            }
+        }
+    }
+
     private func images(_ count: Int = 2, changing: [Int] = [], in image: Int = 0) -> Tensor {
         var stream = RandomStream(seed: 8)
         var pixels = (0..<count * 8 * 10).map { _ in Float(stream.normal()) }

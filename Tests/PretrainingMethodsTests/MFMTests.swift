@@ -54,7 +54,7 @@ struct MFMTests {
         ).shown
         #expect(
             shown.map(\.name) == [
-                "seen", "predicted", "spectrum, original", "spectrum, seen", "spectrum, predicted",
+                "seen", "predicted", "spectrum (original)", "spectrum (seen)", "spectrum (predicted)",
             ])
         #expect(shown.allSatisfy { $0.images.shape == images.shape && $0.images.array.allSatisfy(\.isFinite) })
         // The normalisation of the first channel undone: black is 0.

@@ -99,9 +99,9 @@ pal_status pal_decode_webp(const uint8_t *_Nonnull data, size_t size, const pal_
 pal_status pal_encode_png(const uint8_t *_Nonnull samples, uint32_t width, uint32_t height, uint32_t channels, int marked,
                           uint8_t *_Nullable *_Nonnull encoded, size_t *_Nonnull size, char message[_Nonnull 256]);
 
-/* Encodes 8-bit gray (channels 1) or RGB (3) as JPEG with a `quality` of 1 to 100 and colours at full resolution; sides are at
- * most 65,500 pixels. `*encoded` is freed with pal_free. */
-pal_status pal_encode_jpeg(const uint8_t *_Nonnull samples, uint32_t width, uint32_t height, uint32_t channels, int quality,
+/* Encodes 8-bit RGB as JPEG with a `quality` of 1 to 100 and colours at full resolution; sides are at most 65,500 pixels.
+ * `*encoded` is freed with pal_free. */
+pal_status pal_encode_jpeg(const uint8_t *_Nonnull samples, uint32_t width, uint32_t height, int quality,
                            uint8_t *_Nullable *_Nonnull encoded, size_t *_Nonnull size, char message[_Nonnull 256]);
 
 /* Frees what a function of this header gave. */

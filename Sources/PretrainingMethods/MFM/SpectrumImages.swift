@@ -31,7 +31,7 @@ extension MFM {
                 let picture = index / (channels * plane)
                 gray[index] = values[picture * plane + index % plane] / largest[picture]
             }
-            return ShownImages("spectrum, \(set.name)", normalized(Tensor(gray, shape)))
+            return ShownImages("spectrum (\(set.name))", normalized(Tensor(gray, shape)))
         }
     }
 }

@@ -26,8 +26,7 @@ package struct Atlas {
     package static func require(_ pictures: Int) throws(EvaluationError) {
         guard pictures > most else { return }
         throw EvaluationError(
-            "\(pictures) pictures are too many for an atlas, which holds \(most); name a folder with a part of them, or draw some "
-                + "with --count \(most)")
+            "\(pictures) pictures are too many for an atlas, which holds \(most); name a folder with a part of them")
     }
 
     /// The atlas of what was found in a source, whose pictures a transform shows to the encoder. `found` has every row as a query.
@@ -73,9 +72,7 @@ package struct Atlas {
         let side = max((high - low).max(), .leastNormalMagnitude)
         return points.map { SIMD2<Float>(($0 - (low + high) / 2) / side + 0.5) }
     }
-}
 
-extension Atlas {
     /// How the map is made and read, in a sentence.
     package var reading: String {
         "places by t-SNE (perplexity \(threeFigures(perplexity)), divergence \(threeFigures(divergence)) nats); near pictures are alike, "

@@ -28,8 +28,8 @@ extension Atlas {
         if (atlas.labels) colourings.push({ name: "label", of: atlas.labels, names: atlas.classes });
         colourings.push({ name: "cluster", of: atlas.clusters, names: atlas.clusterNames });
         const figures = Float32Array.from(atlas.unusual), sorted = Float32Array.from(figures).sort();
-        const low = sorted[0], high = sorted[Math.floor(0.99 * (total - 1))];
-        colourings.push({ name: "how unusual", share: (i) => (high > low ? (figures[i] - low) / (high - low) : 0) });
+        const lowest = sorted[0], highest = sorted[Math.floor(0.99 * (total - 1))];
+        colourings.push({ name: "how unusual", share: (i) => (highest > lowest ? (figures[i] - lowest) / (highest - lowest) : 0) });
         let colours = [], order = [];
         function colourBy(name) {
           const by = colourings.find((c) => c.name === name) || colourings[0];
@@ -57,7 +57,7 @@ extension Atlas {
             by.of.forEach((kind) => counts.set(kind, (counts.get(kind) || 0) + 1));
             [...counts.keys()].sort((a, b) => a - b).forEach((kind) => entry(kinds[kind % kinds.length], by.names[kind] + " (" + counts.get(kind) + ")"));
           } else {
-            [0, 0.5, 1].forEach((share) => entry(rampColour(share), (low + share * (high - low)).toPrecision(3)));
+            [0, 0.5, 1].forEach((share) => entry(rampColour(share), (lowest + share * (highest - lowest)).toPrecision(3)));
           }
         }
 
@@ -82,40 +82,42 @@ extension Atlas {
         distances.sort((a, b) => a - b);
         const spacing = distances.length ? distances[Math.floor(distances.length / 2)] : 0.1;
 
-        let wide = 0, high_ = 0, sharp = 1, asked = false;
+        let wide = 0, tall = 0, sharp = 1, asked = false;
         function resize() {
           sharp = window.devicePixelRatio || 1;
           wide = canvas.clientWidth;
-          high_ = canvas.clientHeight;
+          tall = canvas.clientHeight;
           canvas.width = Math.round(wide * sharp);
-          canvas.height = Math.round(high_ * sharp);
+          canvas.height = Math.round(tall * sharp);
           ask();
         }
-        const unit = () => 0.94 * Math.min(wide, high_) * state.scale;
+        const unit = () => 0.94 * Math.min(wide, tall) * state.scale;
         const screenX = (i) => (places[2 * i] - state.x) * unit() + wide / 2;
-        const screenY = (i) => (places[2 * i + 1] - state.y) * unit() + high_ / 2;
+        const screenY = (i) => (places[2 * i + 1] - state.y) * unit() + tall / 2;
         const side = () => Math.min(Math.max(0.9 * spacing * unit(), 3), 1.5 * Math.max(atlas.width, atlas.height));
         const drawsPictures = () => side() >= 12;
         const ask = () => { if (!asked) { asked = true; requestAnimationFrame(() => { asked = false; draw(); }); } };
         const ink = () => getComputedStyle(document.documentElement).getPropertyValue("--ink").trim();
 
+        function stamp(brush, i, left, top, broad, height) {
+          brush.drawImage(sprite, (i % atlas.columns) * atlas.width, Math.floor(i / atlas.columns) * atlas.height, atlas.width, atlas.height,
+            left, top, broad, height);
+        }
         function picture(i, x, y, size) {
-          const tall = size * Math.min(1, atlas.height / atlas.width), broad = size * Math.min(1, atlas.width / atlas.height);
-          pen.drawImage(sprite, (i % atlas.columns) * atlas.width, Math.floor(i / atlas.columns) * atlas.height, atlas.width, atlas.height,
-            x - broad / 2, y - tall / 2, broad, tall);
-          return [broad, tall];
+          const height = size * Math.min(1, atlas.height / atlas.width), broad = size * Math.min(1, atlas.width / atlas.height);
+          stamp(pen, i, x - broad / 2, y - height / 2, broad, height);
         }
 
         function draw() {
           pen.setTransform(sharp, 0, 0, sharp, 0, 0);
-          pen.clearRect(0, 0, wide, high_);
-          const scale = unit(), size = side(), pictures = drawsPictures(), edge = size;
-          const offsetX = wide / 2 - state.x * scale, offsetY = high_ / 2 - state.y * scale;
+          pen.clearRect(0, 0, wide, tall);
+          const scale = unit(), size = side(), pictures = drawsPictures();
+          const offsetX = wide / 2 - state.x * scale, offsetY = tall / 2 - state.y * scale;
           pen.imageSmoothingEnabled = size < Math.max(atlas.width, atlas.height);
           let last = "", seen = 0;
           for (const i of order) {
             const x = places[2 * i] * scale + offsetX, y = places[2 * i + 1] * scale + offsetY;
-            if (x < -edge || y < -edge || x > wide + edge || y > high_ + edge) continue;
+            if (x < -size || y < -size || x > wide + size || y > tall + size) continue;
             seen++;
             const dim = state.found && !state.found.has(i);
             pen.globalAlpha = dim ? 0.12 : 1;
@@ -149,7 +151,7 @@ extension Atlas {
 
         function under(x, y) {
           const scale = unit(), reach = Math.max(side() / 2, 8) / scale;
-          const mapX = (x - wide / 2) / scale + state.x, mapY = (y - high_ / 2) / scale + state.y;
+          const mapX = (x - wide / 2) / scale + state.x, mapY = (y - tall / 2) / scale + state.y;
           let best = -1, least = reach * reach * 2;
           for (let cy = cell(mapY - reach); cy <= cell(mapY + reach); cy++) {
             for (let cx = cell(mapX - reach); cx <= cell(mapX + reach); cx++) {
@@ -171,8 +173,7 @@ extension Atlas {
           own.style.height = own.height / sharp + "px";
           const brush = own.getContext("2d");
           brush.imageSmoothingEnabled = factor * sharp < 1;
-          brush.drawImage(sprite, (i % atlas.columns) * atlas.width, Math.floor(i / atlas.columns) * atlas.height, atlas.width, atlas.height,
-            0, 0, own.width, own.height);
+          stamp(brush, i, 0, 0, own.width, own.height);
           own.setAttribute("role", "img");
           own.setAttribute("aria-label", atlas.names[i]);
           return own;
@@ -219,7 +220,7 @@ extension Atlas {
           const before = unit(), next = Math.min(Math.max(state.scale * factor, 0.5), 400);
           const real = next / state.scale;
           state.x += (x - wide / 2) / before * (1 - 1 / real);
-          state.y += (y - high_ / 2) / before * (1 - 1 / real);
+          state.y += (y - tall / 2) / before * (1 - 1 / real);
           state.scale = next;
           ask();
         }
@@ -269,8 +270,8 @@ extension Atlas {
           const keys = {
             ArrowLeft: () => { state.x -= step; }, ArrowRight: () => { state.x += step; },
             ArrowUp: () => { state.y -= step; }, ArrowDown: () => { state.y += step; },
-            "+": () => zoom(1.3, wide / 2, high_ / 2), "=": () => zoom(1.3, wide / 2, high_ / 2), "-": () => zoom(1 / 1.3, wide / 2, high_ / 2),
-            "0": home, Escape: () => choose(-1, false), Enter: () => choose(under(wide / 2, high_ / 2), false),
+            "+": () => zoom(1.3, wide / 2, tall / 2), "=": () => zoom(1.3, wide / 2, tall / 2), "-": () => zoom(1 / 1.3, wide / 2, tall / 2),
+            "0": home, Escape: () => choose(-1, false), Enter: () => choose(under(wide / 2, tall / 2), false),
           };
           if (!keys[e.key] || e.ctrlKey || e.metaKey || e.altKey) return;
           e.preventDefault();
@@ -278,8 +279,8 @@ extension Atlas {
           ask();
         });
         function home() { state.scale = 1; state.x = 0.5; state.y = 0.5; ask(); }
-        element("closer").addEventListener("click", () => zoom(1.5, wide / 2, high_ / 2));
-        element("farther").addEventListener("click", () => zoom(1 / 1.5, wide / 2, high_ / 2));
+        element("closer").addEventListener("click", () => zoom(1.5, wide / 2, tall / 2));
+        element("farther").addEventListener("click", () => zoom(1 / 1.5, wide / 2, tall / 2));
         element("whole").addEventListener("click", home);
 
         // Search: what holds the text stays bright; Enter goes from one to the next.
