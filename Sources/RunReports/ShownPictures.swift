@@ -1,6 +1,6 @@
 public import Autodiff
 public import ImageData
-public import Pretraining
+import Pretraining
 
 /// Some pictures of a source in the form of evaluation, to be looked at.
 public struct ShownPictures {
