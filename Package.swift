@@ -158,8 +158,8 @@ let package = Package(
         program(
             "bench",
             needs: [
-                "Autodiff", "ImageData", "ImageMasking", "Optimizers", "Pretraining", "PretrainingMethods",
-                "RandomStreams", "RecipeSchema", "TrainingStep", "VisionTransformers",
+                "Autodiff", "Checkpoints", "Evaluation", "ImageData", "ImageMasking", "Optimizers", "Pretraining",
+                "PretrainingMethods", "RandomStreams", "RecipeSchema", "TrainingStep", "VisionTransformers",
             ]),
 
         .executableTarget(

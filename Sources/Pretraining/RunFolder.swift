@@ -47,6 +47,17 @@ public struct RunFolder: Sendable, Equatable {
     public var exploration: String { path + "/explore" }
     /// What `anomalies` found.
     public var anomalies: String { path + "/anomalies" }
+    /// What heads have learned that learn along the run, a file for each checkpoint.
+    public var onlineHeads: String { path + "/online" }
+    /// The same of one step.
+    func onlineHeadsFile(of step: Int) -> String { "\(onlineHeads)/\(CheckpointFolder.name(of: step)).safetensors" }
+    /// All such files that are there.
+    var onlineHeadsFiles: [String] {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: onlineHeads)) ?? []
+        return names.sorted().filter { $0.hasPrefix("step-") && $0.hasSuffix(".safetensors") }.map {
+            "\(onlineHeads)/\($0)"
+        }
+    }
     /// The checkpoints.
     public var checkpoints: CheckpointFolder { CheckpointFolder(path + "/checkpoints") }
     /// The run that this one is to replace, whole, until this one has a checkpoint.
@@ -90,7 +101,8 @@ public struct RunFolder: Sendable, Equatable {
             + kept("projector", ProjectorFiles.content)
             + ((try? ProbeRecord(probesFile)) == nil ? [] : ["probes.json"])
             + Self.results.filter { OutputFile.isOurs("\(path)/\($0.name)", $0.content) }.map(\.name)
-        return (Self.plainNames + steps + found + [runMarkerName]).filter { isFile("\(path)/\($0)") }
+        let heads = onlineHeadsFiles.map { String($0.dropFirst(path.count + 1)) }
+        return (Self.plainNames + steps + heads + found + [runMarkerName]).filter { isFile("\(path)/\($0)") }
     }
 
     /// What a folder holds besides a run.

@@ -65,7 +65,7 @@ extension RunFolder {
     /// A folder that still holds something of somebody else stays.
     private func removeEmptyFolders() {
         for step in checkpoints.folders() { rmdir(checkpoints.folder(of: step)) }
-        for name in ["checkpoints", "features", "pictures", "explore", "anomalies", "projector"] {
+        for name in ["checkpoints", "online", "features", "pictures", "explore", "anomalies", "projector"] {
             rmdir("\(path)/\(name)")
         }
     }

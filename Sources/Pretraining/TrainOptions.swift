@@ -89,6 +89,9 @@ public struct TrainOptions: RecipeSection {
         return steps
     }
 
+    /// The last step of a run of so many steps an epoch.
+    func lastStep(stepsPerEpoch: Int) -> Int { min(stepsPerEpoch * epochs, maxSteps ?? Int.max) }
+
     /// The peak rate: given, or base rate × effective batch / 256.
     public var peakLearningRate: Double {
         learningRate ?? (baseLearningRate ?? Self.usualBaseRate) * Double(effectiveBatch) / 256

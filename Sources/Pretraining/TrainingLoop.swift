@@ -34,7 +34,7 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
     private var began = ContinuousClock.now
     private let health: HealthMonitor?
     /// Probes that look on; nil where the recipe has none.
-    private let prober: OnlineProber?
+    private var prober: OnlineProber?
     /// What TensorBoard is told; nil where the recipe does not want it.
     private var events: EventLog?
 
@@ -49,9 +49,12 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
         memory.add(job.recipe, pictures: source.count, loaderThreads: job.loaderThreads)
         memory.add(method, kept: 2)
         try memory.check()
-        let prober =
+        var prober =
             job.recipe.probes.probes.isEmpty
-            ? nil : try OnlineProber(job.recipe, engine: job.engine, open: job.openProbePictures)
+            ? nil
+            : try OnlineProber(
+                job.recipe, steps: train.lastStep(stepsPerEpoch: steps), engine: job.engine, open: job.openProbePictures
+            )
         var trainer = Trainer(method, job.recipe, stepsPerEpoch: steps, engine: job.engine)
         var state = TrainingState()
         state.recipe = job.recipe.coreDigest
@@ -62,6 +65,9 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
         case .initialized(let path): state.licence = try trainer.initialize(from: path, log)
         case .resumed:
             lastCheckpoint = try trainer.resume(job.folder, &state, source: source, stepsPerEpoch: steps, log)
+            if let lastCheckpoint, let reason = prober?.restore(from: job.folder, step: lastCheckpoint) {
+                log.warning(reason)
+            }
         }
         if let most = train.maxSteps, state.step > most {
             throw RunError(
@@ -85,7 +91,7 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
         self.lastCheckpoint = lastCheckpoint
         self.trainer = trainer
         stepsPerEpoch = steps
-        lastStep = min(steps * train.epochs, train.maxSteps ?? Int.max)
+        lastStep = train.lastStep(stepsPerEpoch: steps)
         // A resumed run looks at as many pictures as before: ranks of other numbers of them cannot be compared.
         let looked =
             state.health.pictures > 0
@@ -246,6 +252,9 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
         state.epochLoss += report.step.loss
         state.epochSteps += 1
         clock.add(images: job.recipe.train.effectiveBatch, loss: report.step.loss)
+        let method = trainer.method
+        for reason in prober?.learn(method.encoder, method.encoderParameters, after: number) ?? []
+        where toldWarnings.insert(reason).inserted { log.warning(reason) }
         if isLogged {
             if let constant = report.constantLoss,
                 let verdict = state.health.verdict(loss: report.step.loss, constant: constant)
@@ -267,10 +276,10 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
     /// Lets the online probes look at the encoder at the end of an epoch; one that fails is told, and stops nothing.
     private mutating func probe(_ onRow: (JSONValue) throws -> Void) throws(RunError) {
         let (epoch, epochs) = (state.step / stepsPerEpoch, job.recipe.train.epochs)
-        guard let prober, prober.isDue(after: epoch, of: epochs) else { return }
+        guard prober?.isDue(after: epoch, of: epochs) ?? false else { return }
         let method = trainer.method
-        for row in prober.rows(
-            method.encoder, method.encoderParameters, step: state.step, epoch: epoch, of: epochs)
+        for row in prober?.rows(
+            method.encoder, method.encoderParameters, step: state.step, epoch: epoch, of: epochs) ?? []
         {
             if let reason = row["error"]?.string {
                 log.warning("the online probe \(row["protocol"]?.string ?? "") after epoch \(epoch): \(reason)")
@@ -337,6 +346,7 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
         do throws(CheckpointError) {
             let encoder = try preparedEncoder()
             state.encoder = encoder.summary.sha256
+            try prober?.save(in: job.folder, step: state.step)
             warnings = try job.folder.checkpoints.write(
                 trainer.checkpoint(state, job.recipe), keep: job.recipe.log.keep)
             try encoder.commit()
@@ -344,6 +354,7 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
             throw RunError(error)
         }
         for warning in warnings where toldWarnings.insert(warning).inserted { log.warning(warning) }
+        prober?.removeOld(in: job.folder)
         open?.claim.settle()
         lastCheckpoint = state.step
         try showPictures()

@@ -9,7 +9,7 @@ import RecipeSchema
 struct Bench: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench", abstract: "Time training steps on this machine.",
-        subcommands: [StepCommand.self, RecipesCommand.self], defaultSubcommand: StepCommand.self)
+        subcommands: [StepCommand.self, RecipesCommand.self, SolversCommand.self], defaultSubcommand: StepCommand.self)
 }
 
 /// `bench [step]`: a training step of MAE, or plain encoding.

@@ -7,7 +7,8 @@ import Testing
 
 struct OnlineProbeTests {
     private static let probes =
-        #"probes=[{"protocol": "dino-knn"}, {"protocol": "ridge", "every_epochs": 2, "test_pictures": 5}]"#
+        #"probes=[{"protocol": "dino-knn"}, {"protocol": "ridge", "every_epochs": 2, "test_pictures": 5}, {"protocol": "online-linear", "every_steps": 2, "every_epochs": 3}]"#
+    private static let head = #"probes=[{"protocol": "online-linear", "every_steps": 2}]"#
 
     private func rows(_ run: TinyRun) throws -> [JSONValue] {
         try run.rows().map { try JSONParser.parse($0) }.filter { $0["kind"]?.string == "probe" }
@@ -25,10 +26,14 @@ struct OnlineProbeTests {
         let (with, without) = (try trained(Self.probes), try trained())
         #expect(try with.finalDigests() == without.finalDigests())
         #expect(try rows(without).isEmpty)
-        // k-NN after each of three epochs, ridge after the second and at the end.
+        // k-NN after each of three epochs, ridge after the second and at the end, the head that learned along at the end.
         let found = try rows(with)
-        #expect(found.map { $0["protocol"]?.string } == ["dino-knn", "dino-knn", "ridge", "dino-knn", "ridge"])
-        #expect(found.map { $0["step"]?.int } == [3, 6, 6, 9, 9])
+        #expect(
+            found.map { $0["protocol"]?.string } == [
+                "dino-knn", "dino-knn", "ridge", "dino-knn", "ridge", "online-linear",
+            ])
+        #expect(found.map { $0["step"]?.int } == [3, 6, 6, 9, 9, 9])
+        #expect(found.last?["chosen"]?["steps"]?.int == 4)
         for row in found {
             #expect(row["test"]?.int == (row["protocol"]?.string == "ridge" ? 5 : 10) && row["train"]?.int == 26)
             #expect((0...1).contains(row["accuracy"]?.double ?? -1))
@@ -45,6 +50,53 @@ struct OnlineProbeTests {
             try run.digest("checkpoints/step-00000009/model.safetensors")
                 == plain.digest("checkpoints/step-00000009/model.safetensors"))
         #expect(try rows(run).count == 4)
+    }
+
+    @Test func aHeadThatLearnsAlongGoesOnWhereItStood() throws {
+        func trained(_ recipe: Recipe, stops: Int?, forgetting: Bool = false) throws -> TinyRun {
+            let run = try TinyRun()
+            if let stops {
+                try run.train(recipe, untilEpoch: stops)
+                if forgetting { try FileManager.default.removeItem(atPath: run.folder.onlineHeads) }
+                try run.train(recipe, .resumed, threads: 2)
+            } else {
+                try run.train(recipe)
+            }
+            return run
+        }
+        func scores(_ run: TinyRun) throws -> [[JSONValue?]] {
+            try rows(run).map { [$0["step"], $0["accuracy"], $0["chosen"]] }
+        }
+        let recipe = try Recipe.parse(Array(TinyRun.text.utf8), set: [Self.head, "log.keep=2"])
+        let file = "online/step-00000009.safetensors"
+        let whole = try trained(recipe, stops: nil)
+        let stopped = try trained(recipe, stops: 1)
+        #expect(try stopped.digest(file) == whole.digest(file))
+        #expect(try scores(stopped) == scores(whole))
+        // One file a checkpoint, and no more.
+        #expect(try whole.home.names("run/online") == ["step-00000008.safetensors", "step-00000009.safetensors"])
+        let forgetful = try trained(recipe, stops: 1, forgetting: true)
+        #expect(try forgetful.digest(file) != whole.digest(file))
+        #expect(try rows(forgetful).last?["chosen"]?["steps"]?.int == 3)
+        #expect(try forgetful.finalDigests() == whole.finalDigests())
+        // A run that replaces it takes them along.
+        try whole.train(try TinyRun.recipe())
+        #expect(try !whole.home.names("run").contains("online"))
+    }
+
+    @Test func aHeadThatLearnsAlongLearns() throws {
+        let run = try TinyRun()
+        try run.train(
+            try Recipe.parse(
+                Array(TinyRun.text.utf8),
+                set: [
+                    #"probes=[{"protocol": "online-linear", "every_steps": 1, "every_epochs": 20}]"#, "train.epochs=20",
+                    "data.source.count=240", "data.source.test_count=240", "log.checkpoint_every_steps=null",
+                    "train.batch_size=16",
+                ]), threads: 2)
+        let accuracy = try #require(try rows(run).last?["accuracy"]?.double)
+        // Six kinds.
+        #expect(accuracy > 0.3, "\(accuracy)")
     }
 
     @Test(arguments: [

@@ -1,4 +1,5 @@
 import Autodiff
+import Checkpoints
 import Evaluation
 import Foundation
 import ImageData
@@ -12,9 +13,17 @@ import VisionTransformers
 struct OnlineProber {
     private struct Look {
         var options: OnlineProbe
-        var probe: any TableProbe
+        var judge: Judge
         var train: Pictures
         var test: Pictures
+    }
+
+    /// What scores the features.
+    private enum Judge {
+        /// A protocol, anew at each look.
+        case probe(any TableProbe)
+        /// A head that learns along the run.
+        case head(OnlineHead)
     }
 
     /// Some pictures of a part; probes that look at the same ones share their features.
@@ -24,14 +33,14 @@ struct OnlineProber {
         var source: any ImageSource
     }
 
-    private let looks: [Look]
+    private var looks: [Look]
     private let transform: EvaluationTransform
     private let random: RandomStream
     private let engine: Engine
 
-    /// The probes of a recipe; opens their pictures, and throws where one has no label.
+    /// The probes of a recipe whose run takes `steps` steps; opens their pictures, and throws where one has no label.
     init(
-        _ recipe: Recipe, engine: Engine, open: (DataOptions, DatasetPart) throws -> any ImageSource
+        _ recipe: Recipe, steps: Int, engine: Engine, open: (DataOptions, DatasetPart) throws -> any ImageSource
     ) throws {
         let random = RandomStream(seed: UInt64(recipe.seed)).child("online probes")
         var opened: [String: Pictures] = [:]
@@ -61,12 +70,17 @@ struct OnlineProber {
                 opened[name] = Pictures(name: name, source: some)
                 return Pictures(name: name, source: some)
             }
+            let (train, test) = (try part(.train, options.trainPictures), try part(.test, options.testPictures))
+            if options.protocolName == OnlineHead.name {
+                let head = OnlineHead(
+                    options, train: train.source, test: test.source, width: recipe.model.width, steps: steps,
+                    batch: recipe.train.effectiveBatch, random: random.child(place).child("head"))
+                return Look(options: options, judge: .head(head), train: train, test: test)
+            }
             guard let probe = try ProbeCatalogue.named(options.protocolName) as? any TableProbe else {
                 throw RunError(.usage, "probes[\(place)]: \(options.protocolName) is no protocol of frozen features")
             }
-            return Look(
-                options: options, probe: probe, train: try part(.train, options.trainPictures),
-                test: try part(.test, options.testPictures))
+            return Look(options: options, judge: .probe(probe), train: train, test: test)
         }
         transform = recipe.data.evaluationTransform(
             channels: recipe.model.channels, normalization: recipe.data.writtenNormalization)
@@ -81,49 +95,121 @@ struct OnlineProber {
         epoch % look.options.everyEpochs == 0 || epoch == epochs
     }
 
+    /// Lets the heads learn that are due after a step; returns why one could not.
+    mutating func learn(_ encoder: Encoder, _ parameters: ParameterStore, after step: Int) -> [String] {
+        var reasons: [String] = []
+        for place in looks.indices {
+            guard case .head(var head) = looks[place].judge, head.isDue(after: step) else { continue }
+            do {
+                let extractor = try FeatureExtractor(encoder, parameters, engine: engine)
+                try head.learn(after: step, on: engine) {
+                    try extractor.table(of: $0, transform, requiresLabels: true, policy: .skip)
+                }
+            } catch {
+                reasons.append("the online probe \(OnlineHead.name) could not learn: \(error)")
+            }
+            looks[place].judge = .head(head)
+        }
+        return reasons
+    }
+
     /// Rows of what the features of an encoder are worth at the end of an epoch; a probe that fails gives a row with the reason.
-    func rows(
+    mutating func rows(
         _ encoder: Encoder, _ parameters: ParameterStore, step: Int, epoch: Int, of epochs: Int
     ) -> [JSONValue] {
         var tables: [String: FeatureTable] = [:]
-        return looks.enumerated().filter { isDue($1, epoch, epochs) }.flatMap { place, look -> [JSONValue] in
+        var rows: [JSONValue] = []
+        for (place, look) in looks.enumerated() where isDue(look, epoch, epochs) {
             let start = ContinuousClock.now
             let head: [(String, JSONValue)] = [
                 ("kind", JSONValue("probe")), ("step", JSONValue(step)), ("epoch", JSONValue(epoch)),
             ]
-            do {
-                let wanted = type(of: look.probe).pooling
+            func table(_ pictures: Pictures, _ wanted: Pooling) throws -> FeatureTable {
                 let pooling = wanted == .class && !encoder.options.classToken ? .mean : wanted
+                let name = "\(pooling.rawValue) \(pictures.name)"
+                if let made = tables[name] { return made }
                 let extractor = try FeatureExtractor(encoder, parameters, pooling: pooling, engine: engine)
-                func table(_ pictures: Pictures) throws -> FeatureTable {
-                    let name = "\(pooling.rawValue) \(pictures.name)"
-                    if let made = tables[name] { return made }
-                    let made = try extractor.table(of: pictures.source, transform, requiresLabels: true, policy: .skip)
-                    tables[name] = made
-                    return made
+                let made = try extractor.table(of: pictures.source, transform, requiresLabels: true, policy: .skip)
+                tables[name] = made
+                return made
+            }
+            do {
+                var learning = 0.0
+                let scores: [ProbeScore]
+                switch look.judge {
+                case .probe(let probe):
+                    let pooling = type(of: probe).pooling
+                    scores = try probe.scores(
+                        train: table(look.train, pooling), test: table(look.test, pooling),
+                        random: random.child(place).child("probe"), on: engine)
+                case .head(var learned):
+                    let (score, seconds) = learned.score(try table(look.test, .mean), on: engine)
+                    (scores, learning) = ([score], seconds)
+                    looks[place].judge = .head(learned)
                 }
-                let scores = try look.probe.scores(
-                    train: table(look.train), test: table(look.test), random: random.child(place).child("probe"),
-                    on: engine)
-                let seconds = (ContinuousClock.now - start) / .seconds(1)
-                return scores.map { score in
+                let seconds = learning + (ContinuousClock.now - start) / .seconds(1)
+                rows += scores.map { .object(head + Self.members(of: $0, seconds: seconds)) }
+            } catch {
+                rows.append(
                     .object(
                         head + [
-                            ("protocol", JSONValue(score.name)), ("accuracy", JSONValue(score.accuracy)),
-                            (
-                                "interval",
-                                JSONValue([JSONValue(score.interval.lowerBound), JSONValue(score.interval.upperBound)])
-                            ), ("chosen", score.chosen), ("train", JSONValue(score.train)),
-                            ("test", JSONValue(score.test)),
-                            ("seconds", JSONValue(seconds)),
-                        ])
-                }
-            } catch {
-                return [
-                    .object(
-                        head + [("protocol", JSONValue(look.options.protocolName)), ("error", JSONValue("\(error)"))])
-                ]
+                            ("protocol", JSONValue(look.options.protocolName)), ("error", JSONValue("\(error)")),
+                        ]))
             }
         }
+        return rows
+    }
+
+    private static func members(of score: ProbeScore, seconds: Double) -> [(String, JSONValue)] {
+        [
+            ("protocol", JSONValue(score.name)), ("accuracy", JSONValue(score.accuracy)),
+            (
+                "interval",
+                JSONValue([JSONValue(score.interval.lowerBound), JSONValue(score.interval.upperBound)])
+            ), ("chosen", score.chosen), ("train", JSONValue(score.train)), ("test", JSONValue(score.test)),
+            ("seconds", JSONValue(seconds)),
+        ]
+    }
+}
+
+/// Heads are kept beside the checkpoints, whose bytes are the same with and without them.
+extension OnlineProber {
+    /// Writes what the heads have learned until a step, for the checkpoint of that step, which is written next.
+    func save(in folder: RunFolder, step: Int) throws(CheckpointError) {
+        var file = SafetensorsFile(metadata: ["step": "\(step)"])
+        for (place, look) in looks.enumerated() {
+            guard case .head(let head) = look.judge else { continue }
+            for (name, tensor) in head.stored("\(place)") { file[name] = tensor }
+        }
+        guard !file.names.isEmpty else { return }
+        try createFolder(folder.onlineHeads)
+        try AtomicFile.write(to: folder.onlineHeadsFile(of: step)) {
+            (writer: inout FileWriter) throws(CheckpointError) in
+            try Safetensors.write(file, into: &writer)
+        }
+    }
+
+    /// Removes what belongs to checkpoints that are gone.
+    func removeOld(in folder: RunFolder) {
+        let kept = Set(folder.checkpoints.steps().map(folder.onlineHeadsFile))
+        for file in folder.onlineHeadsFiles where !kept.contains(file) { unlink(file) }
+    }
+
+    /// Goes on with the heads of a checkpoint; returns a sentence where one begins anew.
+    mutating func restore(from folder: RunFolder, step: Int) -> String? {
+        let file = folder.onlineHeadsFile(of: step)
+        let stored = isFile(file) ? try? Safetensors.read(file) : nil
+        var isAnew = false
+        for place in looks.indices {
+            guard case .head(var head) = looks[place].judge else { continue }
+            guard let stored, head.restore("\(place)", from: stored) else {
+                isAnew = true
+                continue
+            }
+            looks[place].judge = .head(head)
+        }
+        return isAnew
+            ? "\(file) does not hold what the online probe \(OnlineHead.name) had learned until step \(step); it learns anew from here"
+            : nil
     }
 }

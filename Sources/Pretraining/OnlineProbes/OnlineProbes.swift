@@ -8,6 +8,8 @@ public struct OnlineProbe: RecipeSection, Equatable {
     public var protocolName = NearestNeighbourProbe.name
     /// Epochs from one look to the next.
     public var everyEpochs = 1
+    /// Steps of the run from one step of `online-linear` to the next.
+    public var everySteps = 8
     /// Labelled pictures as `--data` names them; nil for those of the run.
     public var source: String?
     /// Training pictures that are looked at, at most.
@@ -22,8 +24,12 @@ public struct OnlineProbe: RecipeSection, Equatable {
     public static let fields: [Field<Self>] = [
         Field(
             "protocol", \.protocolName,
-            "A protocol of frozen features, such as dino-knn or ridge, with its usual settings."),
+            "A protocol of frozen features, such as dino-knn or ridge, with its usual settings; or online-linear, a linear classifier "
+                + "that learns along the run."),
         Field("every_epochs", \.everyEpochs, in: .closed(1...1_000_000), "Epochs from one look to the next."),
+        Field(
+            "every_steps", \.everySteps, in: .closed(1...1_000_000),
+            "Steps of the run from one step of online-linear to the next; each costs a pass over a whole batch."),
         Field(
             "source", \.source,
             "Labelled pictures with a test part, as --data names them: class_folders:PATH; null: those of data.source."),
@@ -47,8 +53,10 @@ public struct OnlineProbe: RecipeSection, Equatable {
         return faults
     }
 
-    /// Protocols of frozen features.
-    private static var names: [String] { ProbeCatalogue.all.filter { $0 is any TableProbe.Type }.map { $0.name } }
+    /// Protocols of frozen features, and the head that learns along.
+    private static var names: [String] {
+        ProbeCatalogue.all.filter { $0 is any TableProbe.Type }.map { $0.name } + [OnlineHead.name]
+    }
 }
 
 /// The online probes of a recipe.
