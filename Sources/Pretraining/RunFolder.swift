@@ -75,6 +75,7 @@ public struct RunFolder: Sendable, Equatable {
     private static let results: [(name: String, content: OutputFile.Content)] = [
         ("report.html", .text(start: Page.start)), ("atlas.html", .text(start: Page.start)),
         ("diagnose.jsonl", diagnosisContent), ("pictures/reconstructions.png", .png), ("pictures/inside.png", .png),
+        ("pictures/neighbours.png", .png),
     ]
     /// How figures of the encoder's blocks begin.
     package static let diagnosisContent = OutputFile.Content.text(start: "{\"features\": ")

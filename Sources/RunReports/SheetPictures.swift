@@ -10,16 +10,19 @@ package struct SheetPictures {
     private let transform: EvaluationTransform
     private let constants: (mean: [Double], deviation: [Double])
     private let samples: [Int]
+    private let bands: [Int]
 
     /// The longest side of a picture on a sheet, in pixels of the picture.
     private static let longest = 224
     /// The shortest side that a picture is enlarged to, so that names fit below it.
     private static let shortest = 192
 
-    /// The pictures of a table of features of a source, as a transform shows them.
+    /// The pictures of a table of features of a source, as a transform shows them, with some bands as red, green and blue.
     package init(
-        _ source: any ImageSource, _ table: FeatureTable, _ recipe: Recipe, _ transform: EvaluationTransform
+        _ source: any ImageSource, _ table: FeatureTable, _ recipe: Recipe, _ transform: EvaluationTransform,
+        bands: [Int]? = nil
     ) {
+        self.bands = bands ?? ContactSheet.usualBands(of: transform.shape.channels)
         self.source = source
         self.transform = transform
         let written = recipe.data.writtenNormalization
@@ -38,9 +41,9 @@ package struct SheetPictures {
 
     /// The picture of a row, no side longer than so many pixels.
     func picture(_ row: Int, within longest: Int) throws -> ContactSheet.Picture {
-        let (channels, height, width) = transform.shape
+        let (_, height, width) = transform.shape
         let whole = ContactSheet.Picture(
-            normalized: try numbers(row), from: 0, bands: ContactSheet.usualBands(of: channels), height: height,
+            normalized: try numbers(row), from: 0, bands: bands, height: height,
             width: width, mean: constants.mean, deviation: constants.deviation)
         return whole.reduced(toFit: longest)
     }

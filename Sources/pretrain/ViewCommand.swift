@@ -21,7 +21,8 @@ struct ViewCommand: ParsableCommand {
             Writes pictures/reconstructions.png: a row an image of the test part (of the training part where there is no \
             other); from left to right the original, what the encoder sees, and what the method returns: predictions, and \
             those with the visible patches put back, targets, spectra. Beside it pictures/inside.png: what the encoder makes of \
-            whole pictures, patch tokens as colours, attention, Eigen-CAM.
+            whole pictures, patch tokens as colours, attention, Eigen-CAM; and pictures/neighbours.png: the pictures whose \
+            features come nearest.
             """)
 
     @Argument(help: ArgumentHelp("The run's folder.", valueName: "run"))
@@ -42,10 +43,16 @@ struct ViewCommand: ParsableCommand {
     @Option(help: "A checkpoint that the run has kept, by its step. (default: the last)")
     var step: Int?
 
-    @Flag(help: "With --out: the sheet of what the encoder makes of pictures, not that of the method.")
-    var inside = false
+    /// What is drawn, by the name of its file.
+    enum Sheet: String, ExpressibleByArgument, CaseIterable {
+        case reconstructions, inside, neighbours
+    }
 
-    @Option(help: "One sheet, a PNG file. (default: both sheets, in pictures in the run)")
+    @Option(
+        help: "One sheet alone: reconstructions, inside or neighbours. (default: all, but reconstructions with --out)")
+    var sheet: Sheet?
+
+    @Option(help: "The file of that sheet, PNG. (default: in pictures in the run)")
     var out: String?
 
     @Flag(help: "Replace a file that is no picture of ours.")
@@ -53,9 +60,6 @@ struct ViewCommand: ParsableCommand {
 
     func validate() throws {
         if !(1...64).contains(count) { throw ValidationError("--count is \(count), allowed are 1 to 64") }
-        if inside && out == nil {
-            throw ValidationError("--inside chooses the sheet of --out; without --out both are written")
-        }
     }
 
     func run() throws {
@@ -71,25 +75,32 @@ struct ViewCommand: ParsableCommand {
             first: count, of: source, part, transform: try DataAccess.evaluationTransform(recipe))
         for note in pictures.skipped.notes { Console.say(note) }
         let engine = try Machine.engine(threads: nil)
-        func tell(_ output: OutputFile, _ columns: [String]) throws {
+        for (sheet, output) in outputs {
+            let columns: [String]
+            switch sheet {
+            case .reconstructions:
+                let shown = try Reconstructions(trained, pictures, bands: bands, engine: engine)
+                try output.write(shown.sheet.png())
+                columns = shown.columns
+                if columns.count == 1 {
+                    let method = type(of: recipe.method).name
+                    try Console.show("method \"\(method)\" returns no images, so only the originals are drawn")
+                }
+                for caution in shown.cautions { try Console.show(caution) }
+            case .inside:
+                let shown = try InsideView(trained, pictures, bands: bands, engine: engine)
+                try output.write(shown.sheet.png())
+                columns = shown.columns
+            case .neighbours:
+                let shown = try NeighbourView(
+                    trained, first: count, of: source, part, transform: try DataAccess.evaluationTransform(recipe),
+                    bands: bands, engine: engine)
+                try output.write(shown.sheet.png())
+                columns = shown.columns
+            }
             try Console.show(
                 "\(output.path): \(columns.joined(separator: ", ")); pictures of the \(part.rawValue) part, after step \(trained.step)"
             )
-        }
-        if let output = outputs.method {
-            let shown = try Reconstructions(trained, pictures, bands: bands, engine: engine)
-            try output.write(shown.sheet.png())
-            try tell(output, shown.columns)
-            if shown.columns.count == 1 {
-                let method = type(of: recipe.method).name
-                try Console.show("method \"\(method)\" returns no images, so only the originals are drawn")
-            }
-            for caution in shown.cautions { try Console.show(caution) }
-        }
-        if let output = outputs.inside {
-            let shown = try InsideView(trained, pictures, bands: bands, engine: engine)
-            try output.write(shown.sheet.png())
-            try tell(output, shown.columns)
         }
         let channels = pictures.images.shape[1]
         if channels != 1 && bands != [0, 1, 2] {
@@ -115,23 +126,22 @@ struct ViewCommand: ParsableCommand {
         return numbers.count == 3 ? numbers : [Int](repeating: numbers[0], count: 3)
     }
 
-    /// The places of the sheets: of the one that is asked for, or of both in the run.
-    private func outputs(_ folder: RunFolder, _ recipe: Recipe) throws -> (method: OutputFile?, inside: OutputFile?) {
+    /// The places of the sheets: of the one that is asked for, or of all in the run.
+    private func outputs(_ folder: RunFolder, _ recipe: Recipe) throws -> [(sheet: Sheet, output: OutputFile)] {
         if let out {
             try requireSuffix("png", of: out, "pictures are written as PNG")
             let file = try OutputFile(out, .png, replacing: overwrite)
             try file.requireApart(from: [folder.path] + recipe.encoded.pathsRead)
-            return inside ? (nil, file) : (file, nil)
+            return [(sheet ?? .reconstructions, file)]
         }
         do {
             try FileManager.default.createDirectory(atPath: folder.pictures, withIntermediateDirectories: true)
         } catch {
             throw RunError(.cannotCreate, "cannot create \(folder.pictures): \(error.localizedDescription)")
         }
-        return (
-            try OutputFile(folder.pictures + "/reconstructions.png", .png, replacing: overwrite),
-            try OutputFile(folder.pictures + "/inside.png", .png, replacing: overwrite)
-        )
+        return try (sheet.map { [$0] } ?? Sheet.allCases).map {
+            ($0, try OutputFile("\(folder.pictures)/\($0.rawValue).png", .png, replacing: overwrite))
+        }
     }
 }
 #endif

@@ -58,12 +58,16 @@ struct ReportCommandTests {
         try expect("view", "run", "--count", "2", saying: "run/pictures/inside.png: picture, patch tokens")
         try expect("view", "run", "--count", "2", "--step", "6", "--out", "a.png", saying: "after step 6")
         try expect(
-            "view", "run", "--count", "2", "--inside", "--out", "b.png", saying: "Eigen-CAM; pictures of the test")
-        for name in ["a.png", "b.png", "run/pictures/inside.png"] {
+            "view", "run", "--count", "2", "--sheet", "inside", "--out", "b.png",
+            saying: "Eigen-CAM; pictures of the test")
+        try expect(
+            "view", "run", "--count", "2", "--sheet", "neighbours",
+            saying: "run/pictures/neighbours.png: picture, neighbour 1, neighbour 2")
+        for name in ["a.png", "b.png", "run/pictures/inside.png", "run/pictures/neighbours.png"] {
             #expect(try home.read(name).starts(with: [0x89, 0x50, 0x4E, 0x47]))
         }
         try expect("view", "run", "--step", "5", code: 69, saying: "there are those of 6, 12")
-        try expect("view", "run", "--inside", code: 64, saying: "--out")
+        try expect("view", "run", "--sheet", "outside", code: 64, saying: "neighbours")
         // A damaged one is passed over, and that is said.
         try home.write([1, 2, 3], "run/checkpoints/step-00000012/model.safetensors")
         try expect("view", "run", "--count", "2", saying: "checkpoint of step 12 is skipped")

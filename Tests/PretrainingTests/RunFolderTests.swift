@@ -63,7 +63,8 @@ struct RunFolderTests {
         try run.train(try TinyRun.recipe("train.max_steps=2"))
         let foreign = [
             "report.html", "atlas.html", "diagnose.jsonl", "probes.json", "pictures/reconstructions.png",
-            "pictures/inside.png", "anomalies/map-999.png", "anomalies/anomalies.jsonl", "explore/neighbours.png",
+            "pictures/inside.png", "pictures/neighbours.png", "anomalies/map-999.png", "anomalies/anomalies.jsonl",
+            "explore/neighbours.png",
             "projector/features.tsv", "projector/sprite.png", "events.out.tfevents.1.other",
         ]
         for name in foreign { try write("somebody's", run.folder.path + "/" + name) }
@@ -80,7 +81,8 @@ struct RunFolderTests {
         let added: [(String, Data)] = [
             ("report.html", Data("<!DOCTYPE html>\n<!-- Palimpsest -->\n".utf8)),
             ("diagnose.jsonl", Data("{\"features\": 1}".utf8)), ("probes.json", Data("[{\"protocol\": \"p\"}]".utf8)),
-            ("pictures/inside.png", Data(sheet)), ("anomalies/worst.png", Data(sheet)),
+            ("pictures/inside.png", Data(sheet)), ("pictures/neighbours.png", Data(sheet)),
+            ("anomalies/worst.png", Data(sheet)),
             ("projector/sprite.png", Data(sheet)),
             ("explore/explore.jsonl", Data("{\"kind\": \"explore\"".utf8)),
         ]
