@@ -2,6 +2,7 @@ public import Autodiff
 import Evaluation
 public import ImageData
 public import Pretraining
+import PretrainingMethods
 public import Reporting
 
 /// What an encoder finds alike: a row a picture, and those whose features come nearest to its own.
