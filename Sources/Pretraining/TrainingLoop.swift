@@ -13,16 +13,16 @@ import VisionTransformers
 ///
 /// Made without touching the run's folder; `open` begins to write.
 struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
-    private let job: TrainingJob
+    let job: TrainingJob
     private let log: RunLog
-    private let loader: Loader
+    let loader: Loader
     private let source: any ImageSource
     private var open: (claim: RunClaim, metrics: MetricsFile)?
-    private let stepsPerEpoch: Int
-    private let lastStep: Int
+    let stepsPerEpoch: Int
+    let lastStep: Int
     private var trainer: Trainer<Method>
-    private var state = TrainingState()
-    private var clock = SpeedClock()
+    var state = TrainingState()
+    var clock = SpeedClock()
     private var lastCheckpoint: Int?
     private let firstStep: Int
     private var toldWarnings = Set<String>()
@@ -388,41 +388,5 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
             .inputOutput,
             "\(job.folder.path) was moved or removed while the run trained in it, so nothing more is written after step "
                 + "\(lastCheckpoint ?? 0), its last checkpoint; go on with pretrain resume and the folder's new place")
-    }
-
-    private var progress: TrainingJob.Progress {
-        let speed = clock.imagesPerSecond
-        let left = Double((lastStep - state.step) * job.recipe.train.effectiveBatch)
-        return .init(
-            step: state.step, steps: lastStep, epoch: (state.step - 1) / stepsPerEpoch + 1,
-            epochs: job.recipe.train.epochs, loss: clock.lastLoss, imagesPerSecond: speed,
-            secondsLeft: speed > 0 ? left / speed : 0)
-    }
-
-    private func stepRow(_ report: Trainer<Method>.Report) -> JSONValue {
-        var members: [(String, JSONValue)] = [
-            ("kind", JSONValue("step")), ("step", JSONValue(state.step)),
-            ("epoch", JSONValue(Double(state.step) / Double(stepsPerEpoch))), ("loss", JSONValue(report.step.loss)),
-            ("learning_rate", JSONValue(report.step.learningRate)),
-            ("weight_decay", JSONValue(report.step.weightDecay)), ("grad_norm", JSONValue(report.step.gradientNorm)),
-            ("images_per_s", JSONValue(clock.imagesPerSecond)),
-            ("wait_share", JSONValue(clock.waitShare(waited: loader.waitedSeconds))),
-        ]
-        if let constant = report.constantLoss { members.append(("constant_loss", JSONValue(constant))) }
-        for (name, value) in report.indicators where value.isFinite { members.append((name, JSONValue(value))) }
-        if report.maskFallbacks > 0 { members.append(("mask_fallbacks", JSONValue(report.maskFallbacks))) }
-        return .object(members)
-    }
-
-    private func epochRow() -> JSONValue {
-        .object([
-            ("kind", JSONValue("epoch")), ("step", JSONValue(state.step)),
-            ("epoch", JSONValue(state.step / stepsPerEpoch)),
-            ("loss", JSONValue(state.epochLoss / Double(state.epochSteps))),
-            ("images_per_s", JSONValue(clock.imagesPerSecond)),
-            ("wait_share", JSONValue(clock.waitShare(waited: loader.waitedSeconds))),
-            ("seconds", JSONValue(clock.seconds)), ("unreadable", JSONValue(state.unreadable.count)),
-            ("damaged", JSONValue(state.epochDamaged)),
-        ])
     }
 }
