@@ -49,10 +49,15 @@ extension Trainer {
         let data =
             saved.unreadable.isEmpty ? state.data : source.contentDigest(excluding: Set(saved.unreadable.keys))
         guard saved.data == data else {
+            let change =
+                saved.pictures.map {
+                    $0 == source.count ? "files were changed or renamed" : "\($0) pictures then, \(source.count) now"
+                }
+                ?? "files were added, removed or changed"
             throw RunError(
                 .data,
-                "the data are not those that \(place) was trained on (files were added, removed or changed); put them "
-                    + "back, give their place with --data, or start a new run")
+                "the data are not those that \(place) was trained on (\(change)); put them back, give their place with "
+                    + "--data, or start a new run")
         }
         if let reason = saved.contradiction(pictures: source.count, stepsPerEpoch: stepsPerEpoch) {
             throw RunError(.data, "\(place)/state.json \(reason); \(TrainingState.remedy)")

@@ -59,6 +59,7 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
         var state = TrainingState()
         state.recipe = job.recipe.coreDigest
         state.data = source.fingerprint
+        state.pictures = source.count
         var lastCheckpoint: Int?
         switch job.start {
         case .fresh: break

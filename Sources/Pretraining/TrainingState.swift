@@ -23,6 +23,8 @@ struct TrainingState: Equatable {
     var recipe = ""
     /// Digest of the data, without the pictures that cannot be read.
     var data = ""
+    /// Pictures of the source; nil in checkpoints of earlier versions.
+    var pictures: Int?
     /// What health checks have shown so far.
     var health = HealthHistory()
     /// SHA-256 of the `encoder.safetensors` that belongs to the checkpoint.
@@ -38,7 +40,8 @@ struct TrainingState: Equatable {
                 "unreadable",
                 .object(unreadable.sorted { $0.key < $1.key }.map { (String($0.key), JSONValue($0.value)) })
             ),
-            ("recipe", JSONValue(recipe)), ("data", JSONValue(data)), ("encoder", JSONValue(encoder)),
+            ("recipe", JSONValue(recipe)), ("data", JSONValue(data)),
+            ("pictures", pictures.map { JSONValue($0) } ?? .null), ("encoder", JSONValue(encoder)),
             ("licence", licence.map { JSONValue($0) } ?? .null), ("health", health.json),
             ("version", JSONValue(palimpsestVersion)),
         ])
@@ -81,6 +84,7 @@ struct TrainingState: Equatable {
         self.health = health
         encoder = json["encoder"]?.string ?? ""
         licence = json["licence"]?.string
+        pictures = json["pictures"]?.int
     }
 
     /// Why a state contradicts the run that it is to go on with, which a sealed file may do; nil where it fits.

@@ -251,8 +251,17 @@ struct ResumedDataTests {
         var bytes = try Data(contentsOf: URL(fileURLWithPath: folder + "/p12.png"))
         bytes[bytes.count / 2] ^= 1
         try bytes.write(to: URL(fileURLWithPath: folder + "/p12.png"))
-        #expect {
-            try run.train(try recipe(folder), .resumed)
-        } throws: { ($0 as? RunError)?.kind == .data && "\($0)".contains("the data are not those") }
+        func expectRefusal(_ reason: String) {
+            #expect {
+                try run.train(try recipe(folder), .resumed)
+            } throws: {
+                ($0 as? RunError)?.kind == .data && "\($0)".contains("the data are not those")
+                    && "\($0)".contains(reason)
+            }
+        }
+        expectRefusal("changed or renamed")
+        let count = try run.home.names("a").count
+        try FileManager.default.removeItem(atPath: folder + "/p12.png")
+        expectRefusal("\(count) pictures then, \(count - 1) now")
     }
 }
