@@ -304,7 +304,9 @@ enum FeatureFile {
                 self = .safetensors
                 return
             }
-            guard let form = Form(rawValue: name[name.index(after: dot)...].lowercased()) else {
+            let ending = name[name.index(after: dot)...].lowercased()
+            // Some call safetensors by its first letters.
+            guard let form = ending == "st" ? .safetensors : Form(rawValue: ending) else {
                 throw RunError(
                     .usage,
                     "--out \(path.shown): the ending \(String(name[dot...]).shown) is none of features; name a file that ends in "

@@ -81,7 +81,7 @@ struct RoundTripTests {
                 saying: "one or three numbers from 0 to \(channels - 1)")
         }
         try expect("features", "run", "--out", "f.safetensors", saying: "32 x 16 features")
-        try expect("features", "run/encoder.safetensors", "--out", "f.safetensors", saying: "32 x 16 features")
+        try expect("features", "run/encoder.safetensors", "--out", "f.st", saying: "32 x 16 features")
         if labelled {
             try expect("probe", "run", "--protocol", "fewshot-lsr", saying: "fewshot-lsr")
         } else {
