@@ -17,7 +17,7 @@ import Testing
     }
 
     @Test func textReadsBackToTheSameNumbers() {
-        let features: [Float] = [0.1, -1e-9, 3.4028235e38, 1 / 3, 0, -0.0, 16_777_217, .leastNonzeroMagnitude]
+        let features: [Float] = [0.1, -1e-9, 3.4028235e38, 1 / 3, 0, -0.0, 16_777_216, .leastNonzeroMagnitude]
         let table = FeatureTable(
             features: features, dimension: 2, labels: [1, 0, 0, 2], classNames: ["cat", "a \"dog\""],
             keys: ["a/1.png", "b,2.png", " c\n.png", "d"])

@@ -96,5 +96,7 @@ public struct OnlineProbeList: BoundedValue, Equatable {
     }
 
     /// Its words.
-    public static var typeWords: String { "list of at most \(most) objects with protocol, every_epochs, source" }
+    public static var typeWords: String {
+        "list of at most \(most) objects with \(OnlineProbe.fields.map(\.name).joined(separator: ", "))"
+    }
 }
