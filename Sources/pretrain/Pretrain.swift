@@ -27,6 +27,7 @@ struct Pretrain: ParsableCommand {
 
     static func main() {
         Console.prepare()
+        ParentWatch.begin()
         Foundation.exit(outcome())
     }
 

@@ -174,6 +174,35 @@ struct ReportCommandTests {
         #expect(try home.read("s/ratio-0.5_seed-0/encoder.safetensors") == before)
     }
 
+    /// Nobody would stop what goes on behind a sweep that was killed.
+    @Test func whatASweepHasStartedEndsWithIt() throws {
+        let sweep = Process()
+        sweep.executableURL = CommandTests.program
+        sweep.arguments = [
+            "sweep", "small.json", "--seeds", "2", "--jobs", "2", "--run", "s", "--set", "train.epochs=100000",
+        ]
+        sweep.currentDirectoryURL = URL(fileURLWithPath: home.path)
+        (sweep.standardOutput, sweep.standardError) = (FileHandle.nullDevice, FileHandle.nullDevice)
+        try sweep.run()
+        let folder = URL(fileURLWithPath: home.path).resolvingSymlinksInPath().path
+        func waitForProcesses(_ count: Int) -> Bool {
+            for _ in 0..<1200 {
+                let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
+                let places = names.filter { Int($0) != nil }.compactMap {
+                    try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\($0)/cwd")
+                }
+                if places.count(where: { $0 == folder }) == count { return true }
+                usleep(100_000)
+            }
+            return false
+        }
+        // The sweep and what it has started.
+        #expect(waitForProcesses(3))
+        kill(sweep.processIdentifier, SIGKILL)
+        sweep.waitUntilExit()
+        #expect(waitForProcesses(0))
+    }
+
     @Test func fineTuningStandsBesideTrainingFromScratch() throws {
         try expect("--recipe", "small.json", "--run", "run", "--quiet")
         try expect(

@@ -1,7 +1,7 @@
 import Foundation
 
 /// A process of this program for one run of a sweep, in a group of its own: signals of the terminal reach the parent alone, which
-/// hands them on once.
+/// hands them on once; it ends when the parent does, however that ends.
 package struct ChildProcess: Sendable {
     private let identifier: pid_t
 
@@ -25,8 +25,18 @@ package struct ChildProcess: Sendable {
         var words: [UnsafeMutablePointer<CChar>?] = (["pretrain"] + arguments).map { strdup($0) }
         words.append(nil)
         defer { for word in words { free(word) } }
+        // The environment byte for byte, but with this process as the parent.
+        let own: UnsafeMutablePointer<CChar> = strdup("\(ParentWatch.variable)=\(getpid())")
+        defer { free(own) }
+        var environment: [UnsafeMutablePointer<CChar>?] = [own]
+        var place = environ
+        while let setting = place.pointee {
+            if strncmp(setting, own, ParentWatch.variable.utf8.count + 1) != 0 { environment.append(setting) }
+            place += 1
+        }
+        environment.append(nil)
         var identifier: pid_t = 0
-        let failure = posix_spawn(&identifier, "/proc/self/exe", &actions, &attributes, words, environ)
+        let failure = posix_spawn(&identifier, "/proc/self/exe", &actions, &attributes, words, environment)
         guard failure == 0 else {
             throw RunError(
                 .inputOutput,
