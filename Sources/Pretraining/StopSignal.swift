@@ -31,9 +31,9 @@ public final class StopSignal: Sendable {
         if isSecond { _exit(128 + number) }
     }
 
-    /// The signal that asks to stop, if one came.
+    /// The signal that asks to stop, if one came; SIGTERM where the process that this one works for is gone.
     public var number: Int32? {
         let held = received.withLock { $0 }
-        return held == 0 ? nil : held
+        return held != 0 ? held : ParentWatch.hasLostParent ? SIGTERM : nil
     }
 }
