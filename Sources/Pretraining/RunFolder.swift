@@ -51,11 +51,14 @@ public struct RunFolder: Sendable, Equatable {
     public var onlineHeads: String { path + "/online" }
     /// The same of one step.
     func onlineHeadsFile(of step: Int) -> String { "\(onlineHeads)/\(CheckpointFolder.name(of: step)).safetensors" }
-    /// All such files that are there.
-    var onlineHeadsFiles: [String] {
+    /// What tells such a file from those of others.
+    static let onlineHeadsFormat = "palimpsest-online-heads"
+    /// The names of such files that are there.
+    var onlineHeadsNames: [String] {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: onlineHeads)) ?? []
-        return names.sorted().filter { $0.hasPrefix("step-") && $0.hasSuffix(".safetensors") }.map {
-            "\(onlineHeads)/\($0)"
+        return names.sorted().filter {
+            $0.hasPrefix("step-") && $0.hasSuffix(".safetensors")
+                && OutputFile.isOurs("\(onlineHeads)/\($0)", .safetensors(key: "format", value: Self.onlineHeadsFormat))
         }
     }
     /// The checkpoints.
@@ -102,7 +105,7 @@ public struct RunFolder: Sendable, Equatable {
             + kept("projector", ProjectorFiles.content)
             + ((try? ProbeRecord(probesFile)) == nil ? [] : ["probes.json"])
             + Self.results.filter { OutputFile.isOurs("\(path)/\($0.name)", $0.content) }.map(\.name)
-        let heads = onlineHeadsFiles.map { String($0.dropFirst(path.count + 1)) }
+        let heads = onlineHeadsNames.map { "online/\($0)" }
         return (Self.plainNames + steps + heads + found + [runMarkerName]).filter { isFile("\(path)/\($0)") }
     }
 

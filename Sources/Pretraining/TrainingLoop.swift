@@ -59,7 +59,6 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
         var state = TrainingState()
         state.recipe = job.recipe.coreDigest
         state.data = source.fingerprint
-        state.pictures = source.count
         var lastCheckpoint: Int?
         switch job.start {
         case .fresh: break
@@ -76,6 +75,7 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
                 "the run has taken \(state.step) steps already, more than train.max_steps \(most); give a larger number, or null for "
                     + "all epochs")
         }
+        state.pictures = source.count
         let loader = try Loader(
             source: source, transform: transform, batchSize: train.batchSize, accumulate: train.accumulate,
             random: RandomStream(seed: UInt64(job.recipe.seed)).child("data"),
@@ -253,9 +253,11 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
         state.epochLoss += report.step.loss
         state.epochSteps += 1
         clock.add(images: job.recipe.train.effectiveBatch, loss: report.step.loss)
-        let method = trainer.method
-        for reason in prober?.learn(method.encoder, method.encoderParameters, after: number) ?? []
-        where toldWarnings.insert(reason).inserted { log.warning(reason) }
+        if prober != nil {
+            let method = trainer.method
+            for reason in prober?.learn(method.encoder, method.encoderParameters, after: number) ?? []
+            where toldWarnings.insert(reason).inserted { log.warning(reason) }
+        }
         if isLogged {
             if let constant = report.constantLoss,
                 let verdict = state.health.verdict(loss: report.step.loss, constant: constant)

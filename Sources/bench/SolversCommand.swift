@@ -27,9 +27,6 @@ struct SolversCommand: ParsableCommand {
     @Option(help: "Threads.")
     var threads = ProcessInfo.processInfo.activeProcessorCount
 
-    @Option(help: "Largest entry of the gradient, over C and the number of pictures, at which a fit ends.")
-    var tolerance = 1e-5
-
     func run() throws {
         let engine = try Engine(threads: threads)
         let (train, test) = (try table(train), try table(test))
@@ -61,7 +58,7 @@ struct SolversCommand: ParsableCommand {
             train.features, features: train.dimension, labels: labels, classes: classes, on: engine)
         var (model, objectives, products): (SoftmaxRegression.Model?, [JSONValue], Int) = (nil, [], 0)
         for C in LogisticRegressionProbe().c {
-            let next = problem.solve(C: C, from: model, tolerance: tolerance)
+            let next = problem.solve(C: C, from: model, tolerance: 1e-5)
             objectives.append(JSONValue(next.objective))
             products += next.products
             model = next

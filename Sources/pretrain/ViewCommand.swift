@@ -48,8 +48,7 @@ struct ViewCommand: ParsableCommand {
         case reconstructions, inside, neighbours
     }
 
-    @Option(
-        help: "One sheet alone: reconstructions, inside or neighbours. (default: all, but reconstructions with --out)")
+    @Option(help: "One sheet alone. (default: all of them, reconstructions with --out)")
     var sheet: Sheet?
 
     @Option(help: "The file of that sheet, PNG. (default: in pictures in the run)")
@@ -71,8 +70,8 @@ struct ViewCommand: ParsableCommand {
         let bands = try drawnBands(of: recipe.model.channels)
         let outputs = try outputs(folder, recipe)
         let (source, part) = try DataAccess.pictures(recipe.data)
-        let pictures = try ShownPictures(
-            first: count, of: source, part, transform: try DataAccess.evaluationTransform(recipe))
+        let transform = try DataAccess.evaluationTransform(recipe)
+        let pictures = try ShownPictures(first: count, of: source, part, transform: transform)
         for note in pictures.skipped.notes { Console.say(note) }
         let engine = try Machine.engine(threads: nil)
         for (sheet, output) in outputs {
@@ -93,8 +92,7 @@ struct ViewCommand: ParsableCommand {
                 columns = shown.columns
             case .neighbours:
                 let shown = try NeighbourView(
-                    trained, first: count, of: source, part, transform: try DataAccess.evaluationTransform(recipe),
-                    bands: bands, engine: engine)
+                    trained, first: count, of: source, part, transform: transform, bands: bands, engine: engine)
                 try output.write(shown.sheet.png())
                 columns = shown.columns
             }

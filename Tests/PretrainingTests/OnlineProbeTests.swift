@@ -1,3 +1,4 @@
+import Checkpoints
 import Foundation
 import ImageData
 import Pretraining
@@ -80,9 +81,27 @@ struct OnlineProbeTests {
         #expect(try forgetful.digest(file) != whole.digest(file))
         #expect(try rows(forgetful).last?["chosen"]?["steps"]?.int == 3)
         #expect(try forgetful.finalDigests() == whole.finalDigests())
-        // A run that replaces it takes them along.
+        // A run that replaces it takes them along, and leaves what somebody else has put there.
+        try whole.home.write([1], "run/online/step-00000001.safetensors")
         try whole.train(try TinyRun.recipe())
-        #expect(try !whole.home.names("run").contains("online"))
+        #expect(try whole.home.names("run/online") == ["step-00000001.safetensors"])
+        #expect(try !stopped.home.names("run/online").isEmpty)
+        try stopped.train(try TinyRun.recipe())
+        #expect(try !stopped.home.names("run").contains("online"))
+    }
+
+    /// A number in a file must not trap where steps are counted.
+    @Test(arguments: [Int64.max, -1]) func whatAHeadCannotGoOnWithIsLeftAlone(steps: Int64) throws {
+        let run = try TinyRun()
+        let recipe = try Recipe.parse(Array(TinyRun.text.utf8), set: [Self.head])
+        try run.train(recipe, untilEpoch: 1)
+        let path = run.folder.onlineHeads + "/step-00000003.safetensors"
+        var file = try Safetensors.read(path)
+        file["0.steps"] = StoredTensor([steps])
+        try run.home.write(Safetensors.bytes(of: file), "run/online/step-00000003.safetensors")
+        try run.train(recipe, .resumed)
+        // It learns anew after steps 4, 6 and 8.
+        #expect(try rows(run).last?["chosen"]?["steps"]?.int == 3)
     }
 
     /// Dark and light pictures, with noise.
@@ -110,7 +129,7 @@ struct OnlineProbeTests {
 
     @Test(arguments: [
         (#"probes=[{"protocol": "mae-finetune"}]"#, "allowed are \"dino-knn\""),
-        (#"probes=[{"every_epochs": 0}]"#, "every_epochs"),
+        (#"probes=[{"every_epochs": 0}]"#, "every_epochs"), (#"probes=[{"every_steps": 4}]"#, "of online-linear alone"),
         (#"probes={"protocol": "ridge"}"#, "list of at most 16 objects"), (#"probes=[{"sauce": 1}]"#, "sauce"),
     ])
     func whatIsNoProbeIsToldWithItsPlace(change: String, words: String) throws {

@@ -19,6 +19,8 @@ struct OnlineHead {
     static let name = "online-linear"
     /// The rate for 256 pictures.
     private static let rate = 0.1
+    /// Most steps of a head that can be gone on with.
+    private static let mostSteps = 1 << 40
 
     private let train: any ImageSource
     private let everySteps: Int
@@ -37,12 +39,12 @@ struct OnlineHead {
         self.train = train
         self.batch = min(batch, train.count)
         self.random = random
-        everySteps = options.everySteps
+        everySteps = options.everySteps ?? OnlineProbe.usualSteps
         let labels = [train, test].flatMap { source in (0..<source.count).map { source.label($0) ?? 0 } }
         classifier = LinearHead(
             features: width, classes: (labels.max() ?? 0) + 1, batchNorm: false, random: random.child("weights"))
         let cosine = LearningRateSchedule(
-            peak: Self.rate * Double(batch) / 256, epochs: Double(max(1, steps / everySteps)))
+            peak: Self.rate * Double(self.batch) / 256, epochs: Double(max(1, steps / everySteps)))
         taker = StepTaker(
             SGD(
                 for: classifier.parameters,
@@ -108,7 +110,8 @@ extension OnlineHead {
             guard let stored = file["\(prefix).\(name)"], stored.shape == Array(shape) else { return nil }
             return Tensor(stored.floats(), shape)
         }
-        guard let steps = file["\(prefix).steps"]?.integers(), steps.count == 1, steps[0] >= 0 else { return false }
+        guard let steps = file["\(prefix).steps"]?.integers(), steps.count == 1, (0...Self.mostSteps).contains(steps[0])
+        else { return false }
         var next = classifier
         for id in next.parameters.ids {
             let entry = next.parameters.entry(id)

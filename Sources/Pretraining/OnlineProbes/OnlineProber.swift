@@ -176,7 +176,7 @@ struct OnlineProber {
 extension OnlineProber {
     /// Writes what the heads have learned until a step, for the checkpoint of that step, which is written next.
     func save(in folder: RunFolder, step: Int) throws(CheckpointError) {
-        var file = SafetensorsFile(metadata: ["step": "\(step)"])
+        var file = SafetensorsFile(metadata: ["format": RunFolder.onlineHeadsFormat, "step": "\(step)"])
         for (place, look) in looks.enumerated() {
             guard case .head(let head) = look.judge else { continue }
             for (name, tensor) in head.stored("\(place)") { file[name] = tensor }
@@ -192,7 +192,10 @@ extension OnlineProber {
     /// Removes what belongs to checkpoints that are gone.
     func removeOld(in folder: RunFolder) {
         let kept = Set(folder.checkpoints.steps().map(folder.onlineHeadsFile))
-        for file in folder.onlineHeadsFiles where !kept.contains(file) { unlink(file) }
+        for name in folder.onlineHeadsNames {
+            let file = "\(folder.onlineHeads)/\(name)"
+            if !kept.contains(file) { unlink(file) }
+        }
     }
 
     /// Goes on with the heads of a checkpoint; returns a sentence where one begins anew.
@@ -209,7 +212,7 @@ extension OnlineProber {
             looks[place].judge = .head(head)
         }
         return isAnew
-            ? "\(file) does not hold what the online probe \(OnlineHead.name) had learned until step \(step); it learns anew from here"
+            ? "\(file) holds nothing that the online probe \(OnlineHead.name) could go on with; it learns anew from step \(step)"
             : nil
     }
 }

@@ -8,8 +8,9 @@ public struct OnlineProbe: RecipeSection, Equatable {
     public var protocolName = NearestNeighbourProbe.name
     /// Epochs from one look to the next.
     public var everyEpochs = 1
-    /// Steps of the run from one step of `online-linear` to the next.
-    public var everySteps = 8
+    /// Steps of the run from one step of `online-linear` to the next; nil: `usualSteps`. No other protocol has any.
+    public var everySteps: Int?
+    static let usualSteps = 8
     /// Labelled pictures as `--data` names them; nil for those of the run.
     public var source: String?
     /// Training pictures that are looked at, at most.
@@ -29,7 +30,8 @@ public struct OnlineProbe: RecipeSection, Equatable {
         Field("every_epochs", \.everyEpochs, in: .closed(1...1_000_000), "Epochs from one look to the next."),
         Field(
             "every_steps", \.everySteps, in: .closed(1...1_000_000),
-            "Steps of the run from one step of online-linear to the next; each costs a pass over a whole batch."),
+            "Steps of the run from one step of online-linear to the next; each costs a pass over a whole batch. null: 8."
+        ),
         Field(
             "source", \.source,
             "Labelled pictures with a test part, as --data names them: class_folders:PATH; null: those of data.source."),
@@ -46,6 +48,9 @@ public struct OnlineProbe: RecipeSection, Equatable {
         if !Self.names.contains(protocolName) {
             let names = Self.names.map { "\"\($0)\"" }.joined(separator: ", ")
             faults.append("protocol is \"\(protocolName.shown(limit: 60))\"; allowed are \(names)")
+        }
+        if everySteps != nil, protocolName != OnlineHead.name {
+            faults.append("every_steps is of \(OnlineHead.name) alone; remove it")
         }
         if let source {
             do { _ = try SourceArgument.parse(source) } catch { faults.append("source: \(error)") }
