@@ -51,6 +51,10 @@ extension Encoder {
             }
             tensors.append((timmName(own), value))
         }
+        if traits.finalNorm == .plain {
+            tensors.append(("norm.weight", Tensor(filled: 1, [options.width])))
+            tensors.append(("norm.bias", Tensor(zeros: [options.width])))
+        }
         let table = positionTable(store)
         tensors.append(("pos_embed", table.reshaped([1, table.shape[0], table.shape[1]])))
         return tensors
@@ -63,7 +67,9 @@ extension Encoder {
     public func file(
         _ store: ParameterStore, mean: [Double], deviation: [Double], metadata: [String: String] = [:]
     ) -> SafetensorsFile {
-        let description = EncoderDescription(self, mean: mean, deviation: deviation, prefix: "")
+        var description = EncoderDescription(self, mean: mean, deviation: deviation, prefix: "")
+        // Its tensors are written, so that every reader finds them.
+        description.plainNorm = false
         var file = SafetensorsFile(
             metadata: metadata.merging(["format": "pt", EncoderDescription.key: description.encoded.text()]) { $1 })
         if let reason = timmObstacle { file.metadata["not_timm"] = reason }

@@ -18,6 +18,8 @@ public struct EncoderDescription: RecipeSection {
     public var grid = [8, 8]
     /// Whether there is a norm behind the last block.
     public var finalNorm = true
+    /// Whether that norm has nothing learnt, so that no tensor of it is in the file.
+    public var plainNorm = false
     /// Whether the patch embedding has a bias.
     public var patchBias = true
     /// Whether there is a norm in front of the first block.
@@ -44,6 +46,7 @@ public struct EncoderDescription: RecipeSection {
         model = encoder.options
         grid = [encoder.grid.rows, encoder.grid.columns]
         finalNorm = traits.hasFinalNorm
+        plainNorm = traits.finalNorm == .plain
         patchBias = traits.hasPatchBias
         inputNorm = traits.hasInputNorm
         registers = traits.registers
@@ -61,6 +64,7 @@ public struct EncoderDescription: RecipeSection {
             "grid", \.grid, in: .rule("[rows, columns] of 1 to \(maximalPatches) patches") { isGrid($0) },
             "Patches from top to bottom and from left to right."),
         Field("final_norm", \.finalNorm, "Whether there is a norm behind the last block."),
+        Field("plain_norm", \.plainNorm, "Whether that norm has no weight and no bias, and no tensors in the file."),
         Field("patch_bias", \.patchBias, "Whether the patch embedding has a bias."),
         Field("input_norm", \.inputNorm, "Whether there is a norm in front of the first block."),
         Field("registers", \.registers, in: .closed(0...1024), "Register tokens."),

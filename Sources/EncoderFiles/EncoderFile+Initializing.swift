@@ -141,7 +141,7 @@ extension EncoderParts {
     ) throws(CheckpointError) -> (table: Tensor, rows: PositionRows)? {
         let options = encoder.options
         let isFixed = description?.model.position == .sincos
-        guard weights.tensors["pos_embed"] != nil || isFixed else { return nil }
+        guard options.position != .none, weights.tensors["pos_embed"] != nil || isFixed else { return nil }
         let rows = try positions(wanted: encoder.grid)
         if options.position == .sincos {
             guard rows.isSines(options.positionOrder) else {

@@ -32,7 +32,7 @@ enum EncoderShapes {
                 shapes += [("\(name).ls1.gamma", [width]), ("\(name).ls2.gamma", [width])]
             }
         }
-        if traits.hasFinalNorm { norm("norm") }
+        if traits.finalNorm == .trained { norm("norm") }
         return shapes
     }
 

@@ -134,7 +134,7 @@ extension EncoderParts {
         try agree("bias of queries and values", options.qkvBias != .none, hasBias)
 
         var traits = EncoderTraits()
-        traits.hasFinalNorm = tensors["norm.weight"] != nil
+        traits.finalNorm = tensors["norm.weight"] != nil ? .trained : description?.plainNorm == true ? .plain : .none
         traits.hasPatchBias = tensors["patch_embed.proj.bias"] != nil
         traits.hasInputNorm = tensors["norm_pre.weight"] != nil
         traits.registers = tensors["reg_token"]?.shape[1] ?? 0

@@ -32,12 +32,15 @@ public enum MaskPlan: Sendable, Equatable {
     }
 }
 
-/// For each image an order of its patches: the first `visibleCount` of it are seen, the rest are hidden.
+/// For each image an order of its patches: the first `visibleCount` of it are seen, the rest are hidden. Of the hidden ones the last
+/// `predictedCount` are to be predicted, which are all of them unless a recipe asks for fewer.
 public struct PatchMask: Sendable, Equatable {
     /// The grid that the numbers refer to.
     public let grid: PatchGrid
     /// Visible patches an image, K; the same for the whole batch.
     public let visibleCount: Int
+    /// Patches to be predicted an image, M: the last of its order. Those between them and the visible ones are skipped (CrossMAE).
+    public private(set) var predictedCount: Int
     /// Patch numbers, image by image: K visible ones, then the hidden ones. `[images · grid.count]`.
     public let order: [Int32]
     /// The place of each patch in `order`, image by image. `[images · grid.count]`.
@@ -62,8 +65,19 @@ public struct PatchMask: Sendable, Equatable {
         }
         self.grid = grid
         self.visibleCount = visibleCount
+        predictedCount = grid.count - visibleCount
         self.order = orders.flatMap { $0 }
         self.restore = restore
+    }
+
+    /// The same patches visible and hidden, of which only the last `count` of each order are to be predicted.
+    public func predicting(_ count: Int) -> PatchMask {
+        precondition(
+            count >= 0 && count <= grid.count - visibleCount,
+            "\(count) predicted patches of \(grid.count - visibleCount) hidden ones")
+        var mask = self
+        mask.predictedCount = count
+        return mask
     }
 
     /// A mask that keeps the patches with the lowest scores, or the highest; ties go to the lower patch number.
@@ -95,6 +109,11 @@ public struct PatchMask: Sendable, Equatable {
     /// The hidden patches of an image.
     public func hidden(_ image: Int) -> ArraySlice<Int32> {
         order[image * grid.count + visibleCount..<(image + 1) * grid.count]
+    }
+
+    /// The patches of an image that are to be predicted, in ascending order.
+    public func predicted(_ image: Int) -> [Int32] {
+        order[(image + 1) * grid.count - predictedCount..<(image + 1) * grid.count].sorted()
     }
 
     /// True where a patch of an image is hidden.

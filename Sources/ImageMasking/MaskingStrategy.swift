@@ -13,6 +13,8 @@ public struct MaskRequest: Sendable {
     public var step: Int
     /// How much each patch matters, `[samples.count · grid.count]`, none below 0; only for strategies that need it.
     public var importance: [Float]?
+    /// How a share of the patches becomes a number of them.
+    public var counting = CountRule.visibleDown
 
     /// A request for the images `samples` of batch `step`.
     public init(grid: PatchGrid, samples: [Int], epoch: Int = 0, step: Int = 0, importance: [Float]? = nil) {
@@ -42,6 +44,9 @@ public protocol MaskingStrategy: NamedSection {
     static var needsImportance: Bool { get }
     /// Why it cannot work on a grid, a sentence each; checked before any image is read.
     func faults(on grid: PatchGrid) -> [String]
+    /// The share of the patches that it hides in every image, as a recipe says it, where the order of its hidden patches is by chance
+    /// or importance, so that a part of them may be chosen by it; nil for other strategies.
+    func hiddenShare(on grid: PatchGrid) -> Double?
     /// The masks of a batch. Same request and stream, same plan; `random` is the run's stream for masks and the only source
     /// of chance.
     func plan(_ request: MaskRequest, random: RandomStream) throws(MaskingError) -> MaskPlan
@@ -54,6 +59,8 @@ extension MaskingStrategy {
     public static var needsImportance: Bool { false }
     /// No fault on any grid.
     public func faults(on grid: PatchGrid) -> [String] { [] }
+    /// No share.
+    public func hiddenShare(on grid: PatchGrid) -> Double? { nil }
 }
 
 /// Why a strategy cannot make a plan.

@@ -78,10 +78,14 @@ public struct AdamW: Optimizer {
         _ parameters: inout ParameterStore, _ gradients: Gradients, _ settings: StepSettings, on engine: Engine
     ) {
         step += 1
-        let groups = groups
-        var options = pal_adamw(
-            learning_rate: 0, beta1: beta1, beta2: beta2, epsilon: epsilon, weight_decay: 0,
-            correction1: 1 - pow(beta1, Double(step)), correction2: 1 - pow(beta2, Double(step)))
+        let (groups, step, epsilon) = (groups, step, epsilon)
+        func kernel(_ beta1: Double, _ beta2: Double) -> pal_adamw {
+            pal_adamw(
+                learning_rate: 0, beta1: beta1, beta2: beta2, epsilon: epsilon, weight_decay: 0,
+                correction1: 1 - pow(beta1, Double(step)), correction2: 1 - pow(beta2, Double(step)))
+        }
+        let usual = kernel(beta1, beta2)
+        let own = settings.own.map { kernel($0.betas[0], $0.betas[1]) } ?? usual
         parameters.withUnsafeMutableBuffer { p in
             gradients.flat.withUnsafeBuffer { g in
                 firstMoments.withUnsafeMutableBuffer { m in
@@ -90,8 +94,8 @@ public struct AdamW: Optimizer {
                             let v = v.baseAddress
                         else { return }
                         for group in groups {
-                            options.learning_rate = settings.learningRate * group.scale
-                            options.weight_decay = group.isDecayed ? settings.weightDecay : 0
+                            var options = group.isOwn ? own : usual
+                            (options.learning_rate, options.weight_decay) = settings.values(for: group)
                             let start = group.range.lowerBound
                             pal_adamw_step(
                                 engine.handle, group.range.count, p + start, g + start, m + start, v + start, options,

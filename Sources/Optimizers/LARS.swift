@@ -68,8 +68,8 @@ public struct LARS: Optimizer {
             gradients.flat.withUnsafeBuffer { gradients in
                 buffer.withUnsafeMutableBuffer { buffer in
                     for group in groups {
-                        let rate = Float(settings.learningRate * group.scale)
-                        let decay = group.isDecayed ? Float(settings.weightDecay) : 0
+                        let asked = settings.values(for: group)
+                        let (rate, decay) = (Float(asked.rate), Float(asked.decay))
                         let scale = Float(settings.gradientScale)
                         func gradient(_ place: Int) -> Float { scale * gradients[place] + decay * values[place] }
                         var ratio: Float = 1

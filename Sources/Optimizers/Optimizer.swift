@@ -9,12 +9,41 @@ public struct StepSettings: Sendable, Equatable {
     public var weightDecay: Double
     /// What gradients are multiplied with on the way, as clipping asks.
     public var gradientScale: Double
+    /// What holds for parameters whose method schedules them beside the others.
+    public var own: OwnSettings?
 
     /// A step at a rate.
-    public init(learningRate: Double, weightDecay: Double = 0, gradientScale: Double = 1) {
+    public init(
+        learningRate: Double, weightDecay: Double = 0, gradientScale: Double = 1, own: OwnSettings? = nil
+    ) {
         self.learningRate = learningRate
         self.weightDecay = weightDecay
         self.gradientScale = gradientScale
+        self.own = own
+    }
+
+    /// The rate and the decay of a group.
+    func values(for group: ParameterGroup) -> (rate: Double, decay: Double) {
+        guard group.isOwn, let own else { return (learningRate * group.scale, weightDecay * group.decay) }
+        return (own.learningRate * group.scale, own.weightDecay * group.decay)
+    }
+}
+
+/// What holds in one step for parameters that a method has trained beside the others, as by a second optimiser.
+public struct OwnSettings: Sendable, Equatable {
+    /// The rate.
+    public var learningRate: Double
+    /// The decay.
+    public var weightDecay: Double
+    /// Decay rates of the two moments, for optimisers that have them.
+    public var betas: [Double]
+
+    /// A step at a rate; `betas` are two numbers.
+    public init(learningRate: Double, weightDecay: Double, betas: [Double]) {
+        precondition(betas.count == 2, "\(betas.count) decay rates of two moments")
+        self.learningRate = learningRate
+        self.weightDecay = weightDecay
+        self.betas = betas
     }
 }
 

@@ -1,23 +1,73 @@
 public import Autodiff
 
 /// What the optimiser does with a parameter.
-public enum ParameterTreatment: Sendable, Equatable {
+public struct ParameterTreatment: Sendable, Equatable {
+    /// Whether it is changed at all.
+    public var isTrained = true
+    /// The factor on the weight decay; 0: none.
+    public var decay: Double
+    /// The factor on the learning rate.
+    public var rate = 1.0
+    /// Whether rate and decay are those that its method schedules beside the run's (`OwnSettings`).
+    public var isOwn = false
+
+    /// Trained, with factors.
+    public init(decay: Double, rate: Double = 1, isOwn: Bool = false) {
+        self.decay = decay
+        self.rate = rate
+        self.isOwn = isOwn
+    }
+
     /// Trained, with weight decay.
-    case decayed
+    public static let decayed = ParameterTreatment(decay: 1)
     /// Trained, without weight decay.
-    case undecayed
+    public static let undecayed = ParameterTreatment(decay: 0)
     /// Left as it is: the loss never reaches it.
-    case idle
+    public static let idle: ParameterTreatment = {
+        var idle = ParameterTreatment(decay: 0)
+        idle.isTrained = false
+        return idle
+    }()
+}
+
+/// What a recipe says of the treatment of parameters, on top of what their method does.
+public struct TreatmentRules: Sendable, Equatable {
+    /// Whether class token, mask token and position tables are decayed where the method decays them.
+    public var decaysTokens = true
+    /// The factor on the rate of the patch embedding.
+    public var patchEmbedding = 1.0
+    /// The factor on the decay of the weights of norms, which usually have none; nil: as the method has it.
+    public var normDecay: Double?
+
+    /// Nothing changed.
+    public init() {}
+
+    /// The treatment of a parameter that a method would treat so.
+    public func applied(to treatment: ParameterTreatment, of parameter: ParameterEntry) -> ParameterTreatment {
+        guard treatment.isTrained, !treatment.isOwn else { return treatment }
+        var result = treatment
+        if treatment == .decayed && !decaysTokens {
+            result = DecayRule.matricesButTokens.treatment(of: parameter)
+        }
+        let parts = parameter.name.split(separator: ".")
+        if let normDecay, parts.last == "weight", parts.dropLast().last?.hasPrefix("norm") ?? false {
+            result.decay = normDecay
+        }
+        if parts.contains("patch_embed") { result.rate *= patchEmbedding }
+        return result
+    }
 }
 
 /// A stretch of the flat buffer that an optimiser treats alike: one parameter, or neighbours.
 public struct ParameterGroup: Sendable, Equatable {
     /// Where it lies in the flat buffer.
     public var range: Range<Int>
-    /// Whether weight decay acts on it.
-    public var isDecayed: Bool
+    /// The factor on the weight decay; 0: none.
+    public var decay: Double
     /// The factor on the rate.
     public var scale: Double
+    /// Whether rate and decay are its method's own.
+    public var isOwn: Bool
     /// Whether it has more than one axis.
     public var isMatrix: Bool
 
@@ -29,10 +79,10 @@ public struct ParameterGroup: Sendable, Equatable {
     ) -> [ParameterGroup] {
         store.entries.compactMap { entry in
             let treatment = treatment(entry)
-            guard treatment != .idle else { return nil }
+            guard treatment.isTrained else { return nil }
             return ParameterGroup(
-                range: entry.range, isDecayed: treatment == .decayed, scale: scale(entry.name),
-                isMatrix: entry.shape.rank > 1)
+                range: entry.range, decay: treatment.decay, scale: treatment.rate * scale(entry.name),
+                isOwn: treatment.isOwn, isMatrix: entry.shape.rank > 1)
         }
     }
 
@@ -41,7 +91,7 @@ public struct ParameterGroup: Sendable, Equatable {
     /// The padding between neighbours is zero and stays zero, so one pass may run over it.
     static func joined(_ groups: [ParameterGroup]) -> [ParameterGroup] {
         groups.reduce(into: []) { joined, group in
-            if let last = joined.last, last.isDecayed == group.isDecayed, last.scale == group.scale,
+            if let last = joined.last, last.decay == group.decay, last.scale == group.scale, last.isOwn == group.isOwn,
                 group.range.lowerBound - last.range.upperBound < 16
             {
                 joined[joined.count - 1].range = last.range.lowerBound..<group.range.upperBound

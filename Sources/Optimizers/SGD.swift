@@ -61,8 +61,8 @@ public struct SGD: Optimizer {
             gradients.flat.withUnsafeBuffer { gradients in
                 velocity.withUnsafeMutableBuffer { velocity in
                     for group in groups {
-                        let rate = Float(settings.learningRate * group.scale)
-                        let decay = group.isDecayed ? Float(settings.weightDecay) : 0
+                        let asked = settings.values(for: group)
+                        let (rate, decay) = (Float(asked.rate), Float(asked.decay))
                         let scale = Float(settings.gradientScale)
                         for place in group.range {
                             let gradient = scale * gradients[place] + decay * values[place]

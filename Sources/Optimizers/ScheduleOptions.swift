@@ -6,11 +6,26 @@ public struct RunLength: Sendable, Equatable {
     public var stepsPerEpoch: Double
     /// Epochs.
     public var epochs: Double
+    /// Micro-batches of a step.
+    public var accumulate: Int
+    /// Micro-batches of an epoch; those of an incomplete last step count, and are thrown away.
+    public var microBatchesPerEpoch: Double
 
-    /// A run.
-    public init(stepsPerEpoch: Double, epochs: Double) {
+    /// A run; without a number of micro-batches, all of them belong to steps.
+    public init(stepsPerEpoch: Double, epochs: Double, accumulate: Int = 1, microBatchesPerEpoch: Double? = nil) {
         self.stepsPerEpoch = stepsPerEpoch
         self.epochs = epochs
+        self.accumulate = accumulate
+        self.microBatchesPerEpoch = microBatchesPerEpoch ?? stepsPerEpoch * Double(accumulate)
+    }
+
+    /// The micro-batch whose rate a step uses where the scheduler moves after the optimiser: the last one of the step before, 0 for
+    /// the first.
+    func microBatch(behind step: Int) -> Int {
+        guard step > 0 else { return 0 }
+        let steps = max(1, Int(microBatchesPerEpoch / Double(accumulate)))
+        let (epoch, place) = (step - 1).quotientAndRemainder(dividingBy: steps)
+        return Int(min(Double(epoch) * microBatchesPerEpoch, 1e18)) + (place + 1) * accumulate - 1
     }
 
     /// Optimiser steps of the run, stretched by a factor.
@@ -33,6 +48,8 @@ public protocol ScheduleOptions: NamedSection {
     func rates(peak: Double, over run: RunLength) -> any StepSchedule
     /// The weight decay over a run.
     func decays(from start: Double, over run: RunLength) -> any StepSchedule
+    /// The shape of the rate for a rate of a method's own.
+    func rates(start: Double, peak: Double, end: Double, over run: RunLength) -> any StepSchedule
 }
 
 extension ScheduleOptions {
@@ -40,6 +57,10 @@ extension ScheduleOptions {
     public var stretch: Double { 1 }
     /// The same at every step.
     public func decays(from start: Double, over run: RunLength) -> any StepSchedule { ConstantSchedule(start) }
+    /// With the run's own ends, where the schedule knows no others.
+    public func rates(start: Double, peak: Double, end: Double, over run: RunLength) -> any StepSchedule {
+        rates(peak: peak, over: run)
+    }
 
     static var warmupFields: [Field<Self>] {
         [
@@ -78,6 +99,8 @@ public let schedules = Catalogue<any ScheduleOptions.Type>(
         WholeRunCosineOptions.self,
         WarmupCosineOptions.self,
         ClosedWarmupCosineOptions.self,
+        TruncatedCosineOptions.self,
+        MultiStepOptions.self,
     ], section: { $0 })
 
 /// Linear warm-up, then half a cosine (MAE).
@@ -150,11 +173,10 @@ public struct WholeRunCosineOptions: FallingScheduleOptions {
     /// The options.
     public static let fields: [Field<Self>] = fallingFields
 
-    /// By steps.
+    /// By micro-batches.
     public func rates(peak: Double, over run: RunLength) -> any StepSchedule {
         WholeRunCosine(
-            peak: peak, minimum: minLearningRate, warmupStart: warmupLearningRate,
-            warmupSteps: run.steps(of: warmupEpochs), steps: run.steps())
+            peak: peak, minimum: minLearningRate, warmupStart: warmupLearningRate, warmupEpochs: warmupEpochs, run)
     }
 }
 

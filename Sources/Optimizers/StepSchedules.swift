@@ -34,46 +34,11 @@ public struct EpochSchedule: StepSchedule, Equatable {
     public func value(at step: Int) -> Double { rate.rate(at: Double(step) / stepsPerEpoch) }
 }
 
-/// MFM's learning rate: linear warm-up, beside a cosine that runs over the whole run, one step late.
-///
-/// lr(u) = lr_w + u(lr_b − lr_w)/W for u < W, else lr_min + ½(lr_b − lr_min)(1 + cos(πu/U)), lr_min from U on; step i uses
-/// lr(max(i − 1, 0)), since the scheduler there moves after the optimiser (Xie et al., arXiv 2206.07706; its code).
-public struct WholeRunCosine: StepSchedule, Equatable {
-    /// The rate lr_b that the warm-up leads to.
-    public var peak: Double
-    /// The rate lr_min at the end.
-    public var minimum: Double
-    /// The rate lr_w at the start.
-    public var warmupStart: Double
-    /// Steps of warm-up, W.
-    public var warmupSteps: Int
-    /// Steps of the run, U.
-    public var steps: Int
-
-    /// A schedule of a run of `steps`.
-    public init(peak: Double, minimum: Double, warmupStart: Double, warmupSteps: Int, steps: Int) {
-        self.peak = peak
-        self.minimum = minimum
-        self.warmupStart = warmupStart
-        self.warmupSteps = warmupSteps
-        self.steps = steps
-    }
-
-    /// lr(max(step − 1, 0)).
-    public func value(at step: Int) -> Double {
-        let update = max(step - 1, 0)
-        if update < warmupSteps {
-            return warmupStart + Double(update) * (peak - warmupStart) / Double(warmupSteps)
-        }
-        guard update < steps else { return minimum }
-        return minimum + 0.5 * (peak - minimum) * (1 + cos(.pi * Double(update) / Double(steps)))
-    }
-}
-
-/// CAE's learning rate: a warm-up that ends on the peak, then half a cosine that begins on it.
+/// CAE's learning rate: a warm-up that ends on the peak, then half a cosine that begins on it, or a part of one (CAPI).
 ///
 /// Steps i < W: start + (peak − start)·i/(W − 1), the start alone for W = 1; then, with j = i − W,
-/// min + ½(peak − min)(1 + cos(πj/(T − W))) (Chen et al., arXiv 2202.03026; its code).
+/// min + ½(peak − min)(1 + cos(πcj/(T − W))), c = 1 but for a part (Chen et al., arXiv 2202.03026; Darcet et al., arXiv 2502.08769;
+/// their code).
 public struct ClosedWarmupCosine: StepSchedule, Equatable {
     /// The rate of the last step of the warm-up and of the one behind it.
     public var peak: Double
@@ -85,14 +50,19 @@ public struct ClosedWarmupCosine: StepSchedule, Equatable {
     public var warmupSteps: Int
     /// Steps of the run, T.
     public var steps: Int
+    /// The share of the half cosine that the run goes through, c.
+    public var share: Double
 
     /// A schedule of a run of `steps`.
-    public init(peak: Double, minimum: Double, warmupStart: Double, warmupSteps: Int, steps: Int) {
+    public init(
+        peak: Double, minimum: Double, warmupStart: Double, warmupSteps: Int, steps: Int, share: Double = 1
+    ) {
         self.peak = peak
         self.minimum = minimum
         self.warmupStart = warmupStart
         self.warmupSteps = warmupSteps
         self.steps = steps
+        self.share = share
     }
 
     /// The rate of a step, counted from 0; the minimum from T on.
@@ -101,8 +71,8 @@ public struct ClosedWarmupCosine: StepSchedule, Equatable {
             return warmupStart + (peak - warmupStart) * Double(step) / Double(max(1, warmupSteps - 1))
         }
         guard step < steps else { return minimum }
-        let share = Double(step - warmupSteps) / Double(steps - warmupSteps)
-        return minimum + 0.5 * (peak - minimum) * (1 + cos(.pi * share))
+        let passed = share * Double(step - warmupSteps) / Double(steps - warmupSteps)
+        return minimum + 0.5 * (peak - minimum) * (1 + cos(.pi * passed))
     }
 }
 

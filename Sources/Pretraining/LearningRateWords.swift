@@ -1,11 +1,12 @@
-extension TrainOptions {
+extension Recipe {
     /// What the rate comes to, in words.
     public var rateWords: String {
-        let images = "\(effectiveBatch) \(effectiveBatch == 1 ? "image" : "images") a step"
-        if let learningRate { return "peak learning rate \(learningRate), as given, for \(images)" }
-        let origin = baseLearningRate == nil ? "the default base rate" : "base rate"
+        let images = "\(train.effectiveBatch) \(train.effectiveBatch == 1 ? "image" : "images") a step"
+        if let rate = train.learningRate { return "peak learning rate \(rate), as given, for \(images)" }
+        let origin = train.baseLearningRate == nil ? "the default base rate" : "base rate"
+        let part = predictionFactor == 1 ? "" : ", times \(predictionFactor) for the part that is predicted"
         return
-            "peak learning rate \(peakLearningRate): \(origin) \(baseLearningRate ?? Self.usualBaseRate) for 256 images, "
-            + images
+            "peak learning rate \(peakLearningRate): \(origin) \(train.baseLearningRate ?? TrainOptions.usualBaseRate) for 256 "
+            + "images\(part), \(images)"
     }
 }

@@ -19,6 +19,8 @@ public struct Recipe: RecipeSection {
     public var model = EncoderOptions()
     /// The masking strategy.
     public var mask: any MaskingStrategy = RandomMasking()
+    /// What holds for the masks of any strategy, in the same section.
+    public var masking = MaskOptions()
     /// The pretraining method.
     public var method: any PretrainingOptions = MAEOptions()
     /// Optimisation.
@@ -46,7 +48,7 @@ public struct Recipe: RecipeSection {
         Field("data", \.data, "Where images come from and how they are prepared."),
         Field("model", \.model, "The encoder."),
         Field(
-            "mask", \.mask, tag: "strategy", among: maskingStrategies, "The masking strategy.",
+            "mask", \.mask, beside: \.masking, tag: "strategy", among: maskingStrategies, "The masking strategy.",
             open: { $0 as? any MaskingStrategy }, close: { $0 }),
         Field(
             "method", \.method, tag: "name", among: pretrainingMethods, "The pretraining method.",
@@ -123,12 +125,20 @@ extension JSONValue {
         change("train") { TrainOptions.modernize(&$0, usual: schedule, &problems) }
         let train = self["train"]
         let isBased = train?["base_learning_rate"].map { !$0.isNull } ?? false
+        let isGiven = train?["learning_rate"].map { !$0.isNull } ?? false
         let chosen = [
             ("schedule", train?["schedule"]?["name"]?.string ?? schedule),
             ("optimizer", train?["optimizer"]?["name"]?.string ?? optimizer),
         ]
         for (path, value) in defaults {
-            if isBased && path == "train.learning_rate" { continue }
+            if isBased && path == "train.learning_rate" || isGiven && path == "train.base_learning_rate" { continue }
+            // Options of the strategy that the method brings along are none of another's.
+            if path.hasPrefix("mask."), path != "mask.strategy", let other = self["mask"]?["strategy"]?.string,
+                other != defaults.first(where: { $0.path == "mask.strategy" })?.value.string,
+                !MaskOptions.fields.contains(where: { "mask.\($0.name)" == path })
+            {
+                continue
+            }
             let section = chosen.first { path.hasPrefix("train.\($0.0).") }
             if let (section, name) = section, !path.hasSuffix(".name") {
                 // A constant rate has no warm-up but one that the recipe itself asks for, and no schedule has what it does not know.

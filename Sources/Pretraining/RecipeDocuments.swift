@@ -28,15 +28,13 @@ extension Recipe {
 
     /// What a method says of `mask`: the strategies that it takes, and the options of the one that it brings along.
     private static func pairing(_ method: any PretrainingOptions.Type) -> JSONValue {
-        let fitting = maskingStrategies.filter {
-            method.masks.contains($0.kind) && (method.init().needs.providesImportance || !$0.needsImportance)
-        }
+        let fitting = maskingStrategies.filter { method.masks.contains($0.kind) }
         let strategy = JSONValue.object([("enum", JSONValue(fitting.map { JSONValue($0.name) }))])
         var mask: [(String, JSONValue)] = [("properties", .object([("strategy", strategy)]))]
         let own = method.recipeDefaults.first { $0.path == "mask.strategy" }?.value.string
         if let own, let type = maskingStrategies.named(own) {
             mask.append(("if", .object([("properties", .object([("strategy", const(own))]))])))
-            mask.append(("then", type.schema(tag: "strategy")))
+            mask.append(("then", type.schema(tag: "strategy", beside: MaskOptions.properties)))
         } else {
             mask.append(("required", JSONValue([JSONValue("strategy")])))
         }

@@ -82,11 +82,38 @@ private struct Rules {
                 "\(height) x \(width) with model.channels \(model.channels) are \(numbers) numbers a picture, allowed are "
                     + "up to \(RecipeLimits.pictureNumbers)")
         }
-        if let grid, isRead("mask") {
-            for reason in recipe.mask.faults(on: grid) { fault("mask", "\(reason) (the grid has \(grid) patches)") }
-        }
+        if let grid, isRead("mask") { checkMask(on: grid) }
         guard isRead("method") else { return }
         for reason in methodFaults() { fault("method", reason) }
+    }
+
+    /// What the strategy has against the grid of its squares, and what they have against the picture.
+    private mutating func checkMask(on grid: PatchGrid) {
+        guard let units = recipe.maskGrid else {
+            let size = recipe.data.imageSize
+            fault(
+                "mask.unit",
+                "squares of \(recipe.masking.unit ?? 0) pixels do not tile pictures of \(size.height) x \(size.width) in patches of "
+                    + "\(recipe.model.patchSize): the unit must be a multiple of the patch and divide both sides")
+            return
+        }
+        let what = units == grid ? "patches" : "squares of mask.unit \(recipe.masking.unit ?? 0)"
+        for reason in recipe.mask.faults(on: units) { fault("mask", "\(reason) (the grid has \(units) \(what))") }
+        guard let predicted = recipe.masking.predictedRatio else { return }
+        guard let hidden = recipe.mask.hiddenShare(on: units) else {
+            fault(
+                "mask.predicted_ratio",
+                "mask strategy \"\(type(of: recipe.mask).name)\" gives hidden patches no order by which a part of them could be "
+                    + "chosen; set it to null, which predicts all of them")
+            return
+        }
+        let share = PredictedShare(of: units.count, hidden: hidden, predicted: predicted)
+        if predicted > hidden {
+            fault(
+                "mask.predicted_ratio", "\(predicted) of all patches is more than the \(hidden) that are hidden; lower it")
+        } else if share.predicted < 1 {
+            fault("mask.predicted_ratio", "\(predicted) of \(units.count) \(what) is not one; raise it")
+        }
     }
 
     /// What the method has against encoder and grid. Where there is no grid, what it would have against any.
@@ -155,20 +182,44 @@ private struct Rules {
                 "mask.strategy",
                 "method \"\(method.name)\" cannot use \"\(strategy.name)\"; it takes \(right.joined(separator: ", "))")
         }
-        if strategy.needsImportance && !needs.providesImportance {
-            let methods = pretrainingMethods.filter { $0.init().needs.providesImportance }.map { "\"\($0.name)\"" }
-            fault(
-                "mask.strategy",
-                "\"\(strategy.name)\" needs the importance of each patch, which method \"\(method.name)\" does not "
-                    + "know; methods that do: \(methods.joined(separator: ", "))")
+        checkImportance(strategy, method, needs)
+        if recipe.masking.predictedRatio != nil && !needs.predictsPart {
+            fault("mask.predicted_ratio", "method \"\(method.name)\" predicts all hidden patches; remove it")
         }
-        if isRead("model.relative_position_bias"), recipe.model.relativePositionBias != .none,
+        if recipe.train.predictionScale != nil && !needs.predictsPart {
+            fault("train.prediction_scale", "method \"\(method.name)\" predicts all hidden patches; remove it")
+        }
+        if recipe.masking.unit != nil, ![.patches, .blocks].contains(strategy.kind) {
+            fault("mask.unit", "mask strategy \"\(strategy.name)\" hides no patches; remove it")
+        }
+        if isRead("model.relative_position_bias"), recipe.model.relativePositionBias != .none, !needs.encodesHidden,
             ![.frequencies, .nothing].contains(strategy.kind)
         {
             fault(
                 "model.relative_position_bias",
                 "\"\(recipe.model.relativePositionBias.rawValue)\" is a term for pairs of all patches; mask strategy "
                     + "\"\(strategy.name)\" hides some of them, so set it to \"none\"")
+        }
+    }
+
+    /// Whether somebody knows how much a patch matters, where the strategy asks.
+    private mutating func checkImportance(
+        _ strategy: any MaskingStrategy.Type, _ method: any PretrainingOptions.Type, _ needs: MethodNeeds
+    ) {
+        let teacher = recipe.masking.teacher
+        if strategy.needsImportance && teacher == nil && !needs.providesImportance {
+            let methods = pretrainingMethods.filter { $0.init().needs.providesImportance }.map { "\"\($0.name)\"" }
+            fault(
+                "mask.strategy",
+                "\"\(strategy.name)\" needs the importance of each patch, which method \"\(method.name)\" does not "
+                    + "know; name a frozen encoder that does as mask.teacher.path, or take a method that does: "
+                    + methods.joined(separator: ", "))
+        }
+        guard let teacher else { return }
+        if !strategy.needsImportance {
+            fault("mask.teacher", "mask strategy \"\(strategy.name)\" does not ask how much a patch matters; remove it")
+        } else if teacher.path.isEmpty {
+            fault("mask.teacher.path", "is empty; name a run folder, a checkpoint or a safetensors file")
         }
     }
 
@@ -179,6 +230,14 @@ private struct Rules {
             model.heads <= model.width, let reason = model.headsFault
         {
             fault("model", reason)
+        }
+        let positions = recipe.method.needs.positions
+        if isRead("method", "model.position"), !positions.contains(model.position) {
+            let allowed = PositionKind.allCases.filter(positions.contains).map { "\"\($0.rawValue)\"" }
+            fault(
+                "model.position",
+                "method \"\(type(of: recipe.method).name)\" cannot use \"\(model.position.rawValue)\"; it takes "
+                    + allowed.joined(separator: ", "))
         }
         guard let grid, isRead("model") else { return }
         if let reason = model.sizeFault(on: grid, limit: RecipeLimits.parameters) { fault("model", reason) }

@@ -34,7 +34,7 @@ public enum Reference {
         case .section(let rows):
             let inner = rows.filter { !isPlain($0) }.map { part($0, path: place, level: level + 1) }
             return section("`\(place)`: \(row.meaning)", rows, path: place, level: level) + inner.joined()
-        case .choice(let tag, let choices):
+        case .choice(let tag, let choices, let others):
             var text = "\(String(repeating: "#", count: level)) `\(place)`: \(row.meaning)\n\n"
             text += "One of these, told by the key `\(tag)`"
             text += "; where there is none: `\(row.standard.text())`.\n\n"
@@ -43,6 +43,9 @@ public enum Reference {
                 text += choice.options.isEmpty ? "No options.\n\n" : table(choice.options, path: place)
                 for inner in choice.options { text += part(inner, path: place, level: level + 2) }
             }
+            guard !others.isEmpty else { return text }
+            text += "\(String(repeating: "#", count: level + 1)) Of every one of them\n\n" + table(others, path: place)
+            for inner in others { text += part(inner, path: place, level: level + 2) }
             return text
         }
     }

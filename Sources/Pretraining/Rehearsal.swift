@@ -23,7 +23,8 @@ package struct Rehearsal {
             let method = try options.makeMethod(recipe.methodContext)
             let steps = source.count / recipe.train.effectiveBatch
             let count = method.parameters.parameterCount
-            let stage = Stage(Trainer(method, recipe, stepsPerEpoch: steps, engine: engine))
+            let stage = Stage(
+                Trainer(method, try MaskMaker(recipe), recipe, stepsPerEpoch: steps, engine: engine))
             return (count, { _ = try stage.trainer.takeStep(loader, isLogged: false) })
         }
         (parameterCount, step) = try open(recipe.method)

@@ -58,8 +58,8 @@ public struct RunExport: Sendable {
 
     /// The share of patches that a run's masks hide.
     private static func hiddenShare(of recipe: Recipe) throws -> Double {
-        let plan = try recipe.mask.plan(
-            MaskRequest(grid: recipe.grid, samples: [0]), random: RandomStream(seed: UInt64(recipe.seed)))
+        if let share = recipe.mask.hiddenShare(on: recipe.maskGrid ?? recipe.grid) { return share }
+        let plan = try MaskMaker(recipe).plan(samples: [0])
         guard case .patches(let mask) = plan else { return 0 }
         return 1 - Double(mask.visibleCount) / Double(mask.grid.count)
     }

@@ -21,8 +21,14 @@ public struct TrainOptions: RecipeSection {
     public var weightDecay = 0.05
     /// Whether class token and mask token are decayed.
     public var decayTokens = true
+    /// The factor on the rate of the patch embedding.
+    public var patchEmbedMultiplier: Double?
+    /// The factor on the decay of the weights of norms.
+    public var normDecayMultiplier: Double?
     /// Largest norm of all gradients together, if they are clipped.
     public var clipNorm: Double?
+    /// How the base rate follows the share of the hidden patches that is predicted; nil: not at all.
+    public var predictionScale: PredictionScale?
     /// Optimiser steps after which to stop, with schedules as for all epochs.
     public var maxSteps: Int?
 
@@ -52,8 +58,18 @@ public struct TrainOptions: RecipeSection {
         Field("weight_decay", \.weightDecay, in: .closed(0...1000), "Weight decay of matrices."),
         Field("decay_tokens", \.decayTokens, "Whether class token and mask token are decayed."),
         Field(
+            "patch_embed_multiplier", \.patchEmbedMultiplier, in: .closed(0...1000),
+            "Factor on the learning rate of the patch embedding; null: 1."),
+        Field(
+            "norm_decay_multiplier", \.normDecayMultiplier, in: .closed(0...1000),
+            "Factor on the weight decay of the weights of norms; null: they are not decayed."),
+        Field(
             "clip_norm", \.clipNorm, in: .between(0, 1e38), "Largest norm of all gradients together; null: not clipped."
         ),
+        Field(
+            "prediction_scale", \.predictionScale,
+            "What base_learning_rate is multiplied with where a part of the hidden patches is predicted (mask.predicted_ratio): "
+                + "their share of the hidden ones, 1, or its inverse; null: 1."),
         Field(
             "max_steps", \.maxSteps, in: .closed(1...9_007_199_254_740_991),
             "Optimiser steps after which to stop; null: all epochs."),
@@ -72,6 +88,15 @@ public struct TrainOptions: RecipeSection {
             faults.append("min_learning_rate \(end) is above the peak \(peakLearningRate)")
         }
         return faults
+    }
+
+    /// What it says of the treatment of parameters.
+    var treatmentRules: TreatmentRules {
+        var rules = TreatmentRules()
+        rules.decaysTokens = decayTokens
+        rules.patchEmbedding = patchEmbedMultiplier ?? 1
+        rules.normDecay = normDecayMultiplier
+        return rules
     }
 
     /// Images behind an optimiser step.
@@ -107,7 +132,8 @@ public struct TrainOptions: RecipeSection {
     /// Where the options of schedules and optimisers stood in the first recipes, and may still stand.
     private static let moved: [(old: String, section: String)] = [
         ("warmup_epochs", "schedule"), ("warmup_learning_rate", "schedule"), ("min_learning_rate", "schedule"),
-        ("ipe_scale", "schedule"), ("final_weight_decay", "schedule"), ("betas", "optimizer"), ("eps", "optimizer"),
+        ("ipe_scale", "schedule"), ("final_weight_decay", "schedule"), ("milestones", "schedule"), ("gamma", "schedule"),
+        ("cosine_end", "schedule"), ("betas", "optimizer"), ("eps", "optimizer"),
     ]
 
     /// The place of a value of the recipe, where it may be given by that of the first form.
@@ -133,6 +159,7 @@ public struct TrainOptions: RecipeSection {
         members.removeAll { member in
             switch member.name {
             case "min_learning_rate": schedule == ConstantOptions.name
+            case "cosine_end": schedule == ConstantOptions.name
             case "ipe_scale": schedule != WarmupCosineOptions.name && member.value.double == 1
             case "final_weight_decay": schedule != WarmupCosineOptions.name && member.value.isNull
             default: false

@@ -67,11 +67,12 @@ extension Recipe {
         var method = method
         let samples = Array(0..<images.shape[0])
         let isPaired = self.method.needs.views != nil
-        let batch = Batch(images: images, otherViews: isPaired ? [images] : [], samples: samples)
+        let batch = Batch(
+            images: images, otherViews: isPaired ? [images] : [], samples: samples, epoch: train.epochs - 1)
         let random = RandomStream(seed: UInt64(seed)).child("view")
-        var request = MaskRequest(grid: grid, samples: samples, epoch: train.epochs - 1)
-        if type(of: mask).needsImportance { request.importance = try method.importance(of: batch, engine: engine) }
-        let plan = try mask.plan(request, random: random)
+        let plan = try MaskMaker(self).plan(of: batch, engine: engine, random: random) {
+            try method.importance(of: batch, engine: engine)
+        }
         var tape = Tape(engine: engine, recording: false)
         let result = try method.loss(batch, plan, StepRequest(wantsImages: true), random: random, on: &tape)
         return plan.seen(images) + result.shown

@@ -17,7 +17,8 @@ struct Trainer<Method: PretrainingMethod>: ~Copyable {
     var steps: StepTaker
     private let recipe: Recipe
     private let engine: Engine
-    private let maskStream: RandomStream
+    /// Who makes masks.
+    let masks: MaskMaker
     private let modelStream: RandomStream
 
     /// What one step shows.
@@ -42,23 +43,26 @@ struct Trainer<Method: PretrainingMethod>: ~Copyable {
         }
     }
 
-    init(_ method: Method, _ recipe: Recipe, stepsPerEpoch: Int, engine: Engine) {
+    init(_ method: Method, _ masks: MaskMaker, _ recipe: Recipe, stepsPerEpoch: Int, engine: Engine) {
         let train = recipe.train
         let random = RandomStream(seed: UInt64(recipe.seed))
         self.method = method
         self.recipe = recipe
         self.engine = engine
-        maskStream = random.child("mask")
+        self.masks = masks
         modelStream = random.child("model_draws")
-        let groups = ParameterGroup.each(of: method.parameters) { parameter in
-            let treatment = method.treatment(of: parameter)
-            guard treatment == .decayed, !train.decayTokens else { return treatment }
-            return DecayRule.matricesButTokens.treatment(of: parameter)
+        let rules = train.treatmentRules
+        let groups = ParameterGroup.each(of: method.parameters) {
+            rules.applied(to: method.treatment(of: $0), of: $0)
         }
+        self.method.begin(recipe.runLength(stepsPerEpoch: stepsPerEpoch), train.schedule)
         steps = StepTaker(
             train.optimizer.makeOptimizer(for: method.parameters, groups), for: method.parameters,
-            train.rules(stepsPerEpoch: stepsPerEpoch))
+            recipe.rules(stepsPerEpoch: stepsPerEpoch))
     }
+
+    /// What the run was built on besides its recipe.
+    var origins: [String: String] { method.origins.merging(masks.origins) { own, _ in own } }
 
     /// Optimiser steps taken.
     var step: Int { steps.step }
@@ -81,7 +85,7 @@ struct Trainer<Method: PretrainingMethod>: ~Copyable {
     mutating func takeStep(_ loader: Loader, isLogged: Bool) throws -> Report {
         var report = Report()
         let share = 1 / Double(recipe.train.accumulate)
-        let (recipe, engine, maskStream, modelStream) = (recipe, engine, maskStream, modelStream)
+        let (engine, masks, modelStream) = (engine, masks, modelStream)
         report.step = try steps.take(&method, on: engine) { method, _, tape in
             let loaded = try loader.next()
             report.unreadable += loaded.unreadable
@@ -90,12 +94,9 @@ struct Trainer<Method: PretrainingMethod>: ~Copyable {
                 images: Tensor(loaded.images, Shape(loaded.shape)),
                 otherViews: loaded.otherViews.map { Tensor($0, Shape(loaded.shape)) }, samples: loaded.samples,
                 epoch: loaded.epoch, keys: loaded.keys, mirrored: loaded.mirrored)
-            var request = MaskRequest(
-                grid: recipe.grid, samples: loaded.samples, epoch: loaded.epoch, step: loaded.step)
-            if type(of: recipe.mask).needsImportance {
-                request.importance = try method.importance(of: batch, engine: engine)
+            let plan = try masks.plan(of: batch, step: loaded.step, engine: engine) {
+                try method.importance(of: batch, engine: engine)
             }
-            let plan = try recipe.mask.plan(request, random: maskStream)
             if case .blocks(let mask) = plan { report.maskFallbacks += mask.fallbackCount }
             let asked = StepRequest(wantsConstantLoss: isLogged)
             let result = try method.loss(batch, plan, asked, random: modelStream, on: &tape)
@@ -109,19 +110,30 @@ struct Trainer<Method: PretrainingMethod>: ~Copyable {
     }
 }
 
-extension TrainOptions {
+extension Recipe {
     /// How steps are taken, in a run of so many an epoch.
     func rules(stepsPerEpoch: Int) -> StepTaker.Rules {
-        let run = RunLength(stepsPerEpoch: Double(stepsPerEpoch), epochs: Double(epochs))
+        let run = runLength(stepsPerEpoch: stepsPerEpoch)
         var rules = StepTaker.Rules(
-            rates: schedule.rates(peak: peakLearningRate, over: run),
-            decays: schedule.decays(from: weightDecay, over: run))
-        rules.accumulate = accumulate
-        rules.clipNorm = clipNorm
+            rates: train.schedule.rates(peak: peakLearningRate, over: run),
+            decays: train.schedule.decays(from: train.weightDecay, over: run))
+        rules.accumulate = train.accumulate
+        rules.clipNorm = train.clipNorm
         rules.stepsPerEpoch = stepsPerEpoch
-        rules.epochs = epochs
-        rules.scheduleScale = schedule.stretch
+        rules.epochs = train.epochs
+        rules.scheduleScale = train.schedule.stretch
         return rules
+    }
+
+    /// How long a run is, of so many steps an epoch.
+    func runLength(stepsPerEpoch: Int) -> RunLength {
+        RunLength(
+            stepsPerEpoch: Double(stepsPerEpoch), epochs: Double(train.epochs), accumulate: train.accumulate)
+    }
+
+    /// The peak of the learning rate: train's, with a base rate multiplied as `train.prediction_scale` says.
+    public var peakLearningRate: Double {
+        train.learningRate ?? train.peakLearningRate * predictionFactor
     }
 }
 

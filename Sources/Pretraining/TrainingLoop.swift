@@ -55,7 +55,8 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
             : try OnlineProber(
                 job.recipe, steps: train.lastStep(stepsPerEpoch: steps), engine: job.engine, open: job.openProbePictures
             )
-        var trainer = Trainer(method, job.recipe, stepsPerEpoch: steps, engine: job.engine)
+        var trainer = Trainer(
+            method, try MaskMaker(job.recipe), job.recipe, stepsPerEpoch: steps, engine: job.engine)
         var state = TrainingState()
         state.recipe = job.recipe.coreDigest
         state.data = source.fingerprint
@@ -109,7 +110,7 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
         let train = job.recipe.train
         let ledger = source.ledger
         if let summary = ledger.summary { log.say(ledger.isAlarming ? .warning : .info, summary) }
-        for note in ledger.notes + trainer.method.notes { log.info(note) }
+        for note in ledger.notes + trainer.method.notes + trainer.masks.notes { log.info(note) }
         log.info(
             "\(source.count) images of \(job.recipe.grid) patches; \(trainer.method.parameters.parameterCount) trained parameters"
         )
@@ -121,9 +122,9 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
         let rate =
             train.learningRate == nil
             ? " = base_learning_rate \(train.baseLearningRate ?? TrainOptions.usualBaseRate) x \(train.effectiveBatch) / 256"
-            : ""
+                + (job.recipe.predictionFactor == 1 ? "" : " x \(job.recipe.predictionFactor) (prediction_scale)") : ""
         log.info(
-            "learning rate \(train.peakLearningRate)\(rate), after \(train.schedule.warmupEpochs) epochs of warm-up")
+            "learning rate \(job.recipe.peakLearningRate)\(rate), after \(train.schedule.warmupEpochs) epochs of warm-up")
         log.info("\(job.engine.threads) threads, \(job.engine.level.rawValue) kernels")
         if state.step > 0 { log.info("going on after step \(state.step)") }
     }

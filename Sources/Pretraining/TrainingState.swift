@@ -104,7 +104,7 @@ extension Trainer {
     /// A checkpoint of this moment.
     func checkpoint(_ state: TrainingState, _ recipe: Recipe) -> Checkpoint {
         let metadata = ["format": "pt", "palimpsest": palimpsestVersion, "recipe": recipe.withoutProbes.encoded.text()]
-        var model = SafetensorsFile(metadata: metadata.merging(method.origins) { own, _ in own })
+        var model = SafetensorsFile(metadata: metadata.merging(origins) { own, _ in own })
         model.metadata[EncoderFile.licenceKey] = state.licence
         model.metadata[EncoderDescription.key] = recipe.description(of: method.encoder).encoded.text()
         var moments = SafetensorsFile(metadata: metadata)
@@ -124,7 +124,7 @@ extension Trainer {
 
     /// Goes back to a checkpoint; throws where it does not hold what this method needs.
     mutating func restore(_ checkpoint: Checkpoint, from place: String) throws(RunError) {
-        for (name, value) in method.origins.sorted(by: { $0.key < $1.key }) {
+        for (name, value) in origins.sorted(by: { $0.key < $1.key }) {
             let saved = checkpoint.model.metadata[name]
             guard saved == value else {
                 throw RunError(

@@ -11,5 +11,7 @@ public let pretrainingMethods = Catalogue<any PretrainingOptions.Type>(
         LUTOptions.self,
         CAEOptions.self,
         MaskAlignOptions.self,
+        SimMIMOptions.self,
+        CrossMAEOptions.self,
     ]
 ) { $0 }

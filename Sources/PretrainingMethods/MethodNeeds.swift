@@ -1,5 +1,6 @@
 public import ImageData
 public import ImageMasking
+public import VisionTransformers
 
 /// What a method, with its options, asks of the rest of a recipe, and what it can give.
 public struct MethodNeeds: Sendable {
@@ -16,6 +17,14 @@ public struct MethodNeeds: Sendable {
     /// Why the loss of an image depends on the others of its batch, so that accumulating smaller batches changes the result; nil
     /// where it does not.
     public var wholeBatches: String?
+    /// How a share of hidden patches becomes a number of them.
+    public var counting = CountRule.visibleDown
+    /// Whether it may predict a part of the hidden patches only.
+    public var predictsPart = false
+    /// The kinds of positions that its encoder can have.
+    public var positions: Set<PositionKind> = [.sincos, .learned]
+    /// Whether hidden patches have places in its encoder, so that terms for pairs of all patches have a meaning.
+    public var encodesHidden = false
     /// Whether anything that it does in a step depends on how long the whole run is, such as a momentum that rises to its end.
     public var isScheduledOverRun: Bool
 

@@ -182,6 +182,8 @@ public protocol PretrainingMethod: ParameterOwner, Sendable {
     mutating func importance(of batch: Batch, engine: Engine) throws -> [Float]?
     /// What the optimiser does with a parameter.
     func treatment(of parameter: ParameterEntry) -> ParameterTreatment
+    /// Told once, before the first step, how long the run is and how its rate goes, for what the method schedules by itself.
+    mutating func begin(_ run: RunLength, _ schedule: any ScheduleOptions)
     /// The draws of a pass: those of an image from its own stream, so that they depend on seed, epoch and sample alone.
     func draws(for batch: Batch, _ plan: Plan, random: RandomStream) throws -> Draws
     /// Records the forward pass of a batch; returns its loss. Running statistics may change, parameters do not.
@@ -210,6 +212,8 @@ extension PretrainingMethod {
     public func treatment(of parameter: ParameterEntry) -> ParameterTreatment {
         DecayRule.matrices.treatment(of: parameter)
     }
+    /// It schedules nothing but averages.
+    public mutating func begin(_ run: RunLength, _ schedule: any ScheduleOptions) {}
     /// Nothing to begin anew.
     public mutating func adoptParameters() {}
 

@@ -95,12 +95,41 @@ public struct Field<Section>: Sendable {
         encode = { close($0[keyPath: path]).map { encodeChoice($0, tag: tag) } ?? .null }
         valueSchema = { schemaOfChoices(catalogue.sections, tag: tag) }
         describe = { section in
-            let chosen = close(section[keyPath: path]).map { type(of: $0).name }
-            return OptionDescription(
-                name: name, type: "object with the key \"\(tag)\"", allowed: nil,
-                standard: chosen.map { .object([(tag, JSONValue($0))]) } ?? .null, meaning: meaning,
-                parts: .choice(
-                    tag: tag, catalogue.sections.map { .init(name: $0.name, options: $0.descriptions) }))
+            .choice(name, close(section[keyPath: path]), tag: tag, catalogue.sections, beside: [], meaning)
+        }
+    }
+
+    /// The same with keys in the same object that hold whatever the type is; they are another property, `common`. Where a type has a
+    /// key of that name itself, it is the type's.
+    public init<Value: Sendable, Kind, Common: RecipeSection>(
+        _ name: String, _ path: any WritableKeyPath<Section, Value> & Sendable,
+        beside common: any WritableKeyPath<Section, Common> & Sendable, tag: String,
+        among catalogue: Catalogue<Kind>, _ meaning: String, open: @escaping @Sendable (any NamedSection) -> Value?,
+        close: @escaping @Sendable (Value) -> (any NamedSection)?
+    ) {
+        self.name = name
+        self.meaning = meaning
+        decode = { json, place, section, problems in
+            let keys = Common.ownKeys
+            if let chosen = readChoice(
+                json, at: place, tag: tag, among: catalogue.sections, besides: keys, &problems)
+            {
+                if let value = open(chosen) { section[keyPath: path] = value }
+                let own = type(of: chosen).ownKeys
+                let members = (json.members ?? []).filter { keys.contains($0.name) && !own.contains($0.name) }
+                let rest = JSONValue(.object(members), line: json.line)
+                if let read = Common.read(rest, at: place, &problems) { section[keyPath: common] = read }
+            }
+        }
+        encode = { section in
+            close(section[keyPath: path]).map {
+                encodeChoice($0, tag: tag, besides: section[keyPath: common].encoded)
+            } ?? .null
+        }
+        valueSchema = { schemaOfChoices(catalogue.sections, tag: tag, beside: Common.properties) }
+        describe = { section in
+            .choice(
+                name, close(section[keyPath: path]), tag: tag, catalogue.sections, beside: Common.descriptions, meaning)
         }
     }
 

@@ -19,8 +19,8 @@ public struct OptionDescription: Sendable {
         case none
         /// A section of its own.
         case section([OptionDescription])
-        /// One of several sections, told by the key `tag`.
-        case choice(tag: String, [Choice])
+        /// One of several sections, told by the key `tag`; `beside` holds the rows of keys that each of them may have.
+        case choice(tag: String, [Choice], beside: [OptionDescription])
     }
 
     /// A section that can be chosen, and its rows.
@@ -40,11 +40,25 @@ public struct OptionDescription: Sendable {
         switch parts {
         case .none: return [own]
         case .section(let rows): return [own] + rows.flatMap { $0.keyPaths(chosen: chosen, below: own) }
-        case .choice(let tag, let choices):
+        case .choice(let tag, let choices, let others):
             let fitting = choices.filter { chosen?(own, $0.name) ?? true }
             return [own, "\(own).\(tag)"]
-                + fitting.flatMap { $0.options }.flatMap { $0.keyPaths(chosen: chosen, below: own) }
+                + (fitting.flatMap { $0.options } + others).flatMap { $0.keyPaths(chosen: chosen, below: own) }
         }
+    }
+}
+
+extension OptionDescription {
+    /// A row whose value is one of several sections.
+    static func choice(
+        _ name: String, _ chosen: (any NamedSection)?, tag: String, _ types: [any NamedSection.Type],
+        beside others: [OptionDescription], _ meaning: String
+    ) -> OptionDescription {
+        OptionDescription(
+            name: name, type: "object with the key \"\(tag)\"", allowed: nil,
+            standard: chosen.map { .object([(tag, JSONValue(Swift.type(of: $0).name))]) } ?? .null, meaning: meaning,
+            parts: .choice(
+                tag: tag, types.map { Choice(name: $0.name, options: $0.descriptions) }, beside: others))
     }
 }
 

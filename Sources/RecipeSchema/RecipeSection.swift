@@ -29,22 +29,25 @@ extension RecipeSection {
     /// The section of a JSON object: unknown keys and every faulty value are reported, and what is absent keeps its default.
     public static func decode(_ json: JSONValue, at path: String, _ problems: inout [Problem]) -> Self? {
         let before = problems.count
-        let section = read(json, at: path, besides: nil, &problems)
+        let section = read(json, at: path, besides: [], &problems)
         return problems.count == before ? section : nil
     }
 
     /// The section with every value that could be read; the others keep their defaults.
     public static func read(_ json: JSONValue, at path: String, _ problems: inout [Problem]) -> Self? {
-        read(json, at: path, besides: nil, &problems)
+        read(json, at: path, besides: [], &problems)
     }
 
-    static func read(_ json: JSONValue, at path: String, besides tag: String?, _ problems: inout [Problem]) -> Self? {
+    /// The section of an object in which other keys may stand too, which are passed over.
+    static func read(
+        _ json: JSONValue, at path: String, besides others: [String], _ problems: inout [Problem]
+    ) -> Self? {
         guard let members = json.members else { return wrongType(json, "an object", path, &problems) }
         var section = Self()
         let before = problems.count
         let rows = fields
-        let known = rows.map(\.name) + (tag.map { [$0] } ?? [])
-        for member in members where member.name != tag {
+        let known = rows.map(\.name) + others
+        for member in members where !others.contains(member.name) {
             if let field = rows.first(where: { $0.name == member.name }) {
                 field.decode(member.value, "\(path).\(member.name)", &section, &problems)
             } else {
@@ -65,13 +68,21 @@ extension RecipeSection {
     /// The JSON Schema of the section: no other keys, with defaults.
     public static var schema: JSONValue { objectSchema(leading: []) }
 
-    static func objectSchema(leading: [(String, JSONValue)]) -> JSONValue {
-        let defaults = Self()
+    static func objectSchema(
+        leading: [(String, JSONValue)], trailing: [(String, JSONValue)] = []
+    ) -> JSONValue {
+        let own = leading + properties
+        let others = trailing.filter { other in !own.contains { $0.0 == other.0 } }
         return .object([
-            ("type", JSONValue("object")),
-            ("properties", .object(leading + fields.map { ($0.name, $0.schema(defaults)) })),
+            ("type", JSONValue("object")), ("properties", .object(own + others)),
             ("additionalProperties", JSONValue(false)),
         ])
+    }
+
+    /// The JSON Schema of each key.
+    package static var properties: [(String, JSONValue)] {
+        let defaults = Self()
+        return fields.map { ($0.name, $0.schema(defaults)) }
     }
 
     /// What a section is called.
@@ -88,8 +99,10 @@ package func faults(_ sentences: [String], besides spoilt: some Collection<some 
     }
 }
 
+/// The section that the key `tag` chooses; keys of `others`, where the section has none of that name, are passed over.
 func readChoice(
-    _ json: JSONValue, at path: String, tag: String, among types: [any NamedSection.Type], _ problems: inout [Problem]
+    _ json: JSONValue, at path: String, tag: String, among types: [any NamedSection.Type], besides others: [String] = [],
+    _ problems: inout [Problem]
 ) -> (any NamedSection)? {
     let names = types.map { $0.name }
     guard json.members != nil else {
@@ -111,39 +124,50 @@ func readChoice(
         problems.append(Problem(line: value.line, path: "\(path).\(tag)", message: notAmong(types, found: name)))
         return nil
     }
-    return type.read(json, at: path, besides: tag, &problems)
+    let own = type.ownKeys
+    return type.read(json, at: path, besides: others.filter { !own.contains($0) } + [tag], &problems)
 }
 
-func encodeChoice(_ section: any NamedSection, tag: String) -> JSONValue {
-    let name = type(of: section).name
-    return .object([(tag, JSONValue(name))] + (section.encoded.members ?? []).map { ($0.name, $0.value) })
+extension RecipeSection {
+    /// The keys of the section.
+    static var ownKeys: [String] { fields.map(\.name) }
+}
+
+func encodeChoice(_ section: any NamedSection, tag: String, besides others: JSONValue = .object([])) -> JSONValue {
+    let own = section.encoded.members ?? []
+    let rest = (others.members ?? []).filter { other in !own.contains { $0.name == other.name } }
+    return .object([(tag, JSONValue(type(of: section).name))] + (own + rest).map { ($0.name, $0.value) })
 }
 
 /// The schema of a section that is one of several: the options of each stand behind an `if` on the tag, so that an editor names
 /// the wrong key instead of saying that nothing fits.
-func schemaOfChoices(_ types: [any NamedSection.Type], tag: String) -> JSONValue {
+func schemaOfChoices(
+    _ types: [any NamedSection.Type], tag: String, beside others: [(String, JSONValue)] = []
+) -> JSONValue {
     let names = JSONValue(types.map { JSONValue($0.name) })
     return .object([
         ("type", JSONValue("object")),
         ("properties", .object([(tag, .object([("enum", names)]))])),
         ("required", JSONValue([JSONValue(tag)])),
-        ("allOf", JSONValue(types.map { schemaOfChoice($0, tag: tag) })),
+        ("allOf", JSONValue(types.map { schemaOfChoice($0, tag: tag, beside: others) })),
     ])
 }
 
 /// What holds where the tag says this type.
-func schemaOfChoice(_ type: any NamedSection.Type, tag: String) -> JSONValue {
+func schemaOfChoice(
+    _ type: any NamedSection.Type, tag: String, beside others: [(String, JSONValue)] = []
+) -> JSONValue {
     let named = JSONValue.object([(tag, .object([("const", JSONValue(type.name))]))])
     return .object([
         ("if", .object([("properties", named), ("required", JSONValue([JSONValue(tag)]))])),
-        ("then", type.objectSchema(leading: [(tag, .object([("const", JSONValue(type.name))]))])),
+        ("then", type.schema(tag: tag, beside: others)),
     ])
 }
 
 extension NamedSection {
-    /// The JSON Schema of the section with the key that names it.
-    public static func schema(tag: String) -> JSONValue {
-        objectSchema(leading: [(tag, .object([("const", JSONValue(name))]))])
+    /// The JSON Schema of the section with the key that names it, and with other keys beside its own.
+    public static func schema(tag: String, beside others: [(String, JSONValue)] = []) -> JSONValue {
+        objectSchema(leading: [(tag, .object([("const", JSONValue(name))]))], trailing: others)
     }
 }
 

@@ -7,9 +7,14 @@ public protocol ParameterOwner {
     var parameters: ParameterStore { get set }
     /// After each optimiser step: moving averages take the new parameters in.
     mutating func finishStep(_ progress: TrainingProgress, engine: Engine)
+    /// What holds in a step, counted from 0, for parameters that are not treated as the run says; nil where there are none.
+    func ownSettings(at step: Int) -> OwnSettings?
 }
 
 extension ParameterOwner {
+    /// None.
+    public func ownSettings(at step: Int) -> OwnSettings? { nil }
+
     /// Nothing follows the parameters.
     public mutating func finishStep(_ progress: TrainingProgress, engine: Engine) {}
 }
@@ -132,7 +137,8 @@ public struct StepTaker: Sendable {
         optimizer.update(
             &owner.parameters, gradients,
             StepSettings(
-                learningRate: report.learningRate, weightDecay: report.weightDecay, gradientScale: scale), on: engine)
+                learningRate: report.learningRate, weightDecay: report.weightDecay, gradientScale: scale,
+                own: owner.ownSettings(at: step)), on: engine)
         owner.finishStep(
             TrainingProgress(
                 step: step - 1, stepsPerEpoch: rules.stepsPerEpoch, epochs: rules.epochs,

@@ -51,6 +51,12 @@ extension GoldenCase {
         try CaseBounds.checked(try integer(path), in: range, "\"\(path)\"")
     }
 
+    /// The elements of the list at a dotted path.
+    func list(_ path: String) throws -> [JSONValue] {
+        guard let list = try value(path).array else { throw GoldenError("\"\(path)\" is no list") }
+        return list
+    }
+
     /// The number at a dotted path, within a range.
     func number(_ path: String, in range: ClosedRange<Double>) throws -> Double {
         let number = try number(path)
@@ -130,8 +136,10 @@ extension GoldenCase {
     var parameterLimit: Int { tensors.tensors.reduce(16) { $0 + ($1.value.count + 31) / 16 * 16 } }
 
     /// Patches of a grid, some but not all, that stay visible at `recipe.mask.ratio`.
-    func visibleCount(on grid: PatchGrid, ratio path: String = "recipe.mask.ratio") throws -> Int {
-        let count = grid.visibleCount(ratio: try number(path, in: 0...1))
+    func visibleCount(
+        on grid: PatchGrid, _ rule: CountRule = .visibleDown, ratio path: String = "recipe.mask.ratio"
+    ) throws -> Int {
+        let count = grid.visibleCount(ratio: try number(path, in: 0...1), rule)
         try CaseBounds.require((1..<grid.count).contains(count), "\(count) of \(grid.count) patches are visible")
         return count
     }

@@ -341,10 +341,11 @@ private func resizing(_ golden: GoldenCase, _ engine: Engine) throws -> GoldenOu
 // MARK: - Schedule and positions
 
 private func wholeRunCosine(_ golden: GoldenCase) throws -> GoldenOutcome {
+    let total = Double(try golden.integer("recipe.total_updates", in: 1...1 << 40))
     let schedule = WholeRunCosine(
         peak: try golden.number("recipe.base"), minimum: try golden.number("recipe.minimum"),
         warmupStart: try golden.number("recipe.warmup_learning_rate"),
-        warmupSteps: try golden.integer("recipe.warmup_updates"), steps: try golden.integer("recipe.total_updates"))
+        warmupEpochs: Double(try golden.integer("recipe.warmup_updates")), RunLength(stepsPerEpoch: 1, epochs: total))
     let updates = try golden.integers("in/update")
     return GoldenOutcome([
         // A step uses the rate of the update before it.

@@ -24,7 +24,7 @@ struct GoldenRoutine: Sendable {
 
 /// Every computation that is known.
 let goldenRoutines: [GoldenRoutine] =
-    encoderRoutines + maskRoutines + positionRoutines + patchRoutines + scheduleRoutines + pretrainingRoutines
+    encoderRoutines + maskRoutines + positionRoutines + patchRoutines + initialValueRoutines + scheduleRoutines + pretrainingRoutines
     + mfmRoutines + multiBlockRoutines + blockMaskRoutines + ijepaRoutines + dmtjepaRoutines + lutRoutines
     + maskAlignRoutines + caeRoutines + diagnosticRoutines + fineTuningRoutines + fileRoutines + dataRoutines
-    + evaluationRoutines + metricRoutines + headRoutines + eventRoutines
+    + simMIMRoutines + crossMAERoutines + evaluationRoutines + metricRoutines + headRoutines + eventRoutines

@@ -8,8 +8,15 @@ import VisionTransformers
 
 extension GoldenCase {
     /// What the optimiser of a case decays.
-    var decayRule: DecayRule {
-        json["recipe"]?["train"]?["decay_tokens"]?.bool ?? true ? .matrices : .matricesButTokens
+    var decayRule: DecayRule { treatmentRules.decaysTokens ? .matrices : .matricesButTokens }
+
+    /// What a case says of the treatment of parameters, as a recipe does.
+    var treatmentRules: TreatmentRules {
+        var rules = TreatmentRules()
+        rules.decaysTokens = json["recipe"]?["train"]?["decay_tokens"]?.bool ?? true
+        rules.patchEmbedding = number("recipe.train.patch_embed_multiplier", default: 1)
+        rules.normDecay = try? number("recipe.train.norm_decay_multiplier")
+        return rules
     }
 
     /// How the steps of a case are taken, by the trainer's own schedules.
@@ -59,32 +66,40 @@ extension GoldenCase {
         }
     }
 
-    private func runLength(_ accumulate: Int) -> RunLength {
+    /// How long the run of a case is.
+    func runLength(_ accumulate: Int) -> RunLength {
         let train = "recipe.train."
         if let updates = (try? number(train + "total_updates")) ?? (try? number(train + "ema_total_steps")) {
-            return RunLength(stepsPerEpoch: updates, epochs: 1)
+            return RunLength(stepsPerEpoch: updates, epochs: 1, accumulate: accumulate)
         }
         let steps = (try? number(train + "iterations_per_epoch")) ?? (try? number(train + "steps_per_epoch"))
         let batches = number(train + "micro_batches_per_epoch", default: Double(accumulate))
         return RunLength(
-            stepsPerEpoch: steps ?? batches / Double(accumulate), epochs: number(train + "epochs", default: 1))
+            stepsPerEpoch: steps ?? batches / Double(accumulate), epochs: number(train + "epochs", default: 1),
+            accumulate: accumulate, microBatchesPerEpoch: steps == nil ? batches : nil)
     }
 
-    private func schedule(_ name: String) throws -> any ScheduleOptions {
+    /// The schedule of a name, with the values of the case.
+    func schedule(_ name: String) throws -> any ScheduleOptions {
+        var members = json["recipe"]?["train"]?.members ?? []
+        if let updates = try? number("recipe.train.warmup_updates"), updates > 0 {
+            // A run counted in updates is one epoch of all of them.
+            let total = try number("recipe.train.total_updates")
+            members.append(.init(name: "warmup_epochs", value: JSONValue(updates / total)))
+        }
+        return try schedule(name, of: members)
+    }
+
+    /// The schedule of a name, with the values among `members` that it knows.
+    func schedule(_ name: String, of members: [JSONValue.Member]) throws -> any ScheduleOptions {
         guard let type = schedules.named(name) else {
             throw GoldenError("there is no schedule \"\(name)\"")
         }
         guard name != ConstantOptions.name else { return ConstantOptions() }
         func decoded<Options: ScheduleOptions>(_ type: Options.Type) throws -> any ScheduleOptions {
             let known = Set(type.fields.map(\.name))
-            var members = (json["recipe"]?["train"]?.members ?? []).filter { known.contains($0.name) }
-            if let updates = try? number("recipe.train.warmup_updates"), updates > 0 {
-                // A run counted in updates is one epoch of all of them.
-                let total = try number("recipe.train.total_updates")
-                members.append(.init(name: "warmup_epochs", value: JSONValue(updates / total)))
-            }
             var problems: [Problem] = []
-            let section = JSONValue(.object(members.filter { !$0.value.isNull }))
+            let section = JSONValue(.object(members.filter { known.contains($0.name) && !$0.value.isNull }))
             guard let options = Options.decode(section, at: "$.recipe.train", &problems) else {
                 throw GoldenError("\(Problems(problems))")
             }
@@ -99,11 +114,8 @@ extension GoldenCase {
     ) throws -> AdamW {
         let betas = (try? value("recipe.train.betas"))?.array?.compactMap(\.double) ?? [0.9, 0.95]
         try CaseBounds.require(betas.count == 2, "\"recipe.train.betas\" are not two numbers")
-        let rule = decayRule
-        let groups = ParameterGroup.each(of: parameters) { parameter in
-            let treatment = treatment(parameter)
-            return treatment == .decayed ? rule.treatment(of: parameter) : treatment
-        }
+        let rules = treatmentRules
+        let groups = ParameterGroup.each(of: parameters) { rules.applied(to: treatment($0), of: $0) }
         return AdamW(
             for: parameters, groups, beta1: betas[0], beta2: betas[1],
             epsilon: number("recipe.train.eps", default: 1e-8))

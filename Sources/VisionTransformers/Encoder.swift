@@ -29,6 +29,7 @@ public struct Encoder: Sendable {
     private enum Positions: Sendable {
         case fixed(Tensor)
         case learned(ParameterID)
+        case none
     }
 
     /// Values of one pass, `[B, prefix + K, D]` each.
@@ -37,6 +38,8 @@ public struct Encoder: Sendable {
         public var beforeNorm: Variable
         /// After the final norm; the same as before it for an encoder without one.
         public var normed: Variable
+        /// What enters the first block, if it was asked for.
+        public var input: Variable?
         /// The outputs of all blocks, if they were asked for.
         public var layers: [Variable] = []
         /// The attention probabilities `[B, heads, T, T]` of the blocks that were asked for, the last one at the end; without
@@ -72,6 +75,7 @@ public struct Encoder: Sendable {
             let table = PositionTable.sincos(
                 grid: grid, width: width, order: options.positionOrder, prefix: classRows)
             positions = .fixed(Tensor(table, [classRows + grid.count, width]))
+        case .none: positions = .none
         }
         let numbers = options.channels * options.patchSize * options.patchSize
         func patchValues(_ law: InitialLaw, _ name: String, _ count: Int) -> [Float] {
@@ -95,17 +99,21 @@ public struct Encoder: Sendable {
             relativePositions: RelativePositions(
                 options.relativePositionBias, grid: grid, hasClassToken: options.classToken),
             initialization: initialization, adding: &store, random: random)
-        norm = traits.hasFinalNorm ? NormParameters("\(owner)norm", width, epsilon: traits.epsilon, &store) : nil
+        norm =
+            traits.finalNorm == .trained
+            ? NormParameters("\(owner)norm", width, epsilon: traits.epsilon, &store) : nil
     }
 
     /// Rows of the position table in front of those of the patches.
     private var classRows: Int { options.classToken ? 1 : 0 }
 
-    /// The position table, `[1 + grid.count, D]`; without the first row where there is no class token.
+    /// The position table, `[1 + grid.count, D]`; without the first row where there is no class token; zeros where there are no
+    /// positions, which come to the same.
     public func positionTable(_ store: ParameterStore) -> Tensor {
         switch positions {
         case .fixed(let table): table
         case .learned(let id): store[id].reshaped([classRows + grid.count, options.width])
+        case .none: Tensor(zeros: [classRows + grid.count, options.width])
         }
     }
 
@@ -133,12 +141,17 @@ public struct Encoder: Sendable {
             trace.record("output", normed.value)
         }
         return Output(
-            beforeNorm: run.tokens, normed: normed, layers: run.layers, attention: run.attention, hidden: run.hidden)
+            beforeNorm: run.tokens, normed: normed, input: keeping.contains(.input) ? x : nil, layers: run.layers,
+            attention: run.attention, hidden: run.hidden)
     }
 
     /// The final norm on the output of any block; the same tokens for an encoder without one.
     public func normalized(_ tokens: Variable, _ store: ParameterStore, on tape: inout Tape) -> Variable {
-        norm?(tokens, store, &tape) ?? tokens
+        switch traits.finalNorm {
+        case .trained: norm?(tokens, store, &tape) ?? tokens
+        case .plain: tape.layerNorm(tokens, epsilon: traits.epsilon)
+        case .none: tokens
+        }
     }
 
     /// Patch embeddings with their positions, behind class token and registers.
@@ -146,12 +159,15 @@ public struct Encoder: Sendable {
         _ images: Tensor, _ sequence: EncoderSequence, _ store: ParameterStore, _ tape: inout Tape
     ) -> Variable {
         let width = options.width
-        let table: Variable
+        let table: Variable?
         switch positions {
         case .fixed(let fixed): table = tape.constant(fixed.reshaped([1, classRows + grid.count, width]))
         case .learned(let id): table = tape.parameter(id, of: store)
+        case .none: table = nil
         }
-        let patchPositions = tape.sliceRows(table, classRows..<classRows + grid.count).reshaped([grid.count, width])
+        let patchPositions = table.map {
+            tape.sliceRows($0, classRows..<classRows + grid.count).reshaped([grid.count, width])
+        }
         // Only the patches that are seen are embedded.
         let patches = tape.patchify(
             tape.constant(images), patch: PatchSize(options.patchSize), order: .channelsFirst, of: sequence.seen)
@@ -161,8 +177,10 @@ public struct Encoder: Sendable {
         switch sequence {
         case .all, .visible:
             // Their positions are added as the product's residual.
-            let located = tape.gatherRows(patchPositions, sequence.seen ?? allPatches(images.shape[0]))
-            x = tape.linear(patches, weight: weight, bias: bias, then: .residual(located))
+            let located = patchPositions.map {
+                tape.gatherRows($0, sequence.seen ?? allPatches(images.shape[0]))
+            }
+            x = tape.linear(patches, weight: weight, bias: bias, then: located.map { .residual($0) } ?? .none)
         case .filled(_, let restore, let token):
             let seen = tape.linear(patches, weight: weight, bias: bias)
             x = tape.restoreRows(
@@ -172,8 +190,8 @@ public struct Encoder: Sendable {
             x = tape.prependRows(x, rows: tape.parameter(registers, of: store).reshaped([traits.registers, width]))
         }
         if let classToken {
-            let first = tape.sliceRows(table, 0..<1)
-            let token = tape.add(tape.parameter(classToken, of: store), first)
+            let own = tape.parameter(classToken, of: store)
+            let token = table.map { tape.add(own, tape.sliceRows($0, 0..<1)) } ?? own
             x = tape.prependRows(x, rows: token.reshaped([1, width]))
         }
         return inputNorm?(x, store, &tape) ?? x

@@ -7,6 +7,8 @@ public enum PositionKind: String, RecipeEnum {
     case sincos
     /// A trained table.
     case learned
+    /// No table: attention knows places by a relative bias alone (SimMIM).
+    case none
 }
 
 /// Which coordinate fills the first half of a sine-cosine table.

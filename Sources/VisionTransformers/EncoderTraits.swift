@@ -1,11 +1,23 @@
+/// The norm behind the last block of an encoder.
+public enum FinalNorm: Sendable {
+    /// With weight and bias.
+    case trained
+    /// With nothing learnt: files say weights of 1 and biases of 0, which come to the same.
+    case plain
+    /// None.
+    case none
+}
+
 /// What a method, or the origin of foreign weights, decides about an encoder beside its options.
 public struct EncoderTraits: Sendable {
     /// What stands in front of its parameters' names, such as `encoder.`; empty for timm's plain names.
     public var owner = ""
     /// How initial values are drawn.
     public var initialization = Initialization.mae
-    /// Whether there is a norm behind the last block; fine-tuned encoders have none: their head brings its own.
-    public var hasFinalNorm = true
+    /// The norm behind the last block; fine-tuned encoders have none: their head brings its own.
+    public var finalNorm = FinalNorm.trained
+    /// Whether there is one.
+    public var hasFinalNorm: Bool { finalNorm != .none }
     /// The ε of layer norms.
     public var epsilon: Float = 1e-6
     /// The activation of perceptrons.

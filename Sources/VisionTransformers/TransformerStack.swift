@@ -18,6 +18,8 @@ public struct TransformerStack: Sendable {
         public static let lastAttention = Kept(rawValue: 2)
         /// The attention probabilities of every block.
         public static let attention = Kept(rawValue: 4)
+        /// What enters the first block of an encoder.
+        public static let input = Kept(rawValue: 16)
         /// The hidden units of every block's perceptron, behind their activation.
         public static let hidden = Kept(rawValue: 8)
     }

@@ -38,7 +38,7 @@ struct RecipesCommand: ParsableCommand {
 
         func run() throws {
             var recipe = try RecipeLibrary.read(RecipeLibrary.find(recipe), set: changes)
-            Console.say(recipe.train.rateWords)
+            Console.say(recipe.rateWords)
             recipe.train = recipe.train.resolved
             try Console.show(recipe.encoded.text(pretty: true))
         }
@@ -58,8 +58,8 @@ struct RecipesCommand: ParsableCommand {
             var (found, faults): ([String], [String]) = ([], [])
             for recipe in recipes {
                 do {
-                    let train = try RecipeLibrary.read(RecipeLibrary.find(recipe), set: changes).train
-                    found.append("\(recipe): no fault; \(train.rateWords)")
+                    let read = try RecipeLibrary.read(RecipeLibrary.find(recipe), set: changes)
+                    found.append("\(recipe): no fault; \(read.rateWords)")
                 } catch {
                     faults.append(error.description)
                 }

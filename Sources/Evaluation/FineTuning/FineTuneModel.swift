@@ -27,7 +27,7 @@ public struct FineTuneModel: ParameterOwner, Sendable {
         var store = ParameterStore()
         var traits = traits
         traits.owner = ""
-        traits.hasFinalNorm = false
+        traits.finalNorm = .none
         encoder = Encoder(options, grid: grid, traits: traits, adding: &store, random: random)
         norm = NormParameters("fc_norm", options.width, &store)
         let values = Initializers.normal(

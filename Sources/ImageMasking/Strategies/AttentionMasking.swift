@@ -31,6 +31,9 @@ public struct AttentionMasking: MaskingStrategy {
         ratio == 0 ? [] : ratioFaults(ratio, on: grid)
     }
 
+    /// The ratio.
+    public func hiddenShare(on grid: PatchGrid) -> Double? { ratio }
+
     /// Every image's draws come from its own stream.
     public func plan(_ request: MaskRequest, random: RandomStream) throws(MaskingError) -> MaskPlan {
         try requireSuited(request.grid)
@@ -44,18 +47,21 @@ public struct AttentionMasking: MaskingStrategy {
             var stream = request.stream(of: sample, random)
             for _ in 0..<request.grid.count { draws.append(stream.exponential()) }
         }
-        return .patches(mask(on: request.grid, importance: importance, exponentials: draws))
+        return .patches(
+            mask(on: request.grid, importance: importance, exponentials: draws, counting: request.counting))
     }
 
     /// The masks of given draws from Exp(1), one a patch; equal quotients go by patch number, and patches without importance
     /// come last.
-    public func mask(on grid: PatchGrid, importance: [Float], exponentials: [Float]) -> PatchMask {
+    public func mask(
+        on grid: PatchGrid, importance: [Float], exponentials: [Float], counting rule: CountRule = .visibleDown
+    ) -> PatchMask {
         let scores = zip(importance, exponentials).map { importance, draw in
             // A draw of exactly zero would make a quotient that is no number where the importance is zero too.
             importance > 0 ? importance / max(draw, .leastNormalMagnitude) : 0
         }
         return PatchMask(
-            grid: grid, scores: scores, keepingHighest: true, visibleCount: grid.visibleCount(ratio: ratio))
+            grid: grid, scores: scores, keepingHighest: true, visibleCount: grid.visibleCount(ratio: ratio, rule))
     }
 }
 

@@ -114,6 +114,9 @@ public struct ColorNoiseMasking: MaskingStrategy {
                 ? [] : ["tile \(tile) is smaller than the grid; set it to at least \(max(grid.rows, grid.columns))"])
     }
 
+    /// The ratio.
+    public func hiddenShare(on grid: PatchGrid) -> Double? { ratio }
+
     /// The patches with the highest noise stay visible.
     public func plan(_ request: MaskRequest, random: RandomStream) throws(MaskingError) -> MaskPlan {
         try requireSuited(request.grid)
@@ -141,7 +144,9 @@ public struct ColorNoiseMasking: MaskingStrategy {
             fields = made
         }
         return .patches(
-            PatchMask(grid: grid, scores: fields, keepingHighest: true, visibleCount: grid.visibleCount(ratio: ratio)))
+            PatchMask(
+                grid: grid, scores: fields, keepingHighest: true,
+                visibleCount: grid.visibleCount(ratio: ratio, request.counting)))
     }
 
     private func whiteTile(_ stream: RandomStream) -> [Float] {

@@ -34,9 +34,12 @@ public struct RandomMasking: MaskingStrategy {
     }
 
     /// Patches that stay visible on a grid.
-    public func visibleCount(on grid: PatchGrid) -> Int {
-        numMasked.map { grid.count - $0 } ?? grid.visibleCount(ratio: ratio)
+    public func visibleCount(on grid: PatchGrid, counting rule: CountRule = .visibleDown) -> Int {
+        numMasked.map { grid.count - $0 } ?? grid.visibleCount(ratio: ratio, rule)
     }
+
+    /// The ratio, or the share that `numMasked` is.
+    public func hiddenShare(on grid: PatchGrid) -> Double? { numMasked.map { Double($0) / Double(grid.count) } ?? ratio }
 
     /// The patches with the lowest noise stay visible.
     public func plan(_ request: MaskRequest, random: RandomStream) throws(MaskingError) -> MaskPlan {
@@ -49,6 +52,6 @@ public struct RandomMasking: MaskingStrategy {
         return .patches(
             PatchMask(
                 grid: request.grid, scores: noise, keepingHighest: false,
-                visibleCount: visibleCount(on: request.grid)))
+                visibleCount: visibleCount(on: request.grid, counting: request.counting)))
     }
 }

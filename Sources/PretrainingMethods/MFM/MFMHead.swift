@@ -5,14 +5,12 @@ import VisionTransformers
 
 /// From encoded tokens to pixels: one linear layer (`decoder.0`), or a transformer in front of it (`decoder.…`).
 ///
-/// The numbers of a patch are in the order channel, row, column (PixelShuffle). The linear layers keep PyTorch's own initial
-/// values, the transformer's blocks have the encoder's options and initial values.
+/// The linear layers keep PyTorch's own initial values, the transformer's blocks have the encoder's options and initial values.
 struct MFMHead: Sendable {
     private let prefix: Int
     private let patches: Int
     private let transformer: Transformer?
-    private let weight: ParameterID
-    private let bias: ParameterID
+    private let pixels: PixelProjection
 
     private struct Transformer: Sendable {
         var embed: LinearParameters
@@ -35,12 +33,9 @@ struct MFMHead: Sendable {
         transformer =
             options.decoderDepth > 0
             ? Self.transformer(options, behind: encoder, adding: &store, random: random) : nil
-        let name = options.decoderDepth > 0 ? "decoder.pred.0" : "decoder.0"
-        func values(_ part: String, _ count: Int) -> [Float] {
-            InitialLaw.inputUniform.values(count, inputs: width, outputs: outputs, random.child("\(name).\(part)"))
-        }
-        weight = store.add("\(name).weight", [outputs, width, 1, 1], values("weight", outputs * width))
-        bias = store.add("\(name).bias", [outputs], values("bias", outputs))
+        pixels = PixelProjection(
+            options.decoderDepth > 0 ? "decoder.pred.0" : "decoder.0", width: width, outputs: outputs, adding: &store,
+            random: random)
     }
 
     private static func transformer(
@@ -58,7 +53,7 @@ struct MFMHead: Sendable {
             let table = PositionTable.sincos(
                 grid: encoder.grid, width: width, order: model.positionOrder, prefix: encoder.prefix)
             positions = .fixed(Tensor(table, shape))
-        case .learned:
+        case .learned, .none:
             let values = initialization.tokens.values(
                 shape.elementCount, inputs: 1, outputs: width, random.child("decoder.pos_embed"))
             positions = .learned(store.add("decoder.pos_embed", shape, values))
@@ -85,8 +80,6 @@ struct MFMHead: Sendable {
             x = tape.add(transformer.embed(x, store, &tape), table)
             x = transformer.norm(transformer.blocks(x, store, on: &tape).tokens, store, &tape)
         }
-        let weight = tape.parameter(weight, of: store)
-        let bias = tape.parameter(bias, of: store)
-        return tape.linear(tape.sliceRows(x, prefix..<prefix + patches), weight: weight, bias: bias)
+        return pixels(tape.sliceRows(x, prefix..<prefix + patches), store, on: &tape)
     }
 }

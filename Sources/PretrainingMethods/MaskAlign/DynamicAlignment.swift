@@ -25,15 +25,10 @@ struct DynamicAlignment: Sendable {
     func callAsFunction(
         _ layers: [Variable], for wanted: [Int], _ store: ParameterStore, on tape: inout Tape
     ) -> [Variable] {
-        guard let weights, let first = layers.first else { return wanted.map { layers[$0] } }
-        let count = first.value.count
-        let stacked = tape.concatRows(layers.map { $0.reshaped([1, 1, count]) }).reshaped([layers.count, count])
+        guard let weights else { return wanted.map { layers[$0] } }
         let rows = RowIndices([wanted.map { Int32($0) }])
         let chosen = tape.gatherRows(tape.parameter(weights, of: store), rows).reshaped([wanted.count, layers.count])
-        let mixed = tape.matmul(chosen, stacked).reshaped([1, wanted.count, count])
-        return wanted.indices.map { place in
-            tape.sliceRows(mixed, place..<place + 1).reshaped(first.shape)
-        }
+        return tape.mixtures(of: layers, by: chosen)
     }
 }
 

@@ -12,6 +12,11 @@ extension PatchMask {
         RowIndices((0..<imageCount).flatMap { hidden($0) }, batch: imageCount, count: grid.count - visibleCount)
     }
 
+    /// The patches to be predicted of each image, ascending, `[B, M]`.
+    public var predictedRows: RowIndices {
+        RowIndices((0..<imageCount).flatMap { predicted($0) }, batch: imageCount, count: predictedCount)
+    }
+
     /// The same patches visible and hidden, both in raster order.
     public var inRasterOrder: PatchMask {
         PatchMask(

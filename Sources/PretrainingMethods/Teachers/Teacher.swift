@@ -12,9 +12,9 @@ public struct Teacher: Sendable {
     /// Its weights.
     public let parameters: ParameterStore
     /// As the recipe names it.
-    let path: String
+    package let path: String
     /// SHA-256 over names, shapes and bits of the weights, positions as they are used.
-    let digest: String
+    package let digest: String
     /// What became of each tensor of its file.
     let account: EncoderAccount
     private let input: TeacherInput
@@ -74,7 +74,7 @@ public struct Teacher: Sendable {
     }
 
     /// What was taken of its file, for a log.
-    var note: String { "teacher \(path): \(account.sentence)" }
+    package var note: String { "teacher \(path): \(account.sentence)" }
 
     /// The position table as it is used, `[1, 1 + L, D]`; without the first row where there is no class token.
     var positions: Tensor {
