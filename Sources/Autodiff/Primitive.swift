@@ -5,7 +5,9 @@ public enum Primitive: String, Sendable, CaseIterable {
     // Attention.
     case attention, crossAttention
     // Normalisation.
-    case layerNorm, batchNorm, normalizeRows
+    case layerNorm, rmsNorm, batchNorm, normalizeRows
+    // Positions.
+    case rotate
     // Element by element.
     case gelu, relu, sigmoid, tanh, exp, log, sqrt, square
     // Rows of scores.

@@ -7,8 +7,10 @@ public import VisionTransformers
 enum EncoderNames {
     /// Whether a name is an encoder's, not a decoder's or a head's.
     static func contains(_ name: String) -> Bool {
-        ["cls_token", "pos_embed", "reg_token"].contains(name)
-            || ["patch_embed.", "norm_pre.", "rel_pos_bias.", "blocks.", "norm."].contains { name.hasPrefix($0) }
+        ["cls_token", "pos_embed", "reg_token", "registers"].contains(name)
+            || ["patch_embed.", "norm_pre.", "rel_pos_bias.", "blocks.", "encoder.blocks.", "norm."].contains {
+                name.hasPrefix($0)
+            }
     }
 }
 
@@ -23,6 +25,9 @@ extension Encoder {
 
     /// Why timm's plain models cannot hold this encoder; nil where they can.
     public var timmObstacle: String? {
+        if rotary != nil {
+            return "timm's plain ViT has neither rotary positions nor root-mean-square norms (model.position is \"rope\")"
+        }
         if options.relativePositionBias != .none {
             return "timm's plain ViT has no relative position bias (model.relative_position_bias is "
                 + "\"\(options.relativePositionBias.rawValue)\")"
@@ -40,6 +45,10 @@ extension Encoder {
             guard let value = store[name] else { continue }
             let own = String(name.dropFirst(traits.owner.count))
             if own == "pos_embed" || own.hasSuffix(".v_bias") { continue }
+            if rotary != nil {
+                if let joined = rotaryExport(own, value, name, store) { tensors.append(joined) }
+                continue
+            }
             if own.hasSuffix(".q_bias"), let values = store[name.replacingLast("q_bias", with: "v_bias")] {
                 let zeros = [Float](repeating: 0, count: value.count)
                 tensors.append(
@@ -51,6 +60,7 @@ extension Encoder {
             }
             tensors.append((timmName(own), value))
         }
+        guard rotary == nil else { return tensors }
         if traits.finalNorm == .plain {
             tensors.append(("norm.weight", Tensor(filled: 1, [options.width])))
             tensors.append(("norm.bias", Tensor(zeros: [options.width])))
@@ -68,8 +78,8 @@ extension Encoder {
         _ store: ParameterStore, mean: [Double], deviation: [Double], metadata: [String: String] = [:]
     ) -> SafetensorsFile {
         var description = EncoderDescription(self, mean: mean, deviation: deviation, prefix: "")
-        // Its tensors are written, so that every reader finds them.
-        description.plainNorm = false
+        // Its tensors are written, so that every reader finds them; those of rotary encoders only we can read.
+        if rotary == nil { description.plainNorm = false }
         var file = SafetensorsFile(
             metadata: metadata.merging(["format": "pt", EncoderDescription.key: description.encoded.text()]) { $1 })
         if let reason = timmObstacle { file.metadata["not_timm"] = reason }
@@ -85,6 +95,7 @@ extension Encoder {
     func imported(_ name: String, from file: (String) -> Tensor?) -> Tensor? {
         guard name.hasPrefix(traits.owner) else { return nil }
         let own = String(name.dropFirst(traits.owner.count))
+        if rotary != nil { return rotaryImport(own, file) }
         for (part, place) in [("q_bias", 0), ("v_bias", 2)] where own.hasSuffix("." + part) {
             let joined = file(own.replacingLast(part, with: "qkv.bias"))
             guard let joined, joined.count % 3 == 0 else { return nil }
@@ -92,6 +103,36 @@ extension Encoder {
             return joined.view(place * count..<(place + 1) * count, as: [count])
         }
         return file(timmName(own))
+    }
+
+    /// The tensor of a rotary encoder under canonical names, queries, keys and values as one; nil for keys and values, which went with
+    /// their queries.
+    private func rotaryExport(
+        _ own: String, _ value: Tensor, _ name: String, _ store: ParameterStore
+    ) -> (name: String, value: Tensor)? {
+        guard case .canonical(let canonical) = TensorLayout.capi.meaning(of: own) else { return nil }
+        if canonical.hasSuffix(".attn.k.weight") || canonical.hasSuffix(".attn.v.weight") { return nil }
+        guard canonical.hasSuffix(".attn.q.weight") else { return (canonical, value) }
+        let others = ["k_proj.weight", "v_proj.weight"].compactMap { store[name.replacingLast("q_proj.weight", with: $0)] }
+        var shape = value.shape
+        shape[0] *= 3
+        return (
+            canonical.replacingLast("q.weight", with: "qkv.weight"),
+            Tensor(others.reduce(value.array) { $0 + $1.array }, shape)
+        )
+    }
+
+    /// The value of a parameter of a rotary encoder in a file of canonical names.
+    private func rotaryImport(_ own: String, _ file: (String) -> Tensor?) -> Tensor? {
+        guard case .canonical(let canonical) = TensorLayout.capi.meaning(of: own) else { return nil }
+        for (place, part) in ["q", "k", "v"].enumerated() where canonical.hasSuffix(".attn.\(part).weight") {
+            guard let joined = file(canonical.replacingLast("\(part).weight", with: "qkv.weight")),
+                joined.shape.rank == 2, joined.shape[0] % 3 == 0
+            else { return nil }
+            let count = joined.count / 3
+            return joined.view(place * count..<(place + 1) * count, as: [joined.shape[0] / 3, joined.shape[1]])
+        }
+        return file(canonical)
     }
 
     private func timmName(_ own: String) -> String {

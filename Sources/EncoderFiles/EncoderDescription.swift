@@ -49,7 +49,7 @@ public struct EncoderDescription: RecipeSection {
         plainNorm = traits.finalNorm == .plain
         patchBias = traits.hasPatchBias
         inputNorm = traits.hasInputNorm
-        registers = traits.registers
+        registers = encoder.prefix - (encoder.options.classToken ? 1 : 0)
         epsilon = Double("\(traits.epsilon)") ?? Double(traits.epsilon)
         activation = traits.activation == .gelu ? .gelu : .quickGELU
         self.mean = mean

@@ -52,11 +52,14 @@ extension EncoderFile {
         }
         let candidates =
             prefixes + (description.prefix.map { [$0] } ?? ["target_encoder.", "target_", "encoder.", ""])
-        guard let prefix = candidates.first(where: { file["\($0)patch_embed.proj.weight"] != nil }) else {
+        let stems = ["patch_embed.proj.weight", "patch_embed.weight"]
+        guard let prefix = candidates.first(where: { prefix in stems.contains { file[prefix + $0] != nil } }) else {
             throw fault("it has no \"\(description.prefix ?? "")patch_embed.proj.weight\", so it holds no encoder")
         }
         return EncoderParts(
-            weights: try EncoderWeights(own: file, prefix: prefix, path: path), description: description,
+            weights: try EncoderWeights(
+                own: file, prefix: prefix, layout: file["\(prefix)patch_embed.weight"] == nil ? .timm : .capi, path: path),
+            description: description,
             heads: description.model.heads, activation: description.activation, epsilon: description.epsilon,
             statistics: description.mean.flatMap { mean in description.deviation.map { (mean, $0) } },
             grid: description.patchGrid)

@@ -34,6 +34,10 @@ extension EncoderFile {
             account.changes.append("biases of keys are left out, which no attention depends on")
         }
         if positions != nil { used.insert("pos_embed") }
+        if encoder.traits.finalNorm == .plain, tensors["norm.weight"] != nil {
+            used.formUnion(["norm.weight", "norm.bias"])
+            account.changes.append("the norm behind its last block is left out, which the model does not train")
+        }
         for id in store.ids {
             let entry = store.entry(id)
             guard own.contains(entry.name) else { continue }
@@ -102,6 +106,12 @@ extension EncoderParts {
     /// Throws where the file's encoder computes otherwise than a model, though its tensors might fit.
     fileprivate func agree(with encoder: Encoder) throws(CheckpointError) {
         let options = encoder.options
+        guard (description?.model.position == .rope) == (encoder.rotary != nil) else {
+            throw weights.fault(
+                encoder.rotary == nil
+                    ? "its encoder has rotary positions and root-mean-square norms, which this recipe's model has not"
+                    : "its encoder has no rotary positions and root-mean-square norms, which this recipe's model has")
+        }
         if let patch = weights.tensors["patch_embed.proj.weight"]?.shape, patch.rank == 4 {
             let sides = [
                 ("width", patch[0], options.width), ("patch_size", patch[2], options.patchSize),
@@ -141,7 +151,7 @@ extension EncoderParts {
     ) throws(CheckpointError) -> (table: Tensor, rows: PositionRows)? {
         let options = encoder.options
         let isFixed = description?.model.position == .sincos
-        guard options.position != .none, weights.tensors["pos_embed"] != nil || isFixed else { return nil }
+        guard ![.none, .rope].contains(options.position), weights.tensors["pos_embed"] != nil || isFixed else { return nil }
         let rows = try positions(wanted: encoder.grid)
         if options.position == .sincos {
             guard rows.isSines(options.positionOrder) else {

@@ -7,6 +7,7 @@ import VisionTransformers
 enum EncoderShapes {
     /// Canonical names and shapes of all tensors but the positions.
     static func expected(_ options: EncoderOptions, _ traits: EncoderTraits) -> [(name: String, shape: Shape)] {
+        if options.position == .rope { return rotary(options) }
         let (width, hidden) = (options.width, options.hiddenWidth)
         let inner = options.blocks.innerWidth
         var shapes: [(String, Shape)] = [
@@ -33,6 +34,25 @@ enum EncoderShapes {
             }
         }
         if traits.finalNorm == .trained { norm("norm") }
+        return shapes
+    }
+
+    /// The same of encoders with rotary positions.
+    private static func rotary(_ options: EncoderOptions) -> [(name: String, shape: Shape)] {
+        let width = options.width
+        var shapes: [(String, Shape)] = [
+            ("patch_embed.proj.weight", [width, options.channels, options.patchSize, options.patchSize]),
+            ("patch_embed.proj.bias", [width]),
+        ]
+        if let registers = options.registers, registers > 0 { shapes.append(("reg_token", [1, registers, width])) }
+        for block in 0..<options.depth {
+            let name = "blocks.\(block)"
+            shapes += [
+                ("\(name).norm1.weight", [width]), ("\(name).attn.qkv.weight", [3 * width, width]),
+                ("\(name).attn.proj.weight", [width, width]), ("\(name).norm2.weight", [width]),
+                ("\(name).mlp.fc1.weight", [4 * width, width]), ("\(name).mlp.fc2.weight", [width, 4 * width]),
+            ]
+        }
         return shapes
     }
 

@@ -17,13 +17,15 @@ struct EncoderWeights {
     let path: String
 
     /// The encoder in a file of ours, whose names begin with `prefix`.
-    init(own file: SafetensorsFile, prefix: String, path: String) throws(CheckpointError) {
+    init(
+        own file: SafetensorsFile, prefix: String, layout: TensorLayout, path: String
+    ) throws(CheckpointError) {
         self.path = path
         for name in file.names {
             guard let stored = file[name] else { continue }
             let inner = String(name.dropFirst(prefix.count))
             if name.hasPrefix(prefix), EncoderNames.contains(inner) {
-                try take(stored, named: name, as: TensorLayout.timm.meaning(of: inner))
+                try take(stored, named: name, as: layout.meaning(of: inner))
             } else {
                 others.append((name, name, "its method's, not its encoder's"))
             }

@@ -31,9 +31,10 @@ extension EncoderFile {
         let weights = parts.weights
         var (options, traits) = try parts.anatomy()
         try weights.check(EncoderShapes.expected(options, traits))
-        let rows = try parts.positions(wanted: wanted)
-        let grid = wanted ?? rows.grid
-        if options.relativePositionBias != .none {
+        // Rotary positions are those of any grid, and have no table.
+        let rows = options.position == .rope ? nil : try parts.positions(wanted: wanted)
+        guard let grid = wanted ?? rows?.grid ?? parts.grid else { throw weights.fault("nothing says its grid") }
+        if let rows, options.relativePositionBias != .none {
             guard grid == rows.grid else {
                 throw weights.fault(
                     "its relative positions are those of \(rows.grid) patches, and cannot be used for the \(grid) of this "
@@ -42,10 +43,12 @@ extension EncoderFile {
             try weights.check(try EncoderShapes.relative(options, grid, weights.fault))
         }
         var account = weights.account
-        if options.position == .sincos, grid != rows.grid || !rows.isSines(options.positionOrder) {
-            options.position = .learned
+        if let rows {
+            if options.position == .sincos, grid != rows.grid || !rows.isSines(options.positionOrder) {
+                options.position = .learned
+            }
+            account.changes += rows.changes(on: grid, hasClassToken: options.classToken)
         }
-        account.changes += rows.changes(on: grid, hasClassToken: options.classToken)
         traits.initialization = .zeros
         var store = ParameterStore()
         let encoder = Encoder(options, grid: grid, traits: traits, adding: &store, random: RandomStream(seed: 0))
@@ -54,12 +57,12 @@ extension EncoderFile {
             let entry = store.entry(id)
             var value =
                 entry.name == "pos_embed"
-                ? rows.table(on: grid, hasClassToken: options.classToken)
+                ? rows?.table(on: grid, hasClassToken: options.classToken)
                 : encoder.imported(entry.name) { name in
                     used.insert(name)
                     return weights.tensors[name]
                 }
-            if entry.name == "reg_token", let more = rows.registerRows, let tokens = value {
+            if entry.name == "reg_token", let more = rows?.registerRows, let tokens = value {
                 value = Tensor(zip(tokens.array, more).map { $0 + $1 }, tokens.shape)
             }
             guard let value else { throw weights.fault("it lacks the tensor of \"\(entry.name)\"") }

@@ -166,6 +166,16 @@ struct TensorLayout: Sendable {
             ("decoder", decoder), ("distill_", "what aligned it with a teacher"), ("student.", "a student"),
         ])
 
+    /// The official names of CAPI, which checkpoints of ours have.
+    static let capi = TensorLayout(
+        layout: .own, marks: [["patch_embed.weight"]],
+        outer: ["registers": "reg_token", "patch_embed": "patch_embed.proj"], blocks: ["encoder.blocks."],
+        inner: [
+            "residual1.norm": "norm1", "residual1.fn.q_proj": "attn.q", "residual1.fn.k_proj": "attn.k",
+            "residual1.fn.v_proj": "attn.v", "residual1.fn.proj": "attn.proj", "residual2.norm": "norm2",
+            "residual2.fn.fc1": "mlp.fc1", "residual2.fn.fc2": "mlp.fc2",
+        ], ignored: [])
+
     /// Whether a file with these names has this layout.
     func matches(_ names: Set<String>) -> Bool { marks.contains { $0.allSatisfy(names.contains) } }
 

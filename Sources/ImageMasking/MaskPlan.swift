@@ -111,9 +111,9 @@ public struct PatchMask: Sendable, Equatable {
         order[image * grid.count + visibleCount..<(image + 1) * grid.count]
     }
 
-    /// The patches of an image that are to be predicted, in ascending order.
-    public func predicted(_ image: Int) -> [Int32] {
-        order[(image + 1) * grid.count - predictedCount..<(image + 1) * grid.count].sorted()
+    /// The patches of an image that are to be predicted, in its order.
+    public func predicted(_ image: Int) -> ArraySlice<Int32> {
+        order[(image + 1) * grid.count - predictedCount..<(image + 1) * grid.count]
     }
 
     /// True where a patch of an image is hidden.

@@ -11,5 +11,6 @@ public let maskingStrategies = Catalogue<any MaskingStrategy.Type>(
         BlockMasking.self,
         MultiBlockMasking.self,
         AttentionMasking.self,
+        InverseBlockMasking.self,
     ]
 ) { $0 }

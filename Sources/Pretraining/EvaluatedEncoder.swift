@@ -115,7 +115,7 @@ extension Recipe {
         let constants = data.writtenNormalization
         return EncoderDescription(
             encoder, mean: constants.mean, deviation: constants.deviation,
-            prefix: type(of: method).keptEncoderPrefix + encoder.traits.owner)
+            prefix: type(of: method).keptEncoderPrefix(owner: encoder.traits.owner))
     }
 
     /// A recipe for the images of an encoder from elsewhere: their size, and how they are normalised, as photographs where

@@ -161,6 +161,13 @@ private struct Rules {
 
     /// What methods ask of training.
     mutating func checkTraining() {
+        let least = recipe.method.needs.leastBatch
+        if isRead("method", "train.batch_size"), recipe.train.batchSize < least {
+            fault(
+                "train.batch_size",
+                "\(recipe.train.batchSize) is too small for method \"\(type(of: recipe.method).name)\" with these options, which "
+                    + "compares the pictures of a batch; set it to \(least) or more")
+        }
         if isRead("method", "train.accumulate"), recipe.train.accumulate > 1,
             let reason = recipe.method.needs.wholeBatches
         {

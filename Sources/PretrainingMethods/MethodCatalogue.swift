@@ -13,5 +13,6 @@ public let pretrainingMethods = Catalogue<any PretrainingOptions.Type>(
         MaskAlignOptions.self,
         SimMIMOptions.self,
         CrossMAEOptions.self,
+        CAPIOptions.self,
     ]
 ) { $0 }

@@ -21,6 +21,8 @@ public struct MethodNeeds: Sendable {
     public var counting = CountRule.visibleDown
     /// Whether it may predict a part of the hidden patches only.
     public var predictsPart = false
+    /// The fewest pictures of a micro-batch.
+    public var leastBatch = 1
     /// The kinds of positions that its encoder can have.
     public var positions: Set<PositionKind> = [.sincos, .learned]
     /// Whether hidden patches have places in its encoder, so that terms for pairs of all patches have a meaning.

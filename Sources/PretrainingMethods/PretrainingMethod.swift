@@ -129,9 +129,8 @@ public struct StepRequest {
 public protocol PretrainingOptions: NamedSection {
     /// The training side.
     associatedtype Method: PretrainingMethod
-    /// What stands in checkpoints in front of the names of the encoder that is kept, beside its owner: empty where it is the
-    /// trained one.
-    static var keptEncoderPrefix: String { get }
+    /// What stands in checkpoints in front of the names of the encoder that is kept, where the trained one's have `owner` in front.
+    static func keptEncoderPrefix(owner: String) -> String
     /// The values that other sections of a recipe take for this method where the recipe does not say, such as
     /// `("model.class_token", false)`.
     static var recipeDefaults: [(path: String, value: JSONValue)] { get }
@@ -151,7 +150,7 @@ extension PretrainingOptions {
     /// What its plans say.
     public var needs: MethodNeeds { MethodNeeds(masks: Self.masks) }
     /// The trained encoder.
-    public static var keptEncoderPrefix: String { "" }
+    public static func keptEncoderPrefix(owner: String) -> String { owner }
     /// The defaults of the sections themselves.
     public static var recipeDefaults: [(path: String, value: JSONValue)] { [] }
     /// No fault.

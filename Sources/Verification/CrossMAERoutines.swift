@@ -74,7 +74,7 @@ private func predictedFlags(_ mask: PatchMask) -> GoldenValue {
 }
 
 private func index(_ mask: PatchMask) -> GoldenValue {
-    GoldenValue((0..<mask.imageCount).flatMap { mask.predicted($0) }, [mask.imageCount, mask.predictedCount])
+    GoldenValue((0..<mask.imageCount).flatMap { mask.predicted($0).sorted() }, [mask.imageCount, mask.predictedCount])
 }
 
 private func splits(_ golden: GoldenCase) throws -> GoldenOutcome {

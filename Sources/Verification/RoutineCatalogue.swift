@@ -27,4 +27,4 @@ let goldenRoutines: [GoldenRoutine] =
     encoderRoutines + maskRoutines + positionRoutines + patchRoutines + initialValueRoutines + scheduleRoutines + pretrainingRoutines
     + mfmRoutines + multiBlockRoutines + blockMaskRoutines + ijepaRoutines + dmtjepaRoutines + lutRoutines
     + maskAlignRoutines + caeRoutines + diagnosticRoutines + fineTuningRoutines + fileRoutines + dataRoutines
-    + simMIMRoutines + crossMAERoutines + evaluationRoutines + metricRoutines + headRoutines + eventRoutines
+    + simMIMRoutines + crossMAERoutines + capiRoutines + evaluationRoutines + metricRoutines + headRoutines + eventRoutines

@@ -16,6 +16,8 @@ public struct Encoder: Sendable {
     public let grid: PatchGrid
     /// Tokens in front of the patches: class token and registers.
     public let prefix: Int
+    /// What computes, where positions are rotary: what follows is then empty.
+    public let rotary: RotaryEncoder?
 
     private let patchWeight: ParameterID
     private let patchBias: ParameterID?
@@ -66,6 +68,17 @@ public struct Encoder: Sendable {
                 initialization.tokens.values(rows * width, inputs: 1, outputs: width, random.child(owner + name)))
         }
         let classRows = options.classToken ? 1 : 0
+        if options.position == .rope {
+            let own = RotaryEncoder(options, grid: grid, traits: traits, adding: &store, random: random)
+            rotary = own
+            prefix = options.registers ?? 0
+            (patchWeight, patchBias) = (own.patchWeight, own.patchBias)
+            (classToken, registers, positions) = (nil, nil, .none)
+            (inputNorm, norm) = (nil, nil)
+            blocks = TransformerStack(depth: 0, options.blocks, adding: &store, random: random)
+            return
+        }
+        rotary = nil
         prefix = classRows + traits.registers
         classToken = options.classToken ? token("cls_token", 1) : nil
         registers = traits.registers > 0 ? token("reg_token", traits.registers) : nil
@@ -75,7 +88,7 @@ public struct Encoder: Sendable {
             let table = PositionTable.sincos(
                 grid: grid, width: width, order: options.positionOrder, prefix: classRows)
             positions = .fixed(Tensor(table, [classRows + grid.count, width]))
-        case .none: positions = .none
+        case .none, .rope: positions = .none
         }
         let numbers = options.channels * options.patchSize * options.patchSize
         func patchValues(_ law: InitialLaw, _ name: String, _ count: Int) -> [Float] {
@@ -126,6 +139,11 @@ public struct Encoder: Sendable {
         drop: [BranchFactors]? = nil,
         layer: Int? = nil, keeping: TransformerStack.Kept = [], on tape: inout Tape, trace: ForwardTrace? = nil
     ) -> Output {
+        if let rotary {
+            precondition(drop == nil, "rotary blocks drop paths by images")
+            return rotary(
+                images, seeing: sequence.seen, store, layer: layer, keeping: keeping, on: &tape, trace: trace)
+        }
         precondition(
             options.relativePositionBias == .none || sequence.hasEveryPatch,
             "a relative position bias of all patches on some of them")
@@ -147,10 +165,11 @@ public struct Encoder: Sendable {
 
     /// The final norm on the output of any block; the same tokens for an encoder without one.
     public func normalized(_ tokens: Variable, _ store: ParameterStore, on tape: inout Tape) -> Variable {
+        if let rotary { return rotary.normalized(tokens, on: &tape) }
         switch traits.finalNorm {
-        case .trained: norm?(tokens, store, &tape) ?? tokens
-        case .plain: tape.layerNorm(tokens, epsilon: traits.epsilon)
-        case .none: tokens
+        case .trained: return norm?(tokens, store, &tape) ?? tokens
+        case .plain: return tape.layerNorm(tokens, epsilon: traits.epsilon)
+        case .none: return tokens
         }
     }
 

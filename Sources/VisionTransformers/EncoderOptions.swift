@@ -9,6 +9,24 @@ public enum PositionKind: String, RecipeEnum {
     case learned
     /// No table: attention knows places by a relative bias alone (SimMIM).
     case none
+    /// No table: queries and keys are turned by the place of their token (CAPI).
+    case rope
+}
+
+/// The norm of a block.
+public enum NormKind: String, RecipeEnum {
+    /// Mean and deviation, with scale and shift.
+    case layer
+    /// The root mean square, with a scale alone.
+    case rms
+}
+
+/// Which channels of a head turn together under rotary positions.
+public enum RopePairing: String, RecipeEnum {
+    /// Those of the code of CAPI: a channel of the row's half with one of the column's, which is no rotation.
+    case mixed
+    /// Channels of the same half: a rotation.
+    case axial
 }
 
 /// Which coordinate fills the first half of a sine-cosine table.
@@ -43,6 +61,12 @@ public struct EncoderOptions: RecipeSection {
     public var qkvBias = QKVBias.all
     /// The initial factor of both branches of a block; nil: no factors.
     public var layerScale: Double?
+    /// The norm in front of the branches of a block; nil: layer norm.
+    public var norm: NormKind?
+    /// Learned tokens in front of the patches, of encoders with rotary positions; nil: none.
+    public var registers: Int?
+    /// Which channels turn together under rotary positions; nil: mixed.
+    public var ropePairing: RopePairing?
     /// Whether attention scores get a learnt term for each offset between two patches.
     public var relativePositionBias = RelativePositionKind.none
     /// Chance that a residual branch is dropped for an image, rising linearly from 0 in the first block.
@@ -70,6 +94,15 @@ public struct EncoderOptions: RecipeSection {
             "layer_scale", \.layerScale, in: .above(0, upTo: 1000),
             "Initial factor of both branches of a block; null: none."),
         Field(
+            "norm", \.norm, "Norm in front of the branches of a block: \"rms\" with rotary positions; null: layer norm."),
+        Field(
+            "registers", \.registers, in: .closed(0...1024),
+            "Learned tokens in front of the patches, a multiple of 4, with rotary positions; null: none."),
+        Field(
+            "rope_pairing", \.ropePairing,
+            "Channels that turn together under rotary positions: as CAPI's code has it, or a rotation of each axis; null: "
+                + "mixed."),
+        Field(
             "relative_position_bias", \.relativePositionBias,
             "Whether attention scores get a learnt term for each offset between patches."),
         Field("drop_path", \.dropPath, in: .range(0..<1), "Chance of dropping a residual branch, linear over depth."),
@@ -82,7 +115,33 @@ public struct EncoderOptions: RecipeSection {
         if position == .sincos, let fault = sineFault(width, of: "") {
             faults.append("\(fault); position \"learned\" has none")
         }
+        faults += rotaryFaults
         if hiddenWidth < 1 { faults.append("mlp_ratio \(mlpRatio) of width \(width) leaves no hidden unit") }
+        return faults
+    }
+
+    /// What does not go with rotary positions, or not without them.
+    private var rotaryFaults: [String] {
+        guard position == .rope else {
+            let given = [
+                ("norm \"rms\"", norm == .rms), ("registers", (registers ?? 0) > 0),
+                ("rope_pairing", ropePairing != nil),
+            ]
+            return given.filter { $0.1 }.map { "\($0.0) goes with position \"rope\" only; remove it" }
+        }
+        var faults: [String] = []
+        if norm != .rms { faults.append("position \"rope\" goes with norm \"rms\"") }
+        if width % heads != 0 || width / heads % 4 != 0 {
+            faults.append(
+                "width \(width) over heads \(heads) is no multiple of 4 for each head, as rotary positions need")
+        }
+        if (registers ?? 0) % 4 != 0 { faults.append("registers \(registers ?? 0) is not a multiple of 4") }
+        if classToken { faults.append("position \"rope\" has no class token; set class_token to false") }
+        if qkvBias != .none { faults.append("position \"rope\" has no biases; set qkv_bias to \"none\"") }
+        if layerScale != nil { faults.append("position \"rope\" has no layer scale; set layer_scale to null") }
+        if relativePositionBias != .none {
+            faults.append("position \"rope\" and a relative_position_bias exclude each other; set it to \"none\"")
+        }
         return faults
     }
 

@@ -161,7 +161,7 @@ extension Tape {
 
 extension BackwardWalk {
     /// Adds the sum over the first axis of `gradient` `[B, …]` to a variable that all pictures share.
-    fileprivate mutating func addRowSums(_ gradient: Tensor, to shared: Variable) {
+    mutating func addRowSums(_ gradient: Tensor, to shared: Variable) {
         let (batch, columns) = (gradient.shape[0], shared.value.count)
         let handle = engine.handle
         accumulate(into: shared.slot, count: columns) { target, accumulate in

@@ -10,6 +10,9 @@ enum ONNXExport {
         let (options, traits) = (export.encoder.options, export.encoder.traits)
         var obstacles: [String] = []
         if let fault = options.headsFault { obstacles.append(fault) }
+        if export.encoder.rotary != nil {
+            obstacles.append("rotary positions (model.position \"rope\") are not written as a graph yet")
+        }
         // Biases by relative position are written out for each block, pair of tokens and head.
         let tokens = export.encoder.prefix + export.encoder.grid.count
         let biases = options.relativePositionBias == .none ? 0 : options.depth * options.heads * tokens * tokens

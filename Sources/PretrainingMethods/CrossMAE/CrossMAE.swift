@@ -199,7 +199,7 @@ public struct CrossMAE: PretrainingMethod {
         let features = blocks.map { places in
             (mixesInput ? [encoded.input].compactMap { $0 } : []) + places.map { encoded.layers[$0] }
         }
-        let rows = mask.predictedRows
+        let rows = mask.predictedRows(ascending: true)
         let predicted = decoder(
             features ?? [encoded.normed], at: rows, parameters, on: &tape, trace: trace?.scope("decoder"))
         let target = pixels(of: batch.images, rows: rows, engine: tape.engine)

@@ -53,7 +53,7 @@ struct MFMHead: Sendable {
             let table = PositionTable.sincos(
                 grid: encoder.grid, width: width, order: model.positionOrder, prefix: encoder.prefix)
             positions = .fixed(Tensor(table, shape))
-        case .learned, .none:
+        case .learned, .none, .rope:
             let values = initialization.tokens.values(
                 shape.elementCount, inputs: 1, outputs: width, random.child("decoder.pos_embed"))
             positions = .learned(store.add("decoder.pos_embed", shape, values))

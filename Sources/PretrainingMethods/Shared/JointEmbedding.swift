@@ -54,7 +54,7 @@ extension JointEmbeddingOptions {
     }
 
     /// The target encoder, as its moving average names it.
-    public static var keptEncoderPrefix: String { "target_" }
+    public static func keptEncoderPrefix(owner: String) -> String { "target_" + owner }
 
     /// The momentum goes from its first value to its last over the run.
     public var needs: MethodNeeds { sharedNeeds }

@@ -12,9 +12,11 @@ extension PatchMask {
         RowIndices((0..<imageCount).flatMap { hidden($0) }, batch: imageCount, count: grid.count - visibleCount)
     }
 
-    /// The patches to be predicted of each image, ascending, `[B, M]`.
-    public var predictedRows: RowIndices {
-        RowIndices((0..<imageCount).flatMap { predicted($0) }, batch: imageCount, count: predictedCount)
+    /// The patches to be predicted of each image, in its order or ascending, `[B, M]`.
+    public func predictedRows(ascending: Bool) -> RowIndices {
+        RowIndices(
+            (0..<imageCount).flatMap { ascending ? predicted($0).sorted() : Array(predicted($0)) }, batch: imageCount,
+            count: predictedCount)
     }
 
     /// The same patches visible and hidden, both in raster order.

@@ -8,14 +8,22 @@ public import TrainingStep
 public struct MovingAverage: Sendable {
     /// The averaged parameters, under the names of the trained ones.
     public private(set) var parameters: ParameterStore
+    /// What stands in front of names in checkpoints, in the place of `replaced`.
     private let prefix: String
+    private let replaced: String
 
     /// A copy of all parameters that a store has so far; what is added to the store later is not averaged.
     ///
-    /// `prefix` stands in front of their names in checkpoints, such as `target_`.
-    public init(of trained: ParameterStore, prefix: String) {
+    /// `prefix` stands in front of their names in checkpoints, such as `target_`, in the place of `replaced` where they begin with it.
+    public init(of trained: ParameterStore, prefix: String, replacing replaced: String = "") {
         parameters = trained
         self.prefix = prefix
+        self.replaced = replaced
+    }
+
+    private func name(_ id: ParameterID) -> String {
+        let own = parameters.entry(id).name
+        return prefix + (own.hasPrefix(replaced) ? String(own.dropFirst(replaced.count)) : own)
     }
 
     /// average ← momentum · average + (1 − momentum) · trained.
@@ -32,11 +40,11 @@ public struct MovingAverage: Sendable {
     public var state: [String: Tensor] {
         get {
             Dictionary(
-                uniqueKeysWithValues: parameters.ids.map { (prefix + parameters.entry($0).name, parameters[$0]) })
+                uniqueKeysWithValues: parameters.ids.map { (name($0), parameters[$0]) })
         }
         set {
             for id in parameters.ids {
-                if let value = newValue[prefix + parameters.entry(id).name] { parameters.setValue(value, for: id) }
+                if let value = newValue[name(id)] { parameters.setValue(value, for: id) }
             }
         }
     }
