@@ -22,7 +22,8 @@ import Testing
     }
 
     @Test func aCosineOverTheWholeRunHasFallenWhenTheWarmUpEndsAndLagsByAStep() {
-        let schedule = WholeRunCosine(peak: 2, minimum: 0.5, warmupStart: 1, warmupSteps: 4, steps: 16)
+        let schedule = WholeRunCosine(
+            peak: 2, minimum: 0.5, warmupStart: 1, warmupEpochs: 4, RunLength(stepsPerEpoch: 1, epochs: 16))
         // Steps 0 and 1 both use the rate of update 0.
         #expect([0, 1, 2, 4].map { schedule.value(at: $0) } == [1, 1, 1.25, 1.75])
         let atWarmUp = 0.5 + 0.75 * (1 + cos(Double.pi / 4))

@@ -13,6 +13,8 @@ import VisionTransformers
 struct MethodContractTests {
     static let grid = PatchGrid(rows: 3, columns: 4)
     static let context = MethodContext(encoder: encoder, grid: grid, random: RandomStream(seed: 4))
+    /// What a recipe would say of the encoder.
+    static let said = #"{"patch_size": 2, "width": 16, "depth": 2, "heads": 2, "drop_path": 0.3}"#
     static let encoder: EncoderOptions = {
         var options = EncoderOptions()
         options.patchSize = 2
@@ -45,10 +47,16 @@ struct MethodContractTests {
     }
 
     /// The context with what the method sets where a recipe does not say.
-    private func context<Options: PretrainingOptions>(_: Options.Type) -> MethodContext {
+    private func context<Options: PretrainingOptions>(_ options: Options) throws -> MethodContext {
+        var model = try JSONParser.parse(Self.said)
+        for (path, value) in Options.recipeDefaults where path.hasPrefix("model.") {
+            model.setDefault(value, at: String(path.dropFirst("model.".count)))
+        }
+        var problems: [Problem] = []
         var context = Self.context
-        let token = Options.recipeDefaults.first { $0.path == "model.class_token" }?.value.bool
-        context.encoder.classToken = token ?? context.encoder.classToken
+        context.encoder = try #require(EncoderOptions.decode(model, at: "$.model", &problems), "\(problems)")
+        // Some drop paths in a way of their own.
+        if !options.faults(encoder: context.encoder, grid: context.grid).isEmpty { context.encoder.dropPath = 0 }
         return context
     }
 
@@ -66,7 +74,7 @@ struct MethodContractTests {
     private func step<Options: PretrainingOptions>(
         _ options: Options, threads: Int
     ) throws -> (loss: Float, constant: Double?, gradients: Gradients, idle: Set<String>) {
-        var context = context(Options.self)
+        var context = try context(options)
         let home = try TemporaryFolder()
         let options = try ready(options, &context, home)
         #expect(options.faults(encoder: context.encoder, grid: context.grid).isEmpty)
