@@ -66,14 +66,15 @@ public struct Recipe: RecipeSection {
             encoder: model, grid: grid, mean: constants.mean, deviation: constants.deviation, random: initialValues)
     }
 
-    /// What makes pictures into what its method trains on: crops, or two views.
+    /// What makes pictures into what its method trains on: crops, or several views.
     public func trainingTransform(_ normalization: Normalization) -> any ImageTransform {
         guard let views = method.needs.views else {
             return data.trainingTransform(channels: model.channels, normalization: normalization)
         }
-        return TwoViewTransform(
-            shape: (model.channels, data.imageSize.height, data.imageSize.width), options: views, flip: data.flip,
-            normalization: normalization)
+        return views.makeTransform(
+            ViewContext(
+                channels: model.channels, size: data.imageSize, ratio: data.cropRatio[0]...data.cropRatio[1],
+                flip: data.flip, normalization: normalization))
     }
 
     /// The patch grid of the images.

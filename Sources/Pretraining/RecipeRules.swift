@@ -108,7 +108,7 @@ private struct Rules {
             if isRead("data.crop_scale"), data.cropScale != nil, let reason = needs.wholePictures {
                 fault("data.crop_scale", "\(reason); set data.crop_scale to null")
             }
-            // What a file holds of a picture is of one place; two views can be those of a tile.
+            // What a file holds of a picture is of one place; views can be those of a tile.
             if isRead("data.tiles"), data.tiles?.placement == .random, needs.views == nil,
                 let reason = needs.wholePictures
             {
@@ -138,6 +138,11 @@ private struct Rules {
             let reason = recipe.method.needs.wholeBatches
         {
             fault("train.accumulate", "\(reason), so accumulating changes the result; set accumulate to 1")
+        }
+        if isRead("method", "train.batch_size"), recipe.train.batchSize < 2,
+            let reason = recipe.method.needs.pairedBatches
+        {
+            fault("train.batch_size", "\(reason), so one picture is too few; set batch_size to 2 or more")
         }
     }
 

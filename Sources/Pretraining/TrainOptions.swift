@@ -21,6 +21,8 @@ public struct TrainOptions: RecipeSection {
     public var weightDecay = 0.05
     /// Whether class token and mask token are decayed.
     public var decayTokens = true
+    /// Whether every trained parameter is decayed: norms and biases too.
+    public var decayAll = false
     /// Largest norm of all gradients together, if they are clipped.
     public var clipNorm: Double?
     /// Optimiser steps after which to stop, with schedules as for all epochs.
@@ -51,6 +53,7 @@ public struct TrainOptions: RecipeSection {
             open: { $0 as? any OptimizerOptions }, close: { $0 }),
         Field("weight_decay", \.weightDecay, in: .closed(0...1000), "Weight decay of matrices."),
         Field("decay_tokens", \.decayTokens, "Whether class token and mask token are decayed."),
+        Field("decay_all", \.decayAll, "Whether norms, biases and all else that is trained is decayed, too."),
         Field(
             "clip_norm", \.clipNorm, in: .between(0, 1e38), "Largest norm of all gradients together; null: not clipped."
         ),
@@ -59,11 +62,14 @@ public struct TrainOptions: RecipeSection {
             "Optimiser steps after which to stop; null: all epochs."),
     ]
 
-    /// One learning rate, and a warm-up within the run.
+    /// One learning rate, one word about tokens, and a warm-up within the run.
     public func check() -> [String] {
         var faults: [String] = []
         if baseLearningRate != nil && learningRate != nil {
             faults.append("both base_learning_rate and learning_rate are given; remove one")
+        }
+        if decayAll && !decayTokens {
+            faults.append("decay_all is true and decay_tokens false; set one of them to the other value")
         }
         if schedule.warmupEpochs > 0 && schedule.warmupEpochs >= Double(epochs) {
             faults.append("warmup_epochs \(schedule.warmupEpochs) is not below epochs \(epochs)")

@@ -52,6 +52,7 @@ struct Trainer<Method: PretrainingMethod>: ~Copyable {
         modelStream = random.child("model_draws")
         let groups = ParameterGroup.each(of: method.parameters) { parameter in
             let treatment = method.treatment(of: parameter)
+            if train.decayAll { return treatment == .idle ? .idle : .decayed }
             guard treatment == .decayed, !train.decayTokens else { return treatment }
             return DecayRule.matricesButTokens.treatment(of: parameter)
         }
@@ -88,8 +89,9 @@ struct Trainer<Method: PretrainingMethod>: ~Copyable {
             report.damaged += loaded.damaged
             let batch = Batch(
                 images: Tensor(loaded.images, Shape(loaded.shape)),
-                otherViews: loaded.otherViews.map { Tensor($0, Shape(loaded.shape)) }, samples: loaded.samples,
-                epoch: loaded.epoch, keys: loaded.keys, mirrored: loaded.mirrored)
+                otherViews: zip(loaded.otherViews, loaded.otherShapes).map { Tensor($0, Shape($1)) },
+                samples: loaded.samples, epoch: loaded.epoch, step: loaded.step, keys: loaded.keys,
+                mirrored: loaded.mirrored)
             var request = MaskRequest(
                 grid: recipe.grid, samples: loaded.samples, epoch: loaded.epoch, step: loaded.step)
             if type(of: recipe.mask).needsImportance {

@@ -11,5 +11,6 @@ public let pretrainingMethods = Catalogue<any PretrainingOptions.Type>(
         LUTOptions.self,
         CAEOptions.self,
         MaskAlignOptions.self,
+        LeJEPAOptions.self,
     ]
 ) { $0 }

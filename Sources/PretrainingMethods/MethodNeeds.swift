@@ -9,21 +9,23 @@ public struct MethodNeeds: Sendable {
     public var providesImportance: Bool
     /// Whether the encoder's heads must share its width evenly.
     public var sharesWidthEvenly: Bool
-    /// How two views of each picture are to be made; nil for the usual single crop.
-    public var views: TwoViewOptions?
+    /// How several views of each picture are to be made; nil for the usual single crop.
+    public var views: (any ViewOptions)?
     /// Why pictures must be shown whole, so that `data.crop_scale` has to be null; nil where they may be cropped.
     public var wholePictures: String?
     /// Why the loss of an image depends on the others of its batch, so that accumulating smaller batches changes the result; nil
     /// where it does not.
     public var wholeBatches: String?
+    /// Why a batch must hold two pictures or more; nil where one is enough.
+    public var pairedBatches: String?
     /// Whether anything that it does in a step depends on how long the whole run is, such as a momentum that rises to its end.
     public var isScheduledOverRun: Bool
 
     /// The needs of a plain method, unless told otherwise.
     public init(
         masks: Set<MaskPlan.Kind>, providesImportance: Bool = false, sharesWidthEvenly: Bool = true,
-        views: TwoViewOptions? = nil, wholePictures: String? = nil, wholeBatches: String? = nil,
-        isScheduledOverRun: Bool = false
+        views: (any ViewOptions)? = nil, wholePictures: String? = nil, wholeBatches: String? = nil,
+        pairedBatches: String? = nil, isScheduledOverRun: Bool = false
     ) {
         self.masks = masks
         self.providesImportance = providesImportance
@@ -31,6 +33,7 @@ public struct MethodNeeds: Sendable {
         self.views = views
         self.wholePictures = wholePictures
         self.wholeBatches = wholeBatches
+        self.pairedBatches = pairedBatches
         self.isScheduledOverRun = isScheduledOverRun
     }
 }

@@ -10,12 +10,14 @@ public import VisionTransformers
 public struct Batch: Sendable {
     /// Normalised images, `[B, C, H, W]`.
     public var images: Tensor
-    /// Other views of the same pictures, `[B, C, H, W]` each, for methods that ask for them.
+    /// Other views of the same pictures, `[B, C, h, w]` each, of the sizes that the method's `needs.views` say.
     public var otherViews: [Tensor]
     /// Their dataset numbers.
     public var samples: [Int]
     /// The epoch, from 0.
     public var epoch: Int
+    /// The number of this batch in its run, from 0: for what is drawn once for all of its pictures.
+    public var step: Int
     /// What identifies each picture in its source, such as a path; empty where nobody said.
     public var keys: [String]
     /// Whether each image was mirrored left to right; empty where nobody said.
@@ -23,13 +25,14 @@ public struct Batch: Sendable {
 
     /// A batch of images.
     public init(
-        images: Tensor, otherViews: [Tensor] = [], samples: [Int], epoch: Int = 0, keys: [String] = [],
+        images: Tensor, otherViews: [Tensor] = [], samples: [Int], epoch: Int = 0, step: Int = 0, keys: [String] = [],
         mirrored: [Bool] = []
     ) {
         self.images = images
         self.otherViews = otherViews
         self.samples = samples
         self.epoch = epoch
+        self.step = step
         self.keys = keys
         self.mirrored = mirrored
     }

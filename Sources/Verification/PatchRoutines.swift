@@ -54,12 +54,17 @@ private func pixelTarget(_ golden: GoldenCase, _ engine: Engine) throws -> Golde
 private func initialValues(_ golden: GoldenCase) throws -> GoldenOutcome {
     let laws = try golden.value("initial_values").array ?? []
     let parameters = try modelForInitialValues(laws).parameters
+    return try checkInitialValues(laws) { parameters[$0] }
+}
+
+/// Every value that a case names follows its law: range, mean and deviation; `value` finds it.
+func checkInitialValues(_ laws: [JSONValue], _ value: (String) -> Tensor?) throws -> GoldenOutcome {
     var outcome = GoldenOutcome()
     for law in laws {
         guard let name = law["param"]?.string, let kind = law["law"]?.string else {
             throw GoldenError("an initial value without param or law")
         }
-        guard let tensor = parameters[name] else {
+        guard let tensor = value(name) else {
             outcome.check("\(name) exists", false)
             continue
         }

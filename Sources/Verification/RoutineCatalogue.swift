@@ -26,5 +26,6 @@ struct GoldenRoutine: Sendable {
 let goldenRoutines: [GoldenRoutine] =
     encoderRoutines + maskRoutines + positionRoutines + patchRoutines + scheduleRoutines + pretrainingRoutines
     + mfmRoutines + multiBlockRoutines + blockMaskRoutines + ijepaRoutines + dmtjepaRoutines + lutRoutines
+    + lejepaRoutines
     + maskAlignRoutines + caeRoutines + diagnosticRoutines + fineTuningRoutines + fileRoutines + dataRoutines
     + evaluationRoutines + metricRoutines + headRoutines + eventRoutines

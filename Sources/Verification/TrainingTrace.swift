@@ -100,8 +100,10 @@ extension GoldenCase {
         let betas = (try? value("recipe.train.betas"))?.array?.compactMap(\.double) ?? [0.9, 0.95]
         try CaseBounds.require(betas.count == 2, "\"recipe.train.betas\" are not two numbers")
         let rule = decayRule
+        let decaysAll = json["recipe"]?["train"]?["decay_all"]?.bool ?? false
         let groups = ParameterGroup.each(of: parameters) { parameter in
             let treatment = treatment(parameter)
+            if decaysAll { return treatment == .idle ? .idle : .decayed }
             return treatment == .decayed ? rule.treatment(of: parameter) : treatment
         }
         return AdamW(
@@ -191,7 +193,7 @@ private func record(
 }
 
 /// Gradients that are zero in exact arithmetic are tiny against the largest gradient of the same layer.
-private func checkZeros(
+func checkZeros(
     _ name: String, _ gradient: Tensor, _ gradients: Gradients, _ golden: GoldenCase, _ outcome: inout GoldenOutcome
 ) {
     let listed = golden.json["zero_gradients"]?.array?.compactMap(\.string) ?? []
