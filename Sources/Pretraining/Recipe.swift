@@ -21,6 +21,8 @@ public struct Recipe: RecipeSection {
     public var mask: any MaskingStrategy = RandomMasking()
     /// The pretraining method.
     public var method: any PretrainingOptions = MAEOptions()
+    /// A term beside the method's loss, or a watch on its features.
+    public var regularizer = RegularizerOptions()
     /// Optimisation.
     public var train = TrainOptions()
     /// Logging and checkpoints.
@@ -51,6 +53,9 @@ public struct Recipe: RecipeSection {
         Field(
             "method", \.method, tag: "name", among: pretrainingMethods, "The pretraining method.",
             open: { $0 as? any PretrainingOptions }, close: { $0 }),
+        Field(
+            "regularizer", \.regularizer,
+            "A term beside the loss that keeps features from collapsing, or watches them, in methods that could."),
         Field("train", \.train, "Optimisation."),
         Field("log", \.log, "Logging and checkpoints."),
         Field(

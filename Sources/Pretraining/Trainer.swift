@@ -19,6 +19,7 @@ struct Trainer<Method: PretrainingMethod>: ~Copyable {
     private let engine: Engine
     private let maskStream: RandomStream
     private let modelStream: RandomStream
+    private let regularizer: Regularizer?
 
     /// What one step shows.
     struct Report {
@@ -50,6 +51,7 @@ struct Trainer<Method: PretrainingMethod>: ~Copyable {
         self.engine = engine
         maskStream = random.child("mask")
         modelStream = random.child("model_draws")
+        regularizer = Regularizer(recipe.regularizer, random: random)
         let groups = ParameterGroup.each(of: method.parameters) { parameter in
             let treatment = method.treatment(of: parameter)
             if train.decayAll { return treatment == .idle ? .idle : .decayed }
@@ -83,6 +85,7 @@ struct Trainer<Method: PretrainingMethod>: ~Copyable {
         var report = Report()
         let share = 1 / Double(recipe.train.accumulate)
         let (recipe, engine, maskStream, modelStream) = (recipe, engine, maskStream, modelStream)
+        let regularizer = regularizer
         report.step = try steps.take(&method, on: engine) { method, _, tape in
             let loaded = try loader.next()
             report.unreadable += loaded.unreadable
@@ -99,8 +102,10 @@ struct Trainer<Method: PretrainingMethod>: ~Copyable {
             }
             let plan = try recipe.mask.plan(request, random: maskStream)
             if case .blocks(let mask) = plan { report.maskFallbacks += mask.fallbackCount }
-            let asked = StepRequest(wantsConstantLoss: isLogged)
-            let result = try method.loss(batch, plan, asked, random: modelStream, on: &tape)
+            let asked = StepRequest(
+                wantsConstantLoss: isLogged, wantsPatchTokens: regularizer?.looks(isLogged: isLogged) ?? false)
+            var result = try method.loss(batch, plan, asked, random: modelStream, on: &tape)
+            regularizer?.apply(to: &result, step: loaded.step, isLogged: isLogged, on: &tape)
             if let constant = result.constantLoss {
                 report.constantLoss = (report.constantLoss ?? 0) + constant * share
             }

@@ -7,6 +7,8 @@ public struct MethodNeeds: Sendable {
     public var masks: Set<MaskPlan.Kind>
     /// Whether it can say how much each patch of an image matters, for strategies that need to know.
     public var providesImportance: Bool
+    /// Whether it can hand out the patch tokens of its trained branch, for a regulariser that keeps them from collapsing.
+    public var providesPatchTokens: Bool
     /// Whether the encoder's heads must share its width evenly.
     public var sharesWidthEvenly: Bool
     /// How several views of each picture are to be made; nil for the usual single crop.
@@ -23,12 +25,14 @@ public struct MethodNeeds: Sendable {
 
     /// The needs of a plain method, unless told otherwise.
     public init(
-        masks: Set<MaskPlan.Kind>, providesImportance: Bool = false, sharesWidthEvenly: Bool = true,
+        masks: Set<MaskPlan.Kind>, providesImportance: Bool = false, providesPatchTokens: Bool = false,
+        sharesWidthEvenly: Bool = true,
         views: (any ViewOptions)? = nil, wholePictures: String? = nil, wholeBatches: String? = nil,
         pairedBatches: String? = nil, isScheduledOverRun: Bool = false
     ) {
         self.masks = masks
         self.providesImportance = providesImportance
+        self.providesPatchTokens = providesPatchTokens
         self.sharesWidthEvenly = sharesWidthEvenly
         self.views = views
         self.wholePictures = wholePictures

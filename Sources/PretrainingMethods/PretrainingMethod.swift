@@ -71,6 +71,9 @@ public struct StepResult {
     public var indicators: [(name: String, value: Double)] = []
     /// Images that can be looked at, where they were asked for.
     public var shown: [ShownImages] = []
+    /// The visible patch tokens of the trained branch after its final norm, `[rows, K, D]`, a row of tokens for each sequence that
+    /// was encoded; where they were asked for, of methods whose needs say that they have them.
+    public var patchTokens: Variable?
 
     /// A loss, and beside it that of the best constant.
     public init(loss: Variable, constantLoss: Double? = nil) {
@@ -117,13 +120,19 @@ public struct StepRequest {
     public var wantsConstantLoss: Bool
     /// Whether to return images that can be looked at.
     public var wantsImages: Bool
+    /// Whether to return the patch tokens of the trained branch, for what is added to the loss.
+    public var wantsPatchTokens: Bool
     /// Where to report named values, for golden cases.
     public var trace: ForwardTrace?
 
     /// A plain training step, unless told otherwise.
-    public init(wantsConstantLoss: Bool = false, wantsImages: Bool = false, trace: ForwardTrace? = nil) {
+    public init(
+        wantsConstantLoss: Bool = false, wantsImages: Bool = false, wantsPatchTokens: Bool = false,
+        trace: ForwardTrace? = nil
+    ) {
         self.wantsConstantLoss = wantsConstantLoss
         self.wantsImages = wantsImages
+        self.wantsPatchTokens = wantsPatchTokens
         self.trace = trace
     }
 }
