@@ -106,7 +106,8 @@ public struct LeJEPA: PretrainingMethod {
                     + sizes.map { "\(shape(of: $0, pictures))" }.joined(separator: ", ") + " and has those of "
                     + views.map { "\($0.shape)" }.joined(separator: ", "))
         }
-        if options.sigregOver == .view && pictures < 2 {
+        // Looking at one picture is no training.
+        if options.sigregOver == .view && pictures < 2 && tape.recording {
             throw MethodError.unusableBatch(
                 method: LeJEPAOptions.name,
                 reason:
