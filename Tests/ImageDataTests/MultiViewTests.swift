@@ -19,6 +19,13 @@ struct MultiViewTests {
                 normalization: Normalization(mean: [0], deviation: [1])))
     }
 
+    private func views(
+        _ transform: any ImageTransform, of picture: DecodedImage, seed: UInt64
+    ) throws -> [Float] {
+        let numbers = transform(picture, random: RandomStream(seed: seed))
+        return try #require(numbers)
+    }
+
     /// Only the crop is drawn.
     private func still(_ options: inout MultiViewOptions) {
         options.jitterProbability = 0
@@ -29,25 +36,25 @@ struct MultiViewTests {
 
     @Test func viewsAreFunctionsOfTheStreamEachWithItsOwn() throws {
         let transform = transform()
-        let one = try #require(transform(picture, random: RandomStream(seed: 3)))
-        let again = try #require(transform(picture, random: RandomStream(seed: 3)))
-        let other = try #require(transform(picture, random: RandomStream(seed: 4)))
+        let one = try views(transform, of: picture, seed: 3)
+        let again = try views(transform, of: picture, seed: 3)
+        let other = try views(transform, of: picture, seed: 4)
         #expect(one.count == 2 * 288 + 3 * 96 && one == again && one != other)
         #expect(one.allSatisfy { $0 >= 0 && $0 <= 1 })
         #expect(Array(one[..<288]) != Array(one[288..<576]))
         // A view does not depend on how many there are.
-        let more = try #require(self.transform(locals: 5)(picture, random: RandomStream(seed: 3)))
+        let more = try views(self.transform(locals: 5), of: picture, seed: 3)
         #expect(Array(more[..<one.count]) == one)
         #expect(transform.viewSizes.map(\.spoken) == ["12 x 8", "12 x 8", "8 x 4", "8 x 4", "8 x 4"])
     }
 
     @Test func oneOperationDoesNotMoveTheDrawsOfAnother() throws {
         func views(_ change: (inout MultiViewOptions) -> Void) throws -> [Float] {
-            try #require(
-                transform(locals: 0) {
-                    still(&$0)
-                    change(&$0)
-                }(picture, random: RandomStream(seed: 5)))
+            let transform = transform(locals: 0) {
+                still(&$0)
+                change(&$0)
+            }
+            return try self.views(transform, of: picture, seed: 5)
         }
         let plain = try views { _ in }
         let solarized = try views { $0.solarizeProbability = 1 }
@@ -66,7 +73,7 @@ struct MultiViewTests {
             $0.cropScale = [0.9, 1]
         }
         for seed in 0..<20 {
-            let views = try #require(transform(ramp, random: RandomStream(seed: UInt64(seed))))
+            let views = try views(transform, of: ramp, seed: UInt64(seed))
             func range(_ view: ArraySlice<Float>) -> Float { (view.max() ?? 0) - (view.min() ?? 0) }
             #expect(range(views[..<96]) > 0.6 && range(views[96...]) < 0.65)
         }
@@ -80,7 +87,8 @@ struct MultiViewTests {
     @Test func everyOperationHasItsChance() throws {
         let flat = DecodedImage(
             height: 12, width: 12, channels: 3,
-            samples: .uint8((0..<144).flatMap { [UInt8(40 + $0 % 3), 90, UInt8(200 - $0 % 5)] }))
+            samples: .uint8(
+                (0..<144).flatMap { pixel -> [UInt8] in [UInt8(40 + pixel % 3), 90, UInt8(200 - pixel % 5)] }))
         func changed(flip: Bool = false, _ change: (inout MultiViewOptions) -> Void) throws -> Int {
             let plain = transform(globals: 1, locals: 0, flip: false) { still(&$0) }
             let transform = transform(globals: 1, locals: 0, flip: flip) {
@@ -88,8 +96,7 @@ struct MultiViewTests {
                 change(&$0)
             }
             return try (0..<400).count { seed in
-                let random = RandomStream(seed: UInt64(seed))
-                return try #require(transform(flat, random: random)) != plain(flat, random: random)
+                try views(transform, of: flat, seed: UInt64(seed)) != views(plain, of: flat, seed: UInt64(seed))
             }
         }
         expect(try changed { $0.jitterProbability = 0.7 }, of: 400, share: 0.7)
@@ -106,11 +113,11 @@ struct MultiViewTests {
                 height: 12, width: 12, channels: channels,
                 samples: .uint8((0..<144 * channels).map { UInt8($0 * 3 % 250) }))
             func views(_ change: (inout MultiViewOptions) -> Void) throws -> [Float] {
-                try #require(
-                    transform(channels: channels) {
-                        still(&$0)
-                        change(&$0)
-                    }(picture, random: RandomStream(seed: 2)))
+                let transform = transform(channels: channels) {
+                    still(&$0)
+                    change(&$0)
+                }
+                return try self.views(transform, of: picture, seed: 2)
             }
             let plain = try views { _ in }
             #expect(

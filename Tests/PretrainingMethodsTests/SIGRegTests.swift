@@ -25,10 +25,11 @@ struct SIGRegTests {
     }
 
     @Test(arguments: [
-        (Shape([9, 4]), 5, 17, 3.0), ([2, 7, 3], 1, 3, 1.0), ([1, 6], 4, 9, 5.0), ([5, 1], 9, 5, 2.0),
+        ([9, 4], 5, 17, 3.0), ([2, 7, 3], 1, 3, 1.0), ([1, 6], 4, 9, 5.0), ([5, 1], 9, 5, 2.0),
         ([2, 2, 3, 2], 6, 41, 3.0),
     ])
-    func gradientsAreThoseThatDifferencesTell(shape: Shape, slices: Int, knots: Int, largest: Double) throws {
+    func gradientsAreThoseThatDifferencesTell(sizes: [Int], slices: Int, knots: Int, largest: Double) throws {
+        let shape = Shape(sizes)
         let sigreg = SIGReg(slices: slices, knots: knots, knotMax: largest)
         let draws = sigreg.drawn(width: shape.columns, random: RandomStream(seed: 8))
         for scale: Float in [1, 0.05] {

@@ -1,3 +1,4 @@
+import Checkpoints
 import Pretraining
 import PretrainingMethods
 import RecipeSchema
