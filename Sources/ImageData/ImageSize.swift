@@ -16,6 +16,9 @@ public struct ImageSize: BoundedValue, Equatable {
     /// A square.
     public init(_ side: Int) { self.init(height: side, width: side) }
 
+    /// Height and width in words.
+    public var spoken: String { "\(height) x \(width)" }
+
     /// The size of an integer or a list of two.
     public static func decode(_ json: JSONValue, at path: String, _ problems: inout [Problem]) -> ImageSize? {
         let sides = json.int.map { [$0, $0] } ?? json.array?.prefix(3).compactMap(\.int) ?? []

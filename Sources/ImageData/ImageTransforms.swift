@@ -83,8 +83,8 @@ public protocol ImageTransform: Sendable {
     /// The size of the result, and its channels: pictures are converted between gray and RGB where they differ.
     var shape: (channels: Int, height: Int, width: Int) { get }
 
-    /// Results of that size from one picture, one behind the other.
-    var views: Int { get }
+    /// The sizes of the results from one picture, which are written one behind the other; the first is that of `shape`.
+    var viewSizes: [ImageSize] { get }
 
     /// At which fraction of its size a JPEG of `height` by `width` pixels may be decoded for this transform and stream.
     func reduction(height: Int, width: Int, random: RandomStream) -> Int
@@ -98,7 +98,10 @@ public protocol ImageTransform: Sendable {
 
 extension ImageTransform {
     /// One.
-    public var views: Int { 1 }
+    public var viewSizes: [ImageSize] { [ImageSize(height: shape.height, width: shape.width)] }
+
+    /// How many numbers each result has.
+    var viewCounts: [Int] { viewSizes.map { shape.channels * $0.height * $0.width } }
 
     /// As it is.
     public func mirrors(random: RandomStream) -> Bool { false }
@@ -106,10 +109,10 @@ extension ImageTransform {
     /// At its own size.
     public func reduction(height: Int, width: Int, random: RandomStream) -> Int { 1 }
 
-    /// The numbers of a picture [views, channels, height, width]; nil where its channels cannot be converted.
+    /// The numbers of all views of a picture, [channels, height, width] each; nil where its channels cannot be converted.
     public func callAsFunction(_ image: DecodedImage, random: RandomStream) -> [Float]? {
         guard let image = image.converted(toChannels: shape.channels) else { return nil }
-        let count = views * shape.channels * shape.height * shape.width
+        let count = viewCounts.reduce(0, +)
         return [Float](unsafeUninitializedCapacity: count) { buffer, initialized in
             let target = UnsafeMutableBufferPointer(rebasing: buffer[..<count])
             target.initialize(repeating: 0)

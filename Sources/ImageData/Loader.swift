@@ -25,10 +25,12 @@ public struct DamagedPicture: Sendable, Equatable {
 public struct ImageBatch: Sendable {
     /// The numbers [B, C, H, W]; of the first views where the transform makes several.
     public var images: [Float]
-    /// The numbers of the other views, [B, C, H, W] each.
+    /// The numbers of the other views, `[B, C, h, w]` each.
     public var otherViews: [[Float]]
     /// B, C, H, W.
     public var shape: [Int]
+    /// B, C, h, w of each of the other views.
+    public var otherShapes: [[Int]] = []
     /// The numbers of the pictures in their source [B].
     public var samples: [Int]
     /// What identifies each picture in its source, such as a path [B].
@@ -156,12 +158,14 @@ struct BatchPlan: Sendable {
         let first = step % stepsPerEpoch * batchSize
         let order = order(of: epoch)
         let shape = transform.shape
-        let size = shape.channels * shape.height * shape.width
+        let counts = transform.viewCounts
+        let size = counts[0]
         var batch = ImageBatch(
             images: [Float](repeating: 0, count: batchSize * size),
-            otherViews: (1..<max(1, transform.views)).map { _ in [Float](repeating: 0, count: batchSize * size) },
+            otherViews: counts.dropFirst().map { [Float](repeating: 0, count: batchSize * $0) },
             shape: [batchSize, shape.channels, shape.height, shape.width], samples: [], keys: [], mirrored: [],
             epoch: epoch, step: step, unreadable: [])
+        batch.otherShapes = transform.viewSizes.dropFirst().map { [batchSize, shape.channels, $0.height, $0.width] }
         let augment = random.child("augment").child(epoch)
         for row in 0..<batchSize {
             let (sample, image, failed) = try picture(
@@ -172,7 +176,7 @@ struct BatchPlan: Sendable {
             batch.unreadable += failed
             if let fault = image.fault { batch.damaged.append(DamagedPicture(key: source.key(sample), fault: fault)) }
             let place = row * size..<(row + 1) * size
-            guard transform.views > 1 else {
+            guard counts.count > 1 else {
                 batch.images.withUnsafeMutableBufferPointer {
                     transform.write(
                         image, random: augment.child(sample), into: UnsafeMutableBufferPointer(rebasing: $0[place]))
@@ -181,8 +185,11 @@ struct BatchPlan: Sendable {
             }
             guard let views = transform(image, random: augment.child(sample)) else { continue }
             batch.images.replaceSubrange(place, with: views[..<size])
-            for view in 1..<transform.views {
-                batch.otherViews[view - 1].replaceSubrange(place, with: views[view * size..<(view + 1) * size])
+            var start = size
+            for (view, count) in counts.dropFirst().enumerated() {
+                batch.otherViews[view].replaceSubrange(
+                    row * count..<(row + 1) * count, with: views[start..<start + count])
+                start += count
             }
         }
         return batch

@@ -32,6 +32,8 @@ public struct ParameterTreatment: Sendable, Equatable {
 
 /// What a recipe says of the treatment of parameters, on top of what their method does.
 public struct TreatmentRules: Sendable, Equatable {
+    /// Whether everything that is trained is decayed, norms and biases too.
+    public var decaysAll = false
     /// Whether class token, mask token and position tables are decayed where the method decays them.
     public var decaysTokens = true
     /// The factor on the rate of the patch embedding.
@@ -46,7 +48,9 @@ public struct TreatmentRules: Sendable, Equatable {
     public func applied(to treatment: ParameterTreatment, of parameter: ParameterEntry) -> ParameterTreatment {
         guard treatment.isTrained, !treatment.isOwn else { return treatment }
         var result = treatment
-        if treatment == .decayed && !decaysTokens {
+        if decaysAll {
+            result.decay = 1
+        } else if treatment == .decayed && !decaysTokens {
             result = DecayRule.matricesButTokens.treatment(of: parameter)
         }
         let parts = parameter.name.split(separator: ".")

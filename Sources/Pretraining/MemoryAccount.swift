@@ -31,13 +31,14 @@ struct MemoryAccount {
 
     /// Batches in work and ahead of their use, and the order of the pictures.
     mutating func add(_ recipe: Recipe, pictures: Int, loaderThreads: Int) {
-        let (size, train) = (recipe.data.imageSize, recipe.train)
-        let views = recipe.method.needs.views == nil ? 1.0 : 2
-        let picture = Double(recipe.model.channels) * Double(size.height) * Double(size.width)
+        let train = recipe.train
+        let sizes = recipe.method.needs.views?.sizes(of: recipe.data.imageSize) ?? [recipe.data.imageSize]
+        let picture =
+            Double(recipe.model.channels) * sizes.reduce(0) { $0 + Double($1.height) * Double($1.width) }
         let batches = Double(2 * loaderThreads + 2)
         add(
             "\(Int(batches)) batches of \(train.batchSize) pictures",
-            numbers: views * batches * picture * Double(train.batchSize))
+            numbers: batches * picture * Double(train.batchSize))
         add("the order of \(pictures) pictures", numbers: 4 * Double(pictures))
     }
 

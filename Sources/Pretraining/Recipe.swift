@@ -23,6 +23,8 @@ public struct Recipe: RecipeSection {
     public var masking = MaskOptions()
     /// The pretraining method.
     public var method: any PretrainingOptions = MAEOptions()
+    /// A term beside the method's loss, or a watch on its features.
+    public var regularizer = RegularizerOptions()
     /// Optimisation.
     public var train = TrainOptions()
     /// Logging and checkpoints.
@@ -53,6 +55,9 @@ public struct Recipe: RecipeSection {
         Field(
             "method", \.method, tag: "name", among: pretrainingMethods, "The pretraining method.",
             open: { $0 as? any PretrainingOptions }, close: { $0 }),
+        Field(
+            "regularizer", \.regularizer,
+            "A term beside the loss that keeps features from collapsing, or watches them, in methods that could."),
         Field("train", \.train, "Optimisation."),
         Field("log", \.log, "Logging and checkpoints."),
         Field(
@@ -68,14 +73,15 @@ public struct Recipe: RecipeSection {
             encoder: model, grid: grid, mean: constants.mean, deviation: constants.deviation, random: initialValues)
     }
 
-    /// What makes pictures into what its method trains on: crops, or two views.
+    /// What makes pictures into what its method trains on: crops, or several views.
     public func trainingTransform(_ normalization: Normalization) -> any ImageTransform {
         guard let views = method.needs.views else {
             return data.trainingTransform(channels: model.channels, normalization: normalization)
         }
-        return TwoViewTransform(
-            shape: (model.channels, data.imageSize.height, data.imageSize.width), options: views, flip: data.flip,
-            normalization: normalization)
+        return views.makeTransform(
+            ViewContext(
+                channels: model.channels, size: data.imageSize, ratio: data.cropRatio[0]...data.cropRatio[1],
+                flip: data.flip, normalization: normalization))
     }
 
     /// The patch grid of the images.

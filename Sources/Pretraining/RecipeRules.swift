@@ -135,7 +135,7 @@ private struct Rules {
             if isRead("data.crop_scale"), data.cropScale != nil, let reason = needs.wholePictures {
                 fault("data.crop_scale", "\(reason); set data.crop_scale to null")
             }
-            // What a file holds of a picture is of one place; two views can be those of a tile.
+            // What a file holds of a picture is of one place; views can be those of a tile.
             if isRead("data.tiles"), data.tiles?.placement == .random, needs.views == nil,
                 let reason = needs.wholePictures
             {
@@ -161,17 +161,38 @@ private struct Rules {
 
     /// What methods ask of training.
     mutating func checkTraining() {
-        let least = recipe.method.needs.leastBatch
-        if isRead("method", "train.batch_size"), recipe.train.batchSize < least {
-            fault(
-                "train.batch_size",
-                "\(recipe.train.batchSize) is too small for method \"\(type(of: recipe.method).name)\" with these options, which "
-                    + "compares the pictures of a batch; set it to \(least) or more")
-        }
         if isRead("method", "train.accumulate"), recipe.train.accumulate > 1,
             let reason = recipe.method.needs.wholeBatches
         {
             fault("train.accumulate", "\(reason), so accumulating changes the result; set accumulate to 1")
+        }
+        checkRegularizer()
+        if isRead("method", "train.batch_size"), recipe.train.batchSize < 2,
+            let reason = recipe.method.needs.pairedBatches
+        {
+            fault("train.batch_size", "\(reason), so one picture is too few; set batch_size to 2 or more")
+        }
+    }
+
+    /// Whether the method has features to regularise, and a machine room for the directions.
+    private mutating func checkRegularizer() {
+        let regularizer = recipe.regularizer
+        guard isRead("regularizer.name", "method.name"), let name = regularizer.name else { return }
+        let method = type(of: recipe.method).name
+        if !recipe.method.needs.providesPatchTokens {
+            let methods = pretrainingMethods.filter { $0.init().needs.providesPatchTokens }.map { "\"\($0.name)\"" }
+            fault(
+                "regularizer.name",
+                "\"\(name.rawValue)\" keeps features from collapsing, which those of method \"\(method)\" either cannot do "
+                    + "or are kept from already; it is for \(methods.joined(separator: ", "))")
+        }
+        guard isRead("regularizer.slices", "model.width") else { return }
+        let draws = regularizer.slices * recipe.model.width
+        if draws > RegularizerOptions.mostDraws {
+            fault(
+                "regularizer.slices",
+                "\(regularizer.slices) slices of model.width \(recipe.model.width) are \(draws) numbers, allowed are up to "
+                    + "\(RegularizerOptions.mostDraws)")
         }
     }
 

@@ -114,7 +114,8 @@ extension Recipe {
 
     /// The digest of what a resumed run may not change. Values left open do not count: a later version may have more of them.
     var coreDigest: String {
-        let core = freePaths.reduce(into: encoded) { $0.remove($1) }.withoutNulls
+        var core = freePaths.reduce(into: encoded) { $0.remove($1) }.withoutNulls
+        if regularizer.name == nil { core.remove("regularizer") }
         return SHA256.hexadecimal(of: Array(core.text().utf8))
     }
 

@@ -25,6 +25,8 @@ public struct TrainOptions: RecipeSection {
     public var patchEmbedMultiplier: Double?
     /// The factor on the decay of the weights of norms.
     public var normDecayMultiplier: Double?
+    /// Whether every trained parameter is decayed: norms and biases too; nil: no.
+    public var decayAll: Bool?
     /// Largest norm of all gradients together, if they are clipped.
     public var clipNorm: Double?
     /// How the base rate follows the share of the hidden patches that is predicted; nil: not at all.
@@ -57,6 +59,7 @@ public struct TrainOptions: RecipeSection {
             open: { $0 as? any OptimizerOptions }, close: { $0 }),
         Field("weight_decay", \.weightDecay, in: .closed(0...1000), "Weight decay of matrices."),
         Field("decay_tokens", \.decayTokens, "Whether class token and mask token are decayed."),
+        Field("decay_all", \.decayAll, "Whether norms, biases and all else that is trained is decayed, too; null: no."),
         Field(
             "patch_embed_multiplier", \.patchEmbedMultiplier, in: .closed(0...1000),
             "Factor on the learning rate of the patch embedding; null: 1."),
@@ -75,11 +78,14 @@ public struct TrainOptions: RecipeSection {
             "Optimiser steps after which to stop; null: all epochs."),
     ]
 
-    /// One learning rate, and a warm-up within the run.
+    /// One learning rate, one word about tokens, and a warm-up within the run.
     public func check() -> [String] {
         var faults: [String] = []
         if baseLearningRate != nil && learningRate != nil {
             faults.append("both base_learning_rate and learning_rate are given; remove one")
+        }
+        if decayAll == true && !decayTokens {
+            faults.append("decay_all is true and decay_tokens false; set one of them to the other value")
         }
         if schedule.warmupEpochs > 0 && schedule.warmupEpochs >= Double(epochs) {
             faults.append("warmup_epochs \(schedule.warmupEpochs) is not below epochs \(epochs)")
@@ -93,6 +99,7 @@ public struct TrainOptions: RecipeSection {
     /// What it says of the treatment of parameters.
     var treatmentRules: TreatmentRules {
         var rules = TreatmentRules()
+        rules.decaysAll = decayAll ?? false
         rules.decaysTokens = decayTokens
         rules.patchEmbedding = patchEmbedMultiplier ?? 1
         rules.normDecay = normDecayMultiplier

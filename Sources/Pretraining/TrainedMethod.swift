@@ -1,5 +1,6 @@
 public import Autodiff
 import Checkpoints
+import ImageData
 import ImageMasking
 public import PretrainingMethods
 import RandomStreams
@@ -66,9 +67,8 @@ extension Recipe {
     func shown(_ images: Tensor, by method: any PretrainingMethod, engine: Engine) throws -> [ShownImages] {
         var method = method
         let samples = Array(0..<images.shape[0])
-        let isPaired = self.method.needs.views != nil
-        let batch = Batch(
-            images: images, otherViews: isPaired ? [images] : [], samples: samples, epoch: train.epochs - 1)
+        let sizes = self.method.needs.views?.sizes(of: data.imageSize).dropFirst() ?? []
+        let batch = Batch(images: images, otherViews: sizes.map { images.sampled($0) }, samples: samples, epoch: train.epochs - 1)
         let random = RandomStream(seed: UInt64(seed)).child("view")
         let plan = try MaskMaker(self).plan(of: batch, engine: engine, random: random) {
             try method.importance(of: batch, engine: engine)
@@ -76,5 +76,23 @@ extension Recipe {
         var tape = Tape(engine: engine, recording: false)
         let result = try method.loss(batch, plan, StepRequest(wantsImages: true), random: random, on: &tape)
         return plan.seen(images) + result.shown
+    }
+}
+
+extension Tensor {
+    /// Images `[B, C, H, W]` at another size, by the nearest pixels; the same at their own.
+    fileprivate func sampled(_ size: ImageSize) -> Tensor {
+        let (height, width) = (shape[2], shape[3])
+        guard size != ImageSize(height: height, width: width) else { return self }
+        let planes = shape[0] * shape[1]
+        let values = withUnsafeBuffer { values in
+            (0..<planes).flatMap { plane in
+                (0..<size.height * size.width).map { pixel in
+                    let row = pixel / size.width * height / size.height
+                    return values[(plane * height + row) * width + pixel % size.width * width / size.width]
+                }
+            }
+        }
+        return Tensor(values, [shape[0], shape[1], size.height, size.width])
     }
 }

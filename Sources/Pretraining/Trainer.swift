@@ -20,6 +20,7 @@ struct Trainer<Method: PretrainingMethod>: ~Copyable {
     /// Who makes masks.
     let masks: MaskMaker
     private let modelStream: RandomStream
+    private let regularizer: Regularizer?
 
     /// What one step shows.
     struct Report {
@@ -51,6 +52,7 @@ struct Trainer<Method: PretrainingMethod>: ~Copyable {
         self.engine = engine
         self.masks = masks
         modelStream = random.child("model_draws")
+        regularizer = Regularizer(recipe.regularizer, random: random)
         let rules = train.treatmentRules
         let groups = ParameterGroup.each(of: method.parameters) {
             rules.applied(to: method.treatment(of: $0), of: $0)
@@ -86,20 +88,24 @@ struct Trainer<Method: PretrainingMethod>: ~Copyable {
         var report = Report()
         let share = 1 / Double(recipe.train.accumulate)
         let (engine, masks, modelStream) = (engine, masks, modelStream)
+        let regularizer = regularizer
         report.step = try steps.take(&method, on: engine) { method, _, tape in
             let loaded = try loader.next()
             report.unreadable += loaded.unreadable
             report.damaged += loaded.damaged
             let batch = Batch(
                 images: Tensor(loaded.images, Shape(loaded.shape)),
-                otherViews: loaded.otherViews.map { Tensor($0, Shape(loaded.shape)) }, samples: loaded.samples,
-                epoch: loaded.epoch, keys: loaded.keys, mirrored: loaded.mirrored)
+                otherViews: zip(loaded.otherViews, loaded.otherShapes).map { Tensor($0, Shape($1)) },
+                samples: loaded.samples, epoch: loaded.epoch, step: loaded.step, keys: loaded.keys,
+                mirrored: loaded.mirrored)
             let plan = try masks.plan(of: batch, step: loaded.step, engine: engine) {
                 try method.importance(of: batch, engine: engine)
             }
             if case .blocks(let mask) = plan { report.maskFallbacks += mask.fallbackCount }
-            let asked = StepRequest(wantsConstantLoss: isLogged)
-            let result = try method.loss(batch, plan, asked, random: modelStream, on: &tape)
+            let asked = StepRequest(
+                wantsConstantLoss: isLogged, wantsPatchTokens: regularizer?.looks(isLogged: isLogged) ?? false)
+            var result = try method.loss(batch, plan, asked, random: modelStream, on: &tape)
+            regularizer?.apply(to: &result, step: loaded.step, isLogged: isLogged, on: &tape)
             if let constant = result.constantLoss {
                 report.constantLoss = (report.constantLoss ?? 0) + constant * share
             }

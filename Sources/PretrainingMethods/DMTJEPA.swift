@@ -151,6 +151,7 @@ public struct DMTJEPA: JointEmbedding {
             trace.record("targets", wanted)
         }
         var result = StepResult(loss: tape.smoothL1(predicted, target: wanted))
+        if request.wantsPatchTokens { result.patchTokens = encoder.patches(of: tokens, on: &tape) }
         if request.wantsConstantLoss {
             result.constantLoss = constantLoss(of: wanted, engine: engine) { $2.smoothL1($0, target: $1) }
             result.indicators = [

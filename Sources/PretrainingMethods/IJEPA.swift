@@ -72,6 +72,7 @@ public struct IJEPA: JointEmbedding {
             trace.record("targets", wanted)
         }
         var result = StepResult(loss: tape.smoothL1(predicted, target: wanted))
+        if request.wantsPatchTokens { result.patchTokens = encoder.patches(of: tokens, on: &tape) }
         if request.wantsConstantLoss {
             result.constantLoss = constantLoss(of: wanted, engine: tape.engine) { $2.smoothL1($0, target: $1) }
             result.indicators = [("target_spread", spreadOverImages(whole.normed))]

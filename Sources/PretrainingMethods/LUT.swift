@@ -84,7 +84,7 @@ public struct LUTOptions: PretrainingOptions {
     /// Two views, made of whole pictures; the teacher's momentum rises to 1 over the run.
     public var needs: MethodNeeds {
         MethodNeeds(
-            masks: Self.masks, views: views,
+            masks: Self.masks, providesPatchTokens: true, views: views,
             wholePictures: "method \"lut\" makes its views of whole pictures, shifted by method.views.pad",
             isScheduledOverRun: emaMomentum < 1)
     }
@@ -218,6 +218,7 @@ public struct LUT: PretrainingMethod {
             tape.scale(pixels.loss, by: Float(options.maeWeight)),
             tape.scale(context, by: Float(options.contextWeight)))
         var result = StepResult(loss: total)
+        if request.wantsPatchTokens { result.patchTokens = encoder.patches(of: first, on: &tape) }
         if let constant = pixels.constantLoss {
             let contexts = [t1, t2].map { target in
                 constantLoss(of: target, normalizing: true, engine: tape.engine) { $2.cosine($0, target: $1) }

@@ -14,5 +14,6 @@ public let pretrainingMethods = Catalogue<any PretrainingOptions.Type>(
         SimMIMOptions.self,
         CrossMAEOptions.self,
         CAPIOptions.self,
+        LeJEPAOptions.self,
     ]
 ) { $0 }

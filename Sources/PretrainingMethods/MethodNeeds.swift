@@ -8,10 +8,12 @@ public struct MethodNeeds: Sendable {
     public var masks: Set<MaskPlan.Kind>
     /// Whether it can say how much each patch of an image matters, for strategies that need to know.
     public var providesImportance: Bool
+    /// Whether it can hand out the patch tokens of its trained branch, for a regulariser that keeps them from collapsing.
+    public var providesPatchTokens: Bool
     /// Whether the encoder's heads must share its width evenly.
     public var sharesWidthEvenly: Bool
-    /// How two views of each picture are to be made; nil for the usual single crop.
-    public var views: TwoViewOptions?
+    /// How several views of each picture are to be made; nil for the usual single crop.
+    public var views: (any ViewOptions)?
     /// Why pictures must be shown whole, so that `data.crop_scale` has to be null; nil where they may be cropped.
     public var wholePictures: String?
     /// Why the loss of an image depends on the others of its batch, so that accumulating smaller batches changes the result; nil
@@ -21,27 +23,30 @@ public struct MethodNeeds: Sendable {
     public var counting = CountRule.visibleDown
     /// Whether it may predict a part of the hidden patches only.
     public var predictsPart = false
-    /// The fewest pictures of a micro-batch.
-    public var leastBatch = 1
     /// The kinds of positions that its encoder can have.
     public var positions: Set<PositionKind> = [.sincos, .learned]
     /// Whether hidden patches have places in its encoder, so that terms for pairs of all patches have a meaning.
     public var encodesHidden = false
+    /// Why a batch must hold two pictures or more; nil where one is enough.
+    public var pairedBatches: String?
     /// Whether anything that it does in a step depends on how long the whole run is, such as a momentum that rises to its end.
     public var isScheduledOverRun: Bool
 
     /// The needs of a plain method, unless told otherwise.
     public init(
-        masks: Set<MaskPlan.Kind>, providesImportance: Bool = false, sharesWidthEvenly: Bool = true,
-        views: TwoViewOptions? = nil, wholePictures: String? = nil, wholeBatches: String? = nil,
-        isScheduledOverRun: Bool = false
+        masks: Set<MaskPlan.Kind>, providesImportance: Bool = false, providesPatchTokens: Bool = false,
+        sharesWidthEvenly: Bool = true,
+        views: (any ViewOptions)? = nil, wholePictures: String? = nil, wholeBatches: String? = nil,
+        pairedBatches: String? = nil, isScheduledOverRun: Bool = false
     ) {
         self.masks = masks
         self.providesImportance = providesImportance
+        self.providesPatchTokens = providesPatchTokens
         self.sharesWidthEvenly = sharesWidthEvenly
         self.views = views
         self.wholePictures = wholePictures
         self.wholeBatches = wholeBatches
+        self.pairedBatches = pairedBatches
         self.isScheduledOverRun = isScheduledOverRun
     }
 }

@@ -46,3 +46,15 @@ public enum FrequencyPlan: MethodPlan {
         }
     }
 }
+
+/// No plan: pictures are seen whole.
+public struct WholePictures: MethodPlan {
+    /// Nothing is hidden.
+    public static let kinds: Set<MaskPlan.Kind> = [.nothing]
+    /// Nothing to take apart.
+    public init() {}
+    /// Nil for a plan that hides something.
+    public init?(_ plan: MaskPlan) {
+        guard case .nothing = plan else { return nil }
+    }
+}

@@ -10,12 +10,14 @@ public import VisionTransformers
 public struct Batch: Sendable {
     /// Normalised images, `[B, C, H, W]`.
     public var images: Tensor
-    /// Other views of the same pictures, `[B, C, H, W]` each, for methods that ask for them.
+    /// Other views of the same pictures, `[B, C, h, w]` each, of the sizes that the method's `needs.views` say.
     public var otherViews: [Tensor]
     /// Their dataset numbers.
     public var samples: [Int]
     /// The epoch, from 0.
     public var epoch: Int
+    /// The number of this batch in its run, from 0: for what is drawn once for all of its pictures.
+    public var step: Int
     /// What identifies each picture in its source, such as a path; empty where nobody said.
     public var keys: [String]
     /// Whether each image was mirrored left to right; empty where nobody said.
@@ -23,13 +25,14 @@ public struct Batch: Sendable {
 
     /// A batch of images.
     public init(
-        images: Tensor, otherViews: [Tensor] = [], samples: [Int], epoch: Int = 0, keys: [String] = [],
+        images: Tensor, otherViews: [Tensor] = [], samples: [Int], epoch: Int = 0, step: Int = 0, keys: [String] = [],
         mirrored: [Bool] = []
     ) {
         self.images = images
         self.otherViews = otherViews
         self.samples = samples
         self.epoch = epoch
+        self.step = step
         self.keys = keys
         self.mirrored = mirrored
     }
@@ -68,6 +71,9 @@ public struct StepResult {
     public var indicators: [(name: String, value: Double)] = []
     /// Images that can be looked at, where they were asked for.
     public var shown: [ShownImages] = []
+    /// The visible patch tokens of the trained branch after its final norm, `[rows, K, D]`, a row of tokens for each sequence that
+    /// was encoded; where they were asked for, of methods whose needs say that they have them.
+    public var patchTokens: Variable?
 
     /// A loss, and beside it that of the best constant.
     public init(loss: Variable, constantLoss: Double? = nil) {
@@ -114,13 +120,19 @@ public struct StepRequest {
     public var wantsConstantLoss: Bool
     /// Whether to return images that can be looked at.
     public var wantsImages: Bool
+    /// Whether to return the patch tokens of the trained branch, for what is added to the loss.
+    public var wantsPatchTokens: Bool
     /// Where to report named values, for golden cases.
     public var trace: ForwardTrace?
 
     /// A plain training step, unless told otherwise.
-    public init(wantsConstantLoss: Bool = false, wantsImages: Bool = false, trace: ForwardTrace? = nil) {
+    public init(
+        wantsConstantLoss: Bool = false, wantsImages: Bool = false, wantsPatchTokens: Bool = false,
+        trace: ForwardTrace? = nil
+    ) {
         self.wantsConstantLoss = wantsConstantLoss
         self.wantsImages = wantsImages
+        self.wantsPatchTokens = wantsPatchTokens
         self.trace = trace
     }
 }

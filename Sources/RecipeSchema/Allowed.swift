@@ -150,14 +150,3 @@ extension Allowed {
 extension RecipeValue {
     fileprivate var text: String { encoded.text() }
 }
-
-extension Allowed where Value == Int {
-    /// Odd integers of a range.
-    public static func odd(_ range: ClosedRange<Int>) -> Allowed {
-        var allowed = closed(range)
-        let within = allowed.contains
-        allowed.words = "an odd integer from \(range.lowerBound) to \(range.upperBound)"
-        allowed.contains = { within($0) && $0 % 2 != 0 }
-        return allowed
-    }
-}

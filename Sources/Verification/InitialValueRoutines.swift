@@ -16,12 +16,13 @@ private func initialValues(_ golden: GoldenCase) throws -> GoldenOutcome {
     let laws = try golden.list("initial_values")
     let method: any PretrainingMethod =
         golden.json["recipe"] == nil ? try modelForInitialValues(laws) : try modelOfRecipe(golden)
+    let state = method.state
     var outcome = GoldenOutcome()
     for law in laws {
         guard let name = law["param"]?.string, let kind = law["law"]?.string else {
             throw GoldenError("an initial value without param or law")
         }
-        guard let tensor = method.parameters[name] ?? method.state[name] else {
+        guard let tensor = method.parameters[name] ?? state[name] else {
             outcome.check("\(name) exists", false)
             continue
         }

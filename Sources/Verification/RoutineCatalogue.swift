@@ -26,5 +26,6 @@ struct GoldenRoutine: Sendable {
 let goldenRoutines: [GoldenRoutine] =
     encoderRoutines + maskRoutines + positionRoutines + patchRoutines + initialValueRoutines + scheduleRoutines + pretrainingRoutines
     + mfmRoutines + multiBlockRoutines + blockMaskRoutines + ijepaRoutines + dmtjepaRoutines + lutRoutines
+    + lejepaRoutines
     + maskAlignRoutines + caeRoutines + diagnosticRoutines + fineTuningRoutines + fileRoutines + dataRoutines
     + simMIMRoutines + crossMAERoutines + capiRoutines + evaluationRoutines + metricRoutines + headRoutines + eventRoutines

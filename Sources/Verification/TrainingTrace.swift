@@ -13,6 +13,7 @@ extension GoldenCase {
     /// What a case says of the treatment of parameters, as a recipe does.
     var treatmentRules: TreatmentRules {
         var rules = TreatmentRules()
+        rules.decaysAll = json["recipe"]?["train"]?["decay_all"]?.bool ?? false
         rules.decaysTokens = json["recipe"]?["train"]?["decay_tokens"]?.bool ?? true
         rules.patchEmbedding = number("recipe.train.patch_embed_multiplier", default: 1)
         rules.normDecay = try? number("recipe.train.norm_decay_multiplier")
@@ -203,7 +204,7 @@ private func record(
 }
 
 /// Gradients that are zero in exact arithmetic are tiny against the largest gradient of the same layer.
-private func checkZeros(
+func checkZeros(
     _ name: String, _ gradient: Tensor, _ gradients: Gradients, _ golden: GoldenCase, _ outcome: inout GoldenOutcome
 ) {
     let listed = golden.json["zero_gradients"]?.array?.compactMap(\.string) ?? []

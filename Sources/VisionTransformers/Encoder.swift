@@ -13,7 +13,7 @@ public struct Encoder: Sendable {
     /// What its method decided.
     public let traits: EncoderTraits
     /// The grid of the images it was made for.
-    public let grid: PatchGrid
+    public private(set) var grid: PatchGrid
     /// Tokens in front of the patches: class token and registers.
     public let prefix: Int
     /// What computes, where positions are rotary: what follows is then empty.
@@ -23,7 +23,7 @@ public struct Encoder: Sendable {
     private let patchBias: ParameterID?
     private let classToken: ParameterID?
     private let registers: ParameterID?
-    private let positions: Positions
+    private var positions: Positions
     private let inputNorm: NormParameters?
     private let blocks: TransformerStack
     private let norm: NormParameters?
@@ -62,10 +62,11 @@ public struct Encoder: Sendable {
         let width = options.width
         let owner = traits.owner
         let initialization = traits.initialization
-        func token(_ name: String, _ rows: Int) -> ParameterID {
-            store.add(
+        func token(_ name: String, _ rows: Int, _ own: InitialLaw? = nil) -> ParameterID {
+            let law = own ?? initialization.tokens
+            return store.add(
                 owner + name, [1, rows, width],
-                initialization.tokens.values(rows * width, inputs: 1, outputs: width, random.child(owner + name)))
+                law.values(rows * width, inputs: 1, outputs: width, random.child(owner + name)))
         }
         let classRows = options.classToken ? 1 : 0
         if options.position == .rope {
@@ -80,14 +81,11 @@ public struct Encoder: Sendable {
         }
         rotary = nil
         prefix = classRows + traits.registers
-        classToken = options.classToken ? token("cls_token", 1) : nil
+        classToken = options.classToken ? token("cls_token", 1, initialization.classToken) : nil
         registers = traits.registers > 0 ? token("reg_token", traits.registers) : nil
         switch options.position {
         case .learned: positions = .learned(token("pos_embed", classRows + grid.count))
-        case .sincos:
-            let table = PositionTable.sincos(
-                grid: grid, width: width, order: options.positionOrder, prefix: classRows)
-            positions = .fixed(Tensor(table, [classRows + grid.count, width]))
+        case .sincos: positions = Self.sines(options, on: grid)
         case .none, .rope: positions = .none
         }
         let numbers = options.channels * options.patchSize * options.patchSize
@@ -115,6 +113,27 @@ public struct Encoder: Sendable {
         norm =
             traits.finalNorm == .trained
             ? NormParameters("\(owner)norm", width, epsilon: traits.epsilon, &store) : nil
+    }
+
+    /// The same encoder, with the same parameters, for images of another grid: their sines and cosines are counted from its first
+    /// cell. What is learnt of a grid, positions or relative positions, is of that grid alone.
+    public func on(_ grid: PatchGrid) -> Encoder {
+        guard grid != self.grid else { return self }
+        precondition(
+            options.position == .sincos && options.relativePositionBias == .none,
+            "learnt positions of \(self.grid) patches for \(grid)")
+        var other = self
+        other.grid = grid
+        other.positions = Self.sines(options, on: grid)
+        return other
+    }
+
+    /// The fixed table of a grid, with a row of zeros for the class token.
+    private static func sines(_ options: EncoderOptions, on grid: PatchGrid) -> Positions {
+        let prefix = options.classToken ? 1 : 0
+        let table = PositionTable.sincos(
+            grid: grid, width: options.width, order: options.positionOrder, prefix: prefix)
+        return .fixed(Tensor(table, [prefix + grid.count, options.width]))
     }
 
     /// Rows of the position table in front of those of the patches.

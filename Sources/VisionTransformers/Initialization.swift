@@ -48,6 +48,8 @@ public struct Initialization: Sendable, Equatable {
     public var tokens: InitialLaw
     /// Whether the last layer of both branches of block i = 0, 1, … is divided by √(2(i + 1)).
     public var rescalesBranches = false
+    /// The class token, where it has a law of its own; nil: that of the other tokens.
+    public var classToken: InitialLaw?
 
     /// The official MAE's: Xavier, and PyTorch's own bias of the patch embedding.
     public static let mae = Initialization(
@@ -68,6 +70,14 @@ public struct Initialization: Sendable, Equatable {
         return Initialization(
             linear: law, patchWeight: law, patchBias: .zero, tokens: law, rescalesBranches: rescalesBranches)
     }
+
+    /// timm's for its plain models: normal 0.02, cut at ±2, a class token next to 0, and PyTorch's own patch embedding.
+    public static let timm: Initialization = {
+        let law = InitialLaw.cutNormal(deviation: 0.02, bound: 2)
+        return Initialization(
+            linear: law, patchWeight: .inputUniform, patchBias: .inputUniform, tokens: law,
+            classToken: .normal(deviation: 1e-6))
+    }()
 
     /// One normal law for all weights, and no biases: heads of probes.
     public static func normal(deviation: Double) -> Initialization {

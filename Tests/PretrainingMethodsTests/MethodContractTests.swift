@@ -1,4 +1,5 @@
 import Autodiff
+import ImageData
 import ImageMasking
 import Optimizers
 import PretrainingMethods
@@ -25,13 +26,17 @@ struct MethodContractTests {
         return options
     }()
 
-    private func batch() -> Batch {
+    /// Five pictures, in as many views as a method wants.
+    private func batch(_ needs: MethodNeeds = MAEOptions().needs) -> Batch {
         var stream = RandomStream(seed: 6)
-        func images() -> Tensor {
-            Tensor((0..<5 * 3 * 6 * 8).map { _ in Float(stream.normal()) }, [5, 3, 6, 8])
+        let size = ImageSize(height: 6, width: 8)
+        let views = (needs.views?.sizes(of: size) ?? [size]).map { size in
+            Tensor(
+                (0..<5 * 3 * size.height * size.width).map { _ in Float(stream.normal()) },
+                [5, 3, size.height, size.width])
         }
-        let first = images()
-        return Batch(images: first, otherViews: [images()], samples: [3, 1, 4, 15, 9], epoch: 2)
+        return Batch(
+            images: views[0], otherViews: Array(views.dropFirst()), samples: [3, 1, 4, 15, 9], epoch: 2)
     }
 
     private func plan(_ kinds: Set<MaskPlan.Kind>) throws -> MaskPlan {
@@ -40,7 +45,7 @@ struct MethodContractTests {
         blocks.minKeep = 2
         var frequencies = FrequencyMasking()
         frequencies.radius = 2
-        let fitting: [any MaskingStrategy] = [RandomMasking(), blocks, frequencies]
+        let fitting: [any MaskingStrategy] = [RandomMasking(), blocks, frequencies, NoMasking()]
         let strategy = try #require(fitting.first { kinds.contains(type(of: $0).kind) })
         return try strategy.plan(
             MaskRequest(grid: Self.grid, samples: batch().samples, epoch: 2), random: RandomStream(seed: 5))
@@ -82,7 +87,8 @@ struct MethodContractTests {
         var tape = Tape(engine: try Engine(threads: threads))
         let request = StepRequest(wantsConstantLoss: true)
         let plan = try plan(options.needs.masks)
-        let result = try method.loss(batch(), plan, request, random: RandomStream(seed: 7), on: &tape)
+        let result = try method.loss(
+            batch(options.needs), plan, request, random: RandomStream(seed: 7), on: &tape)
         let value = result.loss.value.item
         let idle = method.parameters.entries.filter { method.treatment(of: $0) == .idle }.map(\.name)
         return (value, result.constantLoss, tape.gradients(of: result.loss, for: method.parameters), Set(idle))
@@ -109,6 +115,30 @@ struct MethodContractTests {
         for threads in [2, 3, 7] {
             let other = try step(type.init(), threads: threads)
             #expect(one.loss == other.loss && one.gradients.flat.array == other.gradients.flat.array)
+        }
+    }
+
+    /// Patch tokens are there when they are asked for, of the methods that say so and of no other, and asking changes nothing else.
+    @Test(arguments: pretrainingMethods)
+    func patchTokensAreThereWhereTheNeedsSaySo(type: any PretrainingOptions.Type) throws {
+        func tokens<Options: PretrainingOptions>(_ options: Options, _ wanted: Bool) throws -> (Tensor?, Float, [Float])
+        {
+            var context = try context(options)
+            let options = try ready(options, &context, try TemporaryFolder())
+            var method = try options.makeMethod(context)
+            var tape = Tape(engine: try Engine(threads: 2))
+            let result = try method.loss(
+                batch(options.needs), try plan(options.needs.masks), StepRequest(wantsPatchTokens: wanted),
+                random: RandomStream(seed: 7), on: &tape)
+            let (tokens, loss) = (result.patchTokens?.value, result.loss.value.item)
+            return (tokens, loss, tape.gradients(of: result.loss, for: method.parameters).flat.array)
+        }
+        let options = type.init()
+        let (without, with) = (try tokens(options, false), try tokens(options, true))
+        #expect(without.0 == nil && without.1 == with.1 && without.2 == with.2)
+        #expect((with.0 != nil) == options.needs.providesPatchTokens)
+        if let shape = with.0?.shape {
+            #expect(shape.rank == 3 && shape[0] % 5 == 0 && shape[1] < 12 && shape[2] == 16)
         }
     }
 

@@ -13,7 +13,7 @@ struct GoldenTests {
     static let shared: [String] =
         SharedFiles.isPresent
         ? [
-            "mae", "colormae", "mfm", "ijepa", "dmtjepa", "lut", "maskalign", "cae", "diagnostics", "data",
+            "mae", "colormae", "mfm", "ijepa", "dmtjepa", "lut", "lejepa", "maskalign", "cae", "diagnostics", "data",
             "interop", "evaluation",
         ].flatMap { Verifier.folders(below: SharedFiles.url("golden/" + $0).path) } : []
 
@@ -34,7 +34,7 @@ struct GoldenTests {
         #expect(
             Self.counts(Self.copied) == [
                 "cae": 5, "colormae": 5, "data": 3, "diagnostics": 3, "dmtjepa": 2, "evaluation": 3, "ijepa": 4,
-                "interop": 3, "lut": 2, "mae": 13, "maskalign": 7, "mfm": 4,
+                "interop": 3, "lejepa": 4, "lut": 2, "mae": 13, "maskalign": 7, "mfm": 4,
             ])
     }
 
@@ -43,7 +43,7 @@ struct GoldenTests {
         #expect(
             Self.counts(Self.shared) == [
                 "cae": 13, "colormae": 7, "data": 6, "diagnostics": 6, "dmtjepa": 6, "evaluation": 20, "ijepa": 14,
-                "interop": 5, "lut": 6, "mae": 20, "maskalign": 16, "mfm": 16,
+                "interop": 5, "lejepa": 8, "lut": 6, "mae": 20, "maskalign": 16, "mfm": 16,
             ])
     }
 

@@ -82,19 +82,41 @@ public enum ColourOperations {
 
     /// A separable Gaussian of deviation `sigma`: taps −⌈3σ⌉ … ⌈3σ⌉ of sum 1, edge pixels repeated outside.
     public static func blur(_ values: inout [Float], sigma: Double, height: Int, width: Int, channels: Int) {
-        let reach = Int((3 * sigma).rounded(.up))
+        blur(
+            &values, sigma: sigma, reach: Int((3 * sigma).rounded(.up)), height: height, width: width,
+            channels: channels
+        ) { min(max($0, 0), $1 - 1) }
+    }
+
+    /// The same with an odd number of taps whatever the deviation, mirrored at the edges without repeating the edge pixel; sides have
+    /// more pixels than half of the taps.
+    public static func blur(
+        _ values: inout [Float], sigma: Double, taps: Int, height: Int, width: Int, channels: Int
+    ) {
+        precondition(
+            taps % 2 == 1 && min(height, width) > taps / 2, "\(taps) taps on a picture of \(height) by \(width)")
+        blur(&values, sigma: sigma, reach: taps / 2, height: height, width: width, channels: channels) {
+            place, length in
+            let place = abs(place)
+            return place < length ? place : 2 * (length - 1) - place
+        }
+    }
+
+    /// Taps −reach … reach of sum 1; `inside` says which place of an axis of some length stands for one outside of it.
+    private static func blur(
+        _ values: inout [Float], sigma: Double, reach: Int, height: Int, width: Int, channels: Int,
+        _ inside: (Int, Int) -> Int
+    ) {
         let weights = (-reach...reach).map { exponential(max(-700, -0.5 * Double($0 * $0) / (sigma * sigma))) }
         let total = weights.reduce(0, +)
         let taps = weights.map { Float($0 / total) }
         func pass(_ source: [Float], length: Int, step: Int, starts: [Int]) -> [Float] {
             var result = source
-            for start in starts {
-                for place in 0..<length {
+            for place in 0..<length {
+                let from = taps.indices.map { inside(place + $0 - reach, length) * step }
+                for start in starts {
                     var sum: Float = 0
-                    for (tap, weight) in taps.enumerated() {
-                        let from = min(max(place + tap - reach, 0), length - 1)
-                        sum += weight * source[start + from * step]
-                    }
+                    for (tap, weight) in taps.enumerated() { sum += weight * source[start + from[tap]] }
                     result[start + place * step] = sum
                 }
             }

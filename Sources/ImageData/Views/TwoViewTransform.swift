@@ -26,8 +26,8 @@ public struct TwoViewTransform: ImageTransform {
         self.normalization = normalization
     }
 
-    /// Two.
-    public var views: Int { 2 }
+    /// Two of the same size.
+    public var viewSizes: [ImageSize] { options.sizes(of: ImageSize(height: shape.height, width: shape.width)) }
 
     /// The shorter side is resized to the view's, then each view is drawn from a stream of its own.
     public func write(_ image: DecodedImage, random: RandomStream, into target: UnsafeMutableBufferPointer<Float>) {
@@ -75,12 +75,12 @@ public struct TwoViewTransform: ImageTransform {
         let isColour = shape.channels == 3
         var values = image.unitSamples()
         let jitters = random.uniform() < Float(options.jitterProbability)
-        if isColour && jitters { jitter(&values, &random) }
+        if isColour && jitters { ColourJitter(strengths: options.jitter).apply(to: &values, &random) }
         let operations = options.oneOf.filter { isColour || $0 != .gray }
         if !operations.isEmpty {
             switch operations[random.integer(below: operations.count)] {
-            case .gray: onBytes(&values) { ColourOperations.grayscale(&$0) }
-            case .solarize: onBytes(&values) { ColourOperations.solarize(&$0) }
+            case .gray: ColourOperations.onBytes(&values) { ColourOperations.grayscale(&$0) }
+            case .solarize: ColourOperations.onBytes(&values) { ColourOperations.solarize(&$0) }
             case .blur:
                 let (low, high) = (options.blurRadius[0], options.blurRadius[1])
                 ColourOperations.blur(
@@ -90,31 +90,5 @@ public struct TwoViewTransform: ImageTransform {
         }
         return DecodedImage(
             height: image.height, width: image.width, channels: image.channels, samples: .float32(values))
-    }
-
-    /// The four jitters in random order, each with a factor uniform around 1 and the hue's shift around 0.
-    private func jitter(_ values: inout [Float], _ random: inout RandomStream) {
-        let order = random.permutation(4)
-        func around(_ middle: Double, _ strength: Double, _ random: inout RandomStream) -> Float {
-            Float(max(0, middle - strength) + (middle + strength - max(0, middle - strength)) * random.uniformDouble())
-        }
-        for operation in order {
-            let strength = options.jitter[operation]
-            guard strength > 0 else { continue }
-            switch operation {
-            case 0: ColourOperations.brightness(&values, factor: around(1, strength, &random))
-            case 1: ColourOperations.contrast(&values, factor: around(1, strength, &random), channels: 3)
-            case 2: ColourOperations.saturation(&values, factor: around(1, strength, &random))
-            default:
-                let shift = (2 * random.uniformDouble() - 1) * strength
-                ColourOperations.hue(&values, shift: Float(shift))
-            }
-        }
-    }
-
-    private func onBytes(_ values: inout [Float], _ operation: (inout [UInt8]) -> Void) {
-        var bytes = values.map { UInt8((min(max($0, 0), 1) * 255).rounded()) }
-        operation(&bytes)
-        values = bytes.map { Float($0) / 255 }
     }
 }

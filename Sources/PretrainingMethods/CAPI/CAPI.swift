@@ -159,6 +159,7 @@ public struct CAPI: PretrainingMethod {
             trace.record("loss/clustering", clustered.loss.value)
         }
         var result = StepResult(loss: tape.add(student, clustered.loss))
+        if request.wantsPatchTokens { result.patchTokens = encoder.patches(of: encoded, on: &tape) }
         if request.wantsConstantLoss {
             let all = MeanAssignment(clustered.assignments)
             result.constantLoss = MeanAssignment(targets).entropyOfMean + all.entropyOfMean

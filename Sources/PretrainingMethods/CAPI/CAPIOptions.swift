@@ -109,9 +109,10 @@ public struct CAPIOptions: PretrainingOptions {
 
     /// Rates and momentum go over the run, and clusters are balanced over a batch.
     public var needs: MethodNeeds {
-        var needs = MethodNeeds(masks: Self.masks, isScheduledOverRun: true)
+        var needs = MethodNeeds(masks: Self.masks, providesPatchTokens: true, isScheduledOverRun: true)
         needs.positions = [.rope]
-        needs.leastBatch = positionwise ? 2 : 1
+        needs.pairedBatches =
+            positionwise ? "method \"capi\" balances the clusters of a cell over the pictures of a batch" : nil
         return needs
     }
 

@@ -111,13 +111,12 @@ public struct MaskAlign: PretrainingMethod {
         _ batch: Batch, _ mask: PatchMask, _ drop: PathDraws, _ request: StepRequest, on tape: inout Tape
     ) -> StepResult {
         let view = view(of: batch.images, wantsImportance: request.trace != nil, tape.engine)
-        let layers = encoder(
+        let run = encoder(
             batch.images, seeing: .visible(mask.visibleRows), parameters, drop: drop, keeping: .layers, on: &tape,
-            trace: request.trace?.scope("encoder")
-        ).layers
+            trace: request.trace?.scope("encoder"))
         let hasClass = encoder.options.classToken && teacher.encoder.options.classToken
         let rows = teacherRows(mask, withClass: hasClass)
-        let fused = alignment(layers, for: wanted, parameters, on: &tape)
+        let fused = alignment(run.layers, for: wanted, parameters, on: &tape)
         var total: Variable?
         var constant = 0.0
         for (block, mixed) in zip(wanted, fused) {
@@ -143,7 +142,9 @@ public struct MaskAlign: PretrainingMethod {
         seen = nil
         if let trace = request.trace?.scope("teacher") { record(view, in: trace) }
         guard let total else { preconditionFailure("the weights of the teacher's blocks are all 0") }
-        return StepResult(loss: total, constantLoss: request.wantsConstantLoss ? constant : nil)
+        var result = StepResult(loss: total, constantLoss: request.wantsConstantLoss ? constant : nil)
+        if request.wantsPatchTokens { result.patchTokens = encoder.patches(of: run.normed, on: &tape) }
+        return result
     }
 
     /// The teacher's tokens that are compared: the class token, and the visible patches in the order of the mask.

@@ -64,7 +64,9 @@ public struct MaskAlignOptions: PretrainingOptions {
     ]
 
     /// The teacher's attention says what matters.
-    public var needs: MethodNeeds { MethodNeeds(masks: Self.masks, providesImportance: true) }
+    public var needs: MethodNeeds {
+        MethodNeeds(masks: Self.masks, providesImportance: true, providesPatchTokens: true)
+    }
 
     /// Masks drawn from the teacher's attention, and the published schedule.
     public static var recipeDefaults: [(path: String, value: JSONValue)] {

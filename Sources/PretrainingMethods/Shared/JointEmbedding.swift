@@ -60,7 +60,9 @@ extension JointEmbeddingOptions {
     public var needs: MethodNeeds { sharedNeeds }
 
     /// What all methods of this kind need.
-    var sharedNeeds: MethodNeeds { MethodNeeds(masks: Self.masks, isScheduledOverRun: ema.first != ema.last) }
+    var sharedNeeds: MethodNeeds {
+        MethodNeeds(masks: Self.masks, providesPatchTokens: true, isScheduledOverRun: ema.first != ema.last)
+    }
 
     /// Names below `encoder.`, and normal initial values.
     public var encoderTraits: EncoderTraits {
@@ -144,6 +146,11 @@ extension JointEmbedding {
 }
 
 extension Encoder {
+    /// Tokens `[rows, prefix + K, D]` of this encoder without class token and registers, `[rows, K, D]`.
+    func patches(of tokens: Variable, on tape: inout Tape) -> Variable {
+        prefix == 0 ? tokens : tape.sliceRows(tokens, prefix..<tokens.shape[1])
+    }
+
     /// The tokens of every context after the final norm, `[nE·B, Kc, D]`; hidden cells never enter.
     func contexts(
         of images: Tensor, _ mask: BlockMask, _ store: ParameterStore, drop: PathDraws, on tape: inout Tape,

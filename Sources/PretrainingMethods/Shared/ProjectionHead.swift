@@ -1,7 +1,7 @@
 public import Autodiff
 public import RandomStreams
 public import RecipeSchema
-import VisionTransformers
+public import VisionTransformers
 
 /// The norm between the layers of a projection head.
 public enum HeadNorm: String, RecipeEnum {
@@ -19,26 +19,51 @@ public enum HeadActivation: String, RecipeEnum {
     case gelu = "GELU"
 }
 
-/// A perceptron on pooled features: linear layers without bias, after each but the last a norm and an activation.
+/// A perceptron on pooled features: linear layers, after each but the last a norm and an activation.
 ///
 /// Names count the modules in order, as in a PyTorch `Sequential`: with a norm `name.0`, `name.1` (norm), `name.3` …, without
-/// one `name.0`, `name.2` …. Of no layers it is the identity.
+/// one `name.0`, `name.2` …; an empty dropout behind each activation counts one more. Of no layers it is the identity.
 public struct ProjectionHead: Sendable {
     /// Widths and layers of a head.
     public struct Size: Sendable {
-        /// Width of input and output.
+        /// Width of the input.
         public var width: Int
         /// Width between layers.
         public var hidden: Int
         /// Linear layers.
         public var depth: Int
+        /// Width of the output.
+        public var outputs: Int
 
-        /// A size.
-        public init(width: Int, hidden: Int, depth: Int) {
+        /// A size; as wide behind as in front unless told otherwise.
+        public init(width: Int, hidden: Int, depth: Int, outputs: Int? = nil) {
             self.width = width
             self.hidden = hidden
             self.depth = depth
+            self.outputs = outputs ?? width
         }
+    }
+
+    /// How the linear layers of a head are made.
+    public struct Layers: Sendable {
+        /// The initial weights.
+        public var weight: InitialLaw
+        /// The initial biases; nil: layers without bias.
+        public var bias: InitialLaw?
+        /// Whether an empty dropout stands behind each activation, where names count it.
+        public var countsDropout: Bool
+
+        /// Layers of some make.
+        public init(weight: InitialLaw, bias: InitialLaw?, countsDropout: Bool) {
+            self.weight = weight
+            self.bias = bias
+            self.countsDropout = countsDropout
+        }
+
+        /// Xavier weights and no bias (LUT's code).
+        public static let plain = Layers(weight: .xavierUniform, bias: nil, countsDropout: false)
+        /// What torchvision's perceptron has: PyTorch's own initial values, biases, a dropout.
+        public static let torchvision = Layers(weight: .inputUniform, bias: .inputUniform, countsDropout: true)
     }
 
     private struct Layer: Sendable {
@@ -52,20 +77,21 @@ public struct ProjectionHead: Sendable {
     private let norm: HeadNorm?
     private let activation: HeadActivation
 
-    /// Adds a head to a store: Xavier weights, norms of ones and zeros.
+    /// Adds a head to a store, its norms of ones and zeros.
     public init(
-        _ name: String, _ size: Size, norm: HeadNorm?, activation: HeadActivation, adding store: inout ParameterStore,
-        random: RandomStream
+        _ name: String, _ size: Size, norm: HeadNorm?, activation: HeadActivation, layers make: Layers = .plain,
+        adding store: inout ParameterStore, random: RandomStream
     ) {
         self.norm = norm
         self.activation = activation
         var layers: [Layer] = []
-        let modules = norm == nil ? 2 : 3
+        let modules = (norm == nil ? 2 : 3) + (make.countsDropout ? 1 : 0)
         for index in 0..<size.depth {
             let isLast = index == size.depth - 1
             let linear = LinearParameters(
                 "\(name).\(modules * index)", index == 0 ? size.width : size.hidden,
-                isLast ? size.width : size.hidden, hasBias: false, &store, random)
+                isLast ? size.outputs : size.hidden, hasBias: make.bias != nil, weight: make.weight,
+                bias: make.bias ?? .zero, &store, random)
             var layer = Layer(linear: linear, norm: nil, isLast: isLast)
             if norm != nil && !isLast {
                 let norm = "\(name).\(modules * index + 1)"

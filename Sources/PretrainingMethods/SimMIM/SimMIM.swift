@@ -23,7 +23,7 @@ public struct SimMIMOptions: PretrainingOptions {
     public static let fields: [Field<Self>] = [
         Field(
             "norm_target", \.normTarget,
-            in: .odd(3...65535),
+            in: .closed(3...65535, only: "odd") { $0 % 2 == 1 },
             "Side of the windows, in pixels, that each pixel of the target is normalised by; null: plain pixels.")
     ]
 
