@@ -1,3 +1,4 @@
+import Autodiff
 import Foundation
 
 /// The primitives once more: in double precision, as their formulas read, with nothing of the engine in them.
@@ -99,6 +100,27 @@ enum Twin {
             normalized(row, epsilon: epsilon).enumerated().map { j, value in
                 value * (weight?.values[j] ?? 1) + (bias?.values[j] ?? 0)
             }
+        }
+    }
+
+    static func rmsNorm(_ x: Doubles, epsilon: Double = 1e-5) -> Doubles {
+        x.mapRows { row in
+            let square = row.reduce(0) { $0 + $1 * $1 } / Double(row.count)
+            return row.map { $0 / (square + epsilon).squareRoot() }
+        }
+    }
+
+    /// The formulas of CAPI's page, channel by channel; angles `[1 or B, T, d]`.
+    static func rotate(_ x: Doubles, _ angles: Doubles, _ pairing: RotaryPairing) -> Doubles {
+        let head = angles.shape[2]
+        return Doubles(x.shape) { place in
+            let (b, t, column) = (place[0], place[1], place[2])
+            let (start, j) = (column / head * head, column % head)
+            let (size, distance) = pairing == .mixed ? (head, head / 2) : (head / 2, head / 4)
+            let isFirst = j % size < distance
+            let other = x[[b, t, start + (isFirst ? j + distance : j - distance)]]
+            let angle = angles[[b, t, j]]
+            return x[place] * cos(angle) + (isFirst ? -other : other) * sin(angle)
         }
     }
 
