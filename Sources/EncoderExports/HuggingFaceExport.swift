@@ -44,7 +44,8 @@ enum HuggingFaceExport {
         if options.layerScale != nil { obstacles.append("\(name) has no layer scale (model.layer_scale)") }
         if traits.registers > 0 { obstacles.append("\(name) has no place for the \(traits.registers) register tokens") }
         if export.encoder.rotary != nil {
-            obstacles.append("\(name) has neither rotary positions nor root-mean-square norms (model.position is \"rope\")")
+            obstacles.append(
+                "\(name) has neither rotary positions nor root-mean-square norms (model.position is \"rope\")")
         }
         if options.relativePositionBias != .none {
             obstacles.append("\(name) has no relative position bias (model.relative_position_bias)")

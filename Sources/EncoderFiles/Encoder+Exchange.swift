@@ -26,7 +26,8 @@ extension Encoder {
     /// Why timm's plain models cannot hold this encoder; nil where they can.
     public var timmObstacle: String? {
         if rotary != nil {
-            return "timm's plain ViT has neither rotary positions nor root-mean-square norms (model.position is \"rope\")"
+            return
+                "timm's plain ViT has neither rotary positions nor root-mean-square norms (model.position is \"rope\")"
         }
         if options.relativePositionBias != .none {
             return "timm's plain ViT has no relative position bias (model.relative_position_bias is "
@@ -113,7 +114,9 @@ extension Encoder {
         guard case .canonical(let canonical) = TensorLayout.capi.meaning(of: own) else { return nil }
         if canonical.hasSuffix(".attn.k.weight") || canonical.hasSuffix(".attn.v.weight") { return nil }
         guard canonical.hasSuffix(".attn.q.weight") else { return (canonical, value) }
-        let others = ["k_proj.weight", "v_proj.weight"].compactMap { store[name.replacingLast("q_proj.weight", with: $0)] }
+        let others = ["k_proj.weight", "v_proj.weight"].compactMap {
+            store[name.replacingLast("q_proj.weight", with: $0)]
+        }
         var shape = value.shape
         shape[0] *= 3
         return (

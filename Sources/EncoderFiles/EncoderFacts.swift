@@ -58,7 +58,8 @@ extension EncoderFile {
         }
         return EncoderParts(
             weights: try EncoderWeights(
-                own: file, prefix: prefix, layout: file["\(prefix)patch_embed.weight"] == nil ? .timm : .capi, path: path),
+                own: file, prefix: prefix, layout: file["\(prefix)patch_embed.weight"] == nil ? .timm : .capi,
+                path: path),
             description: description,
             heads: description.model.heads, activation: description.activation, epsilon: description.epsilon,
             statistics: description.mean.flatMap { mean in description.deviation.map { (mean, $0) } },

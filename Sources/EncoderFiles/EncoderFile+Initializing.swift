@@ -34,6 +34,10 @@ extension EncoderFile {
             account.changes.append("biases of keys are left out, which no attention depends on")
         }
         if positions != nil { used.insert("pos_embed") }
+        // A table of zeros, which files of encoders without positions have for other readers.
+        if encoder.options.position == .none, tensors["pos_embed"]?.array.allSatisfy({ $0 == 0 }) == true {
+            used.insert("pos_embed")
+        }
         if encoder.traits.finalNorm == .plain, tensors["norm.weight"] != nil {
             used.formUnion(["norm.weight", "norm.bias"])
             account.changes.append("the norm behind its last block is left out, which the model does not train")
@@ -151,7 +155,9 @@ extension EncoderParts {
     ) throws(CheckpointError) -> (table: Tensor, rows: PositionRows)? {
         let options = encoder.options
         let isFixed = description?.model.position == .sincos
-        guard ![.none, .rope].contains(options.position), weights.tensors["pos_embed"] != nil || isFixed else { return nil }
+        guard ![.none, .rope].contains(options.position), weights.tensors["pos_embed"] != nil || isFixed else {
+            return nil
+        }
         let rows = try positions(wanted: encoder.grid)
         if options.position == .sincos {
             guard rows.isSines(options.positionOrder) else {

@@ -103,7 +103,9 @@ public struct MultiStepOptions: ScheduleOptions {
     /// The warm-up ends before the rate falls.
     public func check() -> [String] {
         guard let first = milestones?.first, first < warmupEpochs else { return [] }
-        return ["milestones begin at epoch \(first), within the \(warmupEpochs) of warmup_epochs; raise it, or lower those"]
+        return [
+            "milestones begin at epoch \(first), within the \(warmupEpochs) of warmup_epochs; raise it, or lower those"
+        ]
     }
 
     /// It has no end of its own.

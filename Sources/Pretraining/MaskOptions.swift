@@ -1,8 +1,8 @@
-public import ImageMasking
+import ImageMasking
+import Optimizers
 public import PretrainingMethods
 public import RecipeSchema
 import VisionTransformers
-import Optimizers
 
 /// What a recipe may say of any masking strategy: keys of the section `mask` beside the strategy's own.
 public struct MaskOptions: RecipeSection {

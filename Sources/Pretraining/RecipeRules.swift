@@ -110,7 +110,8 @@ private struct Rules {
         let share = PredictedShare(of: units.count, hidden: hidden, predicted: predicted)
         if predicted > hidden {
             fault(
-                "mask.predicted_ratio", "\(predicted) of all patches is more than the \(hidden) that are hidden; lower it")
+                "mask.predicted_ratio",
+                "\(predicted) of all patches is more than the \(hidden) that are hidden; lower it")
         } else if share.predicted < 1 {
             fault("mask.predicted_ratio", "\(predicted) of \(units.count) \(what) is not one; raise it")
         }

@@ -139,7 +139,8 @@ public struct TrainOptions: RecipeSection {
     /// Where the options of schedules and optimisers stood in the first recipes, and may still stand.
     private static let moved: [(old: String, section: String)] = [
         ("warmup_epochs", "schedule"), ("warmup_learning_rate", "schedule"), ("min_learning_rate", "schedule"),
-        ("ipe_scale", "schedule"), ("final_weight_decay", "schedule"), ("milestones", "schedule"), ("gamma", "schedule"),
+        ("ipe_scale", "schedule"), ("final_weight_decay", "schedule"), ("milestones", "schedule"),
+        ("gamma", "schedule"),
         ("cosine_end", "schedule"), ("betas", "optimizer"), ("eps", "optimizer"),
     ]
 

@@ -68,7 +68,8 @@ extension Recipe {
         var method = method
         let samples = Array(0..<images.shape[0])
         let sizes = self.method.needs.views?.sizes(of: data.imageSize).dropFirst() ?? []
-        let batch = Batch(images: images, otherViews: sizes.map { images.sampled($0) }, samples: samples, epoch: train.epochs - 1)
+        let batch = Batch(
+            images: images, otherViews: sizes.map { images.sampled($0) }, samples: samples, epoch: train.epochs - 1)
         let random = RandomStream(seed: UInt64(seed)).child("view")
         let plan = try MaskMaker(self).plan(of: batch, engine: engine, random: random) {
             try method.importance(of: batch, engine: engine)

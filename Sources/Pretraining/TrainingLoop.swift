@@ -124,7 +124,8 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
             ? " = base_learning_rate \(train.baseLearningRate ?? TrainOptions.usualBaseRate) x \(train.effectiveBatch) / 256"
                 + (job.recipe.predictionFactor == 1 ? "" : " x \(job.recipe.predictionFactor) (prediction_scale)") : ""
         log.info(
-            "learning rate \(job.recipe.peakLearningRate)\(rate), after \(train.schedule.warmupEpochs) epochs of warm-up")
+            "learning rate \(job.recipe.peakLearningRate)\(rate), after \(train.schedule.warmupEpochs) epochs of warm-up"
+        )
         log.info("\(job.engine.threads) threads, \(job.engine.level.rawValue) kernels")
         if state.step > 0 { log.info("going on after step \(state.step)") }
     }

@@ -7,6 +7,8 @@ public struct Field<Section>: Sendable {
     public let name: String
     /// What the option does, in a sentence.
     public let meaning: String
+    /// Properties behind the key: more than one where keys of a part go to different ones.
+    package private(set) var properties = 1
     let decode: @Sendable (JSONValue, String, inout Section, inout [Problem]) -> Void
     let encode: @Sendable (Section) -> JSONValue
     /// The JSON Schema of the value, without meaning and default.
@@ -109,6 +111,7 @@ public struct Field<Section>: Sendable {
     ) {
         self.name = name
         self.meaning = meaning
+        properties = 2
         decode = { json, place, section, problems in
             let keys = Common.ownKeys
             if let chosen = readChoice(

@@ -101,7 +101,8 @@ package func faults(_ sentences: [String], besides spoilt: some Collection<some 
 
 /// The section that the key `tag` chooses; keys of `others`, where the section has none of that name, are passed over.
 func readChoice(
-    _ json: JSONValue, at path: String, tag: String, among types: [any NamedSection.Type], besides others: [String] = [],
+    _ json: JSONValue, at path: String, tag: String, among types: [any NamedSection.Type],
+    besides others: [String] = [],
     _ problems: inout [Problem]
 ) -> (any NamedSection)? {
     let names = types.map { $0.name }

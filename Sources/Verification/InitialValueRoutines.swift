@@ -29,7 +29,8 @@ private func initialValues(_ golden: GoldenCase) throws -> GoldenOutcome {
         outcome.check("shape of \(name)", Array(tensor.shape) == law["shape"]?.array?.compactMap(\.int))
         let values = tensor.array.map { Double($0) }
         if kind == "constant" {
-            outcome.check("\(name) is constant", values.allSatisfy { Float($0) == law["value"]?.double.map { Float($0) } })
+            outcome.check(
+                "\(name) is constant", values.allSatisfy { Float($0) == law["value"]?.double.map { Float($0) } })
             continue
         }
         guard let std = law["std"]?.double, let mean = law["mean"]?.double else {

@@ -24,8 +24,10 @@ struct GoldenRoutine: Sendable {
 
 /// Every computation that is known.
 let goldenRoutines: [GoldenRoutine] =
-    encoderRoutines + maskRoutines + positionRoutines + patchRoutines + initialValueRoutines + scheduleRoutines + pretrainingRoutines
+    encoderRoutines + maskRoutines + positionRoutines + patchRoutines + initialValueRoutines + scheduleRoutines
+    + pretrainingRoutines
     + mfmRoutines + multiBlockRoutines + blockMaskRoutines + ijepaRoutines + dmtjepaRoutines + lutRoutines
     + lejepaRoutines
     + maskAlignRoutines + caeRoutines + diagnosticRoutines + fineTuningRoutines + fileRoutines + dataRoutines
-    + simMIMRoutines + crossMAERoutines + capiRoutines + evaluationRoutines + metricRoutines + headRoutines + eventRoutines
+    + simMIMRoutines + crossMAERoutines + capiRoutines + evaluationRoutines + metricRoutines + headRoutines
+    + eventRoutines

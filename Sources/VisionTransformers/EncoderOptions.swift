@@ -94,7 +94,8 @@ public struct EncoderOptions: RecipeSection {
             "layer_scale", \.layerScale, in: .above(0, upTo: 1000),
             "Initial factor of both branches of a block; null: none."),
         Field(
-            "norm", \.norm, "Norm in front of the branches of a block: \"rms\" with rotary positions; null: layer norm."),
+            "norm", \.norm, "Norm in front of the branches of a block: \"rms\" with rotary positions; null: layer norm."
+        ),
         Field(
             "registers", \.registers, in: .closed(0...1024),
             "Learned tokens in front of the patches, a multiple of 4, with rotary positions; null: none."),

@@ -202,13 +202,14 @@ struct CommandTests {
     }
 
     /// Every strategy that some method takes as it is, with the first such method.
-    static let pairs: [(strategy: String, method: String)] = maskingStrategies.compactMap { strategy in
-        let method = pretrainingMethods.first {
-            $0.init().needs.masks.contains(strategy.kind)
-                && ($0.init().needs.providesImportance || !strategy.needsImportance)
+    static let pairs: [(strategy: String, method: String)] = maskingStrategies.filter { $0.kind != .nothing }
+        .compactMap { strategy in
+            let method = pretrainingMethods.first {
+                $0.init().needs.masks.contains(strategy.kind)
+                    && ($0.init().needs.providesImportance || !strategy.needsImportance)
+            }
+            return method.map { (strategy.name, $0.name) }
         }
-        return method.map { (strategy.name, $0.name) }
-    }
 
     @Test func everyStrategyButNoneIsLookedAt() {
         #expect(Self.pairs.count == maskingStrategies.count { $0.kind != .nothing })

@@ -69,7 +69,7 @@ struct SnapshotTests {
             return "$ pretrain \(words.joined(separator: " "))\n\(text)[\(code)]\n"
         }.joined(separator: "\n")
         // Lists of names are those of catalogues: a new member changes no snapshot.
-        return said.replacing(#/"[a-z0-9-]+"(, "[a-z0-9-]+"){2,}/#, with: "{names}")
+        return said.replacing(#/"[a-z0-9_-]+"(, "[a-z0-9_-]+"){2,}/#, with: "{names}")
     }
 
     @Test func wordsAreTheOnesThatWereMeant() throws {

@@ -77,8 +77,8 @@ struct StrategyContractTests {
             }
             guard case .patches(let mask) = plan else { continue }
             #expect(mask.imageCount == samples.count)
-            // What has no share, or none by default, counts otherwise.
-            if let ratio = strategy.encoded["ratio"]?.double {
+            // What says no share by which hidden patches are ordered counts otherwise.
+            if let ratio = strategy.hiddenShare(on: grid) {
                 #expect(mask.visibleCount == grid.visibleCount(ratio: ratio))
             }
             for image in samples.indices {

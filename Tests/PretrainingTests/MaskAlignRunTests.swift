@@ -129,8 +129,8 @@ struct MaskAlignRunTests {
             try faults("method.teacher.layout=own", "method.teacher.heads=3").first?.contains("remove them") == true)
         #expect(
             try faults("method={\"name\":\"mae\"}") == [
-                "\"attention\" needs the importance of each patch, which method \"mae\" does not know; methods that do: "
-                    + "\"maskalign\""
+                "\"attention\" needs the importance of each patch, which method \"mae\" does not know; name a frozen encoder that "
+                    + "does as mask.teacher.path, or take a method that does: \"maskalign\""
             ])
     }
 }

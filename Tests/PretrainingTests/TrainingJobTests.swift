@@ -31,8 +31,9 @@ struct TrainingJobTests {
             let s = Double(step)
             switch schedule {
             case "mfm_cosine":
-                let update = max(s - 1, 0)
-                return update < 3 ? start + update * (peak - start) / 3 : half(update / 9)
+                // The micro-batch that ended the step before, of two a step and six an epoch.
+                let batch = max(2 * s - 1, 0)
+                return batch < 6 ? start + batch * (peak - start) / 6 : half(batch / 18)
             case "cae_cosine": return s < 3 ? start + (peak - start) * s / 2 : half((s - 3) / 6)
             case "warmup_cosine": return s + 1 < 3 ? start + (s + 1) / 3 * (peak - start) : half((s - 2) / 6)
             default: return s < 3 ? start + (peak - start) * s / 3 : schedule == "constant" ? peak : half((s - 3) / 6)

@@ -27,11 +27,14 @@ public struct InverseBlockMasking: MaskingStrategy {
         Field("ratio", \.ratio, in: .between(0, 1), "Share of the patches hidden, rounded down."),
         Field(
             "predict_share", \.predictShare, in: .above(0, upTo: 1),
-            "Share of the hidden patches that are to be predicted, by methods that predict a part of them; rounded down."),
+            "Share of the hidden patches that are to be predicted, by methods that predict a part of them; rounded down."
+        ),
         Field(
             "min_aspect", \.minAspect, in: .closed(0.001...1),
             "Least rows / columns of the visible rectangle; the largest is its inverse."),
-        Field("roll", \.roll, "Whether the rectangle is shifted round the edges, so that all patches are visible equally often."),
+        Field(
+            "roll", \.roll,
+            "Whether the rectangle is shifted round the edges, so that all patches are visible equally often."),
     ]
 
     /// Patches hidden on a grid.

@@ -39,7 +39,9 @@ public struct RandomMasking: MaskingStrategy {
     }
 
     /// The ratio, or the share that `numMasked` is.
-    public func hiddenShare(on grid: PatchGrid) -> Double? { numMasked.map { Double($0) / Double(grid.count) } ?? ratio }
+    public func hiddenShare(on grid: PatchGrid) -> Double? {
+        numMasked.map { Double($0) / Double(grid.count) } ?? ratio
+    }
 
     /// The patches with the lowest noise stay visible.
     public func plan(_ request: MaskRequest, random: RandomStream) throws(MaskingError) -> MaskPlan {

@@ -132,7 +132,8 @@ public struct CAPI: PretrainingMethod {
         guard !options.positionwise || batch.samples.count >= 2 else {
             throw MethodError.unusableBatch(
                 method: CAPIOptions.name,
-                reason: "balancing the clusters of a cell needs two images or more; raise train.batch_size or set positionwise to "
+                reason:
+                    "balancing the clusters of a cell needs two images or more; raise train.batch_size or set positionwise to "
                     + "false")
         }
         let trace = request.trace

@@ -62,7 +62,8 @@ public struct CAPIOptions: PretrainingOptions {
         Field("clustering_bias", \.clusteringBias, "Whether clusters have biases."),
         Field(
             "positionwise", \.positionwise,
-            "Whether assignments are balanced for each cell by itself, over the images of a batch; false: all together."),
+            "Whether assignments are balanced for each cell by itself, over the images of a batch; false: all together."
+        ),
         Field("sinkhorn_iterations", \.sinkhornIterations, in: .closed(1...1000), "Rounds of balancing."),
         Field(
             "target_temperature", \.targetTemperature, in: .above(0, upTo: 1000),
@@ -71,7 +72,8 @@ public struct CAPIOptions: PretrainingOptions {
             "clustering_temperature", \.clusteringTemperature, in: .above(0, upTo: 1000),
             "What divides scores in the clustering's loss."),
         Field(
-            "student_temperature", \.studentTemperature, in: .above(0, upTo: 1000), "What divides the student's scores."),
+            "student_temperature", \.studentTemperature, in: .above(0, upTo: 1000), "What divides the student's scores."
+        ),
         Field(
             "drop_path", \.dropPath, in: .range(0..<1),
             "Share of the images that a branch of a block leaves out, the same in every block."),
@@ -85,7 +87,9 @@ public struct CAPIOptions: PretrainingOptions {
         Field(
             "clustering_min_learning_rate", \.clusteringMinLearningRate, in: .closed(0...1e38),
             "Where the schedule of that rate ends."),
-        Field("clustering_weight_decay", \.clusteringWeightDecay, in: .closed(0...1000), "Weight decay of the clustering."),
+        Field(
+            "clustering_weight_decay", \.clusteringWeightDecay, in: .closed(0...1000), "Weight decay of the clustering."
+        ),
         Field(
             "clustering_betas", \.clusteringBetas, in: .list(2...2, of: .range(0..<1)),
             "Decay rates of the two moments of the clustering's optimiser."),

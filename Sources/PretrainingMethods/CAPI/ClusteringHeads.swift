@@ -45,7 +45,8 @@ public struct ClusteringHead: Sendable {
     /// A head for features of a width, added to a store: standard normal weights, biases of 0.
     public init(_ options: Options, width: Int, adding store: inout ParameterStore, random: RandomStream) {
         layer = LinearParameters(
-            Self.owner, width, options.clusters, hasBias: options.hasBias, weight: .normal(deviation: 1), &store, random)
+            Self.owner, width, options.clusters, hasBias: options.hasBias, weight: .normal(deviation: 1), &store, random
+        )
         positionwise = options.positionwise
         sinkhorn = Sinkhorn(iterations: options.iterations)
         temperatures = (options.targetTemperature, options.temperature)

@@ -62,7 +62,8 @@ struct CrossDecoder: Sendable {
     ) -> Variable {
         let memories = memories(features, store, &tape)
         let located = tape.gatherRows(
-            tape.constant(positions), RowIndices(rows.values.map { $0 + Int32(prefix) }, batch: rows.batch, count: rows.count))
+            tape.constant(positions),
+            RowIndices(rows.values.map { $0 + Int32(prefix) }, batch: rows.batch, count: rows.count))
         var x = tape.add(located, tape.parameter(maskToken, of: store).reshaped([width]))
         trace?.record("pos_embed", positions)
         trace?.record("input", x.value)

@@ -1,6 +1,6 @@
 public import Autodiff
 public import ImageMasking
-public import Optimizers
+import Optimizers
 public import RandomStreams
 public import RecipeSchema
 import TrainingStep
@@ -16,7 +16,7 @@ public enum FeatureBlocks: BoundedValue, Equatable {
     /// The word or the list of a JSON value.
     public static func decode(_ json: JSONValue, at path: String, _ problems: inout [Problem]) -> FeatureBlocks? {
         if json.string == "all" { return .all }
-        let blocks = (json.array ?? []).compactMap(\.int)
+        let blocks = (json.array ?? []).compactMap(\.int).filter((-128...127).contains)
         guard let count = json.array?.count, count == blocks.count, (1...128).contains(count) else {
             problems.append(
                 Problem(line: json.line, path: path, message: "found \(json.summary), allowed is \(typeWords)"))
@@ -41,7 +41,14 @@ public enum FeatureBlocks: BoundedValue, Equatable {
                 JSONValue([
                     .object([("const", JSONValue("all"))]),
                     .object([
-                        ("type", JSONValue("array")), ("items", .object([("type", JSONValue("integer"))])),
+                        ("type", JSONValue("array")),
+                        (
+                            "items",
+                            .object([
+                                ("type", JSONValue("integer")), ("minimum", JSONValue(-128)),
+                                ("maximum", JSONValue(127)),
+                            ])
+                        ),
                         ("minItems", JSONValue(1)), ("maxItems", JSONValue(128)),
                     ]),
                 ])
@@ -99,7 +106,8 @@ public struct CrossMAEOptions: PretrainingOptions {
         Field("decoder_heads", \.decoderHeads, in: .closed(1...1024), "Attention heads of the decoder."),
         Field(
             "weighted_features", \.weightedFeatures,
-            "Whether each block of the decoder reads its own mixture of the encoder's blocks; false: the last one, normed."),
+            "Whether each block of the decoder reads its own mixture of the encoder's blocks; false: the last one, normed."
+        ),
         Field(
             "feature_blocks", \.featureBlocks, "Blocks of the encoder that are mixed, from 0; negative from the end."),
         Field("input_feature", \.inputFeature, "Whether what enters the encoder's first block is mixed too."),

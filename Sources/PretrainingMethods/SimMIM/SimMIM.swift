@@ -167,7 +167,8 @@ public struct SimMIM: PretrainingMethod {
                 "predicted", pictures,
                 caution: "\"predicted\" at visible patches is noise, since no loss asks for them"
                     + (statistics == nil
-                        ? "" : "; predictions are shown with the true windows' mean and contrast, which the model does not know")
+                        ? ""
+                        : "; predictions are shown with the true windows' mean and contrast, which the model does not know")
             ),
             ShownImages("predicted with the visible patches", mask.joined(seen: images, hidden: pictures)),
         ]

@@ -1,5 +1,5 @@
 public import Autodiff
-public import ImageMasking
+import ImageMasking
 import RandomStreams
 
 /// The encoder of CAPI: registers and patches, no class token, rotary positions, root-mean-square norms, no biases but that of the patch
