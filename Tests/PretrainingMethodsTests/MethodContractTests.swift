@@ -115,8 +115,9 @@ struct MethodContractTests {
     func patchTokensAreThereWhereTheNeedsSaySo(type: any PretrainingOptions.Type) throws {
         func tokens<Options: PretrainingOptions>(_ options: Options, _ wanted: Bool) throws -> (Tensor?, Float, [Float])
         {
+            let home = try TemporaryFolder()
             var context = context(Options.self)
-            let options = try ready(options, &context, try TemporaryFolder())
+            let options = try ready(options, &context, home)
             var method = try options.makeMethod(context)
             var tape = Tape(engine: try Engine(threads: 2))
             let result = try method.loss(
