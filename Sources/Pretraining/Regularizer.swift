@@ -55,6 +55,9 @@ public struct RegularizerOptions: RecipeSection, Equatable {
         name == nil && self != RegularizerOptions() ? ["name is missing; write \"name\": \"sigreg\""] : []
     }
 
+    /// Whether no step depends on it: there is none, or it only watches.
+    var isIdle: Bool { name == nil || weight == 0 }
+
     /// Most numbers of the directions of a batch.
     static let mostDraws = 1 << 26
 }

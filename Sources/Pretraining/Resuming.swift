@@ -103,12 +103,13 @@ extension RunFolder {
 
 extension Recipe {
     /// What a resumed run may change, because no step that was taken depends on it: where to stop, how many pictures may be
-    /// unreadable, how to log, and where the data lie, whose content is compared by itself. Of the epochs too, where nothing is scheduled over all of them.
+    /// unreadable, how to log and what to watch, and where the data lie, whose content is compared by itself. Of the epochs too, where nothing is scheduled over all of them.
     private var freePaths: [String] {
         [
             "train.max_steps", "log", "probes", "data.source.path", "data.source.labels", "data.source.label_file",
             "data.source.maps", "data.corrupt_limit",
         ]
+            + (regularizer.isIdle ? ["regularizer"] : [])
             + (train.schedule is ConstantOptions && !method.needs.isScheduledOverRun ? ["train.epochs"] : [])
     }
 
@@ -121,8 +122,9 @@ extension Recipe {
 
     /// What a resumed run changes and may not, a sentence each with both values.
     public func forbiddenChanges(from other: Recipe) -> [String] {
-        differences(from: other)
-            .filter { change in !freePaths.contains { change.path == $0 || change.path.hasPrefix($0 + ".") } }
+        let free = freePaths.filter(other.freePaths.contains)
+        return differences(from: other)
+            .filter { change in !free.contains { change.path == $0 || change.path.hasPrefix($0 + ".") } }
             .map { change in
                 let values = "\(change.path) (\(change.old.summary) there, \(change.new.summary) here)"
                 guard change.path == "train.epochs" else { return values }

@@ -258,10 +258,12 @@ extension Recipe {
     /// The SHA-256 of everything that decides the run, so that equal digests mean equal runs.
     public var digest: String { SHA256.hexadecimal(of: Array(withoutProbes.encoded.text().utf8)) }
 
-    /// The recipe of the weights, on which online probes have no influence: files are the same with and without them.
+    /// The recipe of the weights, on which online probes and a watch on features have no influence: files are the same with and
+    /// without them.
     var withoutProbes: Recipe {
         var recipe = self
         recipe.probes = OnlineProbeList()
+        if regularizer.isIdle { recipe.regularizer = RegularizerOptions() }
         return recipe
     }
 }

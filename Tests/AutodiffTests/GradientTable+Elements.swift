@@ -19,36 +19,7 @@ let normalizationCases: [GradientCase] =
             },
         ]
     }
-    + [[1, 3], [5, 8], [2, 3, 24], [40, 33], [3, 1], [0, 4]].flatMap { (shape: [Int]) -> [GradientCase] in
-        [
-            GradientCase(.rmsNorm, "\(shape)", [.init(shape), .init([shape[shape.count - 1]])], tolerance: 1e-5) {
-                tape, v in
-                tape.rmsNorm(v[0], weight: v[1])
-            } twin: { x in
-                .combine(Twin.rmsNorm(x[0]), x[1], *)
-            },
-            GradientCase(.rmsNorm, "\(shape) without weights", [.init(shape)], tolerance: 1e-5) { tape, v in
-                tape.rmsNorm(v[0], epsilon: 1e-3)
-            } twin: { x in
-                Twin.rmsNorm(x[0], epsilon: 1e-3)
-            },
-        ]
-    }
-    + [RotaryPairing.mixed, .axial].flatMap { (pairing: RotaryPairing) -> [GradientCase] in
-        // Heads of 4, 8 and 12 channels; angles of each picture, or of all.
-        [([2, 3, 8], 4, 2), ([3, 1, 16], 8, 1), ([1, 5, 12], 12, 1), ([0, 2, 4], 4, 1)].map {
-            (shape: [Int], head: Int, tables: Int) in
-            let angles = sampleValues([tables, shape[1], head], stream: "angles")
-            return GradientCase(.rotate, "\(shape) \(head) \(pairing)", [.init(shape)]) { tape, v in
-                let table: Shape = [tables, shape[1], head]
-                return tape.rotate(
-                    v[0], cosines: Tensor(angles.map { cos($0) }, table), sines: Tensor(angles.map { sin($0) }, table),
-                    pairing)
-            } twin: { x in
-                Twin.rotate(x[0], Doubles([tables, shape[1], head], angles.map { Double($0) }), pairing)
-            }
-        }
-    }
+    + rootMeanSquareCases + rotationCases
     + [[3, 1], [7, 5], [33, 17], [1, 3]].flatMap { (shape: [Int]) -> [GradientCase] in
         [
             GradientCase(
@@ -122,3 +93,38 @@ private let softmaxCases: [GradientCase] =
             },
         ]
     }
+
+private let rootMeanSquareCases: [GradientCase] =
+    [[1, 3], [5, 8], [2, 3, 24], [40, 33], [3, 1], [0, 4]].flatMap { (shape: [Int]) -> [GradientCase] in
+        let weighted = GradientCase(
+            .rmsNorm, "\(shape)", [.init(shape), .init([shape[shape.count - 1]])], tolerance: 1e-5
+        ) { tape, v in
+            tape.rmsNorm(v[0], weight: v[1])
+        } twin: { x in
+            .combine(Twin.rmsNorm(x[0]), x[1], *)
+        }
+        let plain = GradientCase(.rmsNorm, "\(shape) without weights", [.init(shape)], tolerance: 1e-5) { tape, v in
+            tape.rmsNorm(v[0], epsilon: 1e-3)
+        } twin: { x in
+            Twin.rmsNorm(x[0], epsilon: 1e-3)
+        }
+        return [weighted, plain]
+    }
+
+/// Heads of 4, 8 and 12 channels; angles of each picture, or of all.
+private let rotationCases: [GradientCase] = [
+    rotation([2, 3, 8], head: 4, tables: 2, .mixed), rotation([2, 3, 8], head: 4, tables: 2, .axial),
+    rotation([3, 1, 16], head: 8, tables: 1, .mixed), rotation([3, 1, 16], head: 8, tables: 1, .axial),
+    rotation([1, 5, 12], head: 12, tables: 1, .mixed), rotation([0, 2, 4], head: 4, tables: 1, .axial),
+]
+
+private func rotation(_ shape: [Int], head: Int, tables: Int, _ pairing: RotaryPairing) -> GradientCase {
+    let size = [tables, shape[1], head]
+    let angles = sampleValues(size, stream: "angles")
+    let (cosines, sines) = (Tensor(angles.map { cos($0) }, Shape(size)), Tensor(angles.map { sin($0) }, Shape(size)))
+    return GradientCase(.rotate, "\(shape) \(head) \(pairing)", [.init(shape)]) { tape, v in
+        tape.rotate(v[0], cosines: cosines, sines: sines, pairing)
+    } twin: { x in
+        Twin.rotate(x[0], Doubles(size, angles.map { Double($0) }), pairing)
+    }
+}

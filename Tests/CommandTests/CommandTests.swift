@@ -201,14 +201,12 @@ struct CommandTests {
         return path
     }
 
-    /// Every strategy that some method takes as it is, with the first such method.
-    static let pairs: [(strategy: String, method: String)] = maskingStrategies.filter { $0.kind != .nothing }
-        .compactMap { strategy in
-            let method = pretrainingMethods.first {
-                $0.init().needs.masks.contains(strategy.kind)
-                    && ($0.init().needs.providesImportance || !strategy.needsImportance)
-            }
-            return method.map { (strategy.name, $0.name) }
+    /// Every strategy that hides something and that some method takes as it is, with the first such method.
+    static let pairs: [(strategy: String, method: String)] = maskingStrategies.compactMap { strategy in
+        guard strategy.kind != .nothing else { return nil }
+        let method = pretrainingMethods.first {
+            $0.init().needs.masks.contains(strategy.kind)
+                && ($0.init().needs.providesImportance || !strategy.needsImportance)
         }
 
     @Test func everyStrategyButNoneIsLookedAt() {

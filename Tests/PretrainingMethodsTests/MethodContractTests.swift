@@ -123,8 +123,9 @@ struct MethodContractTests {
     func patchTokensAreThereWhereTheNeedsSaySo(type: any PretrainingOptions.Type) throws {
         func tokens<Options: PretrainingOptions>(_ options: Options, _ wanted: Bool) throws -> (Tensor?, Float, [Float])
         {
+            let home = try TemporaryFolder()
             var context = try context(options)
-            let options = try ready(options, &context, try TemporaryFolder())
+            let options = try ready(options, &context, home)
             var method = try options.makeMethod(context)
             var tape = Tape(engine: try Engine(threads: 2))
             let result = try method.loss(

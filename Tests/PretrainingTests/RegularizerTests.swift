@@ -44,6 +44,19 @@ struct RegularizerTests {
         }
     }
 
+    /// A watch may begin and end when a run is resumed; a term may not.
+    @Test func aWatchIsNoPartOfWhatARunDependsOn() throws {
+        let (plain, watched, held) = (
+            try recipe("ijepa", []), try recipe("ijepa", ["regularizer.name=sigreg", "regularizer.weight=0"]),
+            try recipe("ijepa", ["regularizer.name=sigreg"])
+        )
+        #expect(plain.digest == watched.digest && plain.digest != held.digest)
+        #expect(watched.forbiddenChanges(from: plain).isEmpty && plain.forbiddenChanges(from: watched).isEmpty)
+        for (new, old) in [(held, plain), (plain, held), (held, watched), (watched, held)] {
+            #expect(!new.forbiddenChanges(from: old).isEmpty)
+        }
+    }
+
     @Test func aWatchSeesOnlyLoggedSteps() throws {
         let run = try digests(
             try recipe("ijepa", ["regularizer.name=sigreg", "regularizer.weight=0", "log.every_steps=3"]))
@@ -129,7 +142,7 @@ struct LeJEPARunTests {
     @Test func everythingIsDecayedWhereTheRecipeSays() throws {
         func weights(_ changes: String...) throws -> [String: [Double]] {
             let run = try TinyRun()
-            let all = ["train.max_steps=1", "train.schedule.warmup_epochs=0", "train.schedule.min_learning_rate=0"]
+            let all = ["train.max_steps=1", "train.warmup_epochs=0", "train.min_learning_rate=0"]
             try run.train(try Self.recipe(all + changes))
             let model = try run.folder.checkpoints.read(step: 1).model
             return Dictionary(uniqueKeysWithValues: model.names.map { ($0, model[$0]?.doubles() ?? []) })

@@ -48,7 +48,7 @@ struct HostileCaseTests {
         ("lejepa/multicrop", "recipe.method.local_size=null"), ("lejepa/multicrop", "recipe.model.position=learned"),
         ("lejepa/multicrop", "recipe.method.projector_hidden=65536"),
         ("lejepa/multicrop", "recipe.method.slices=65536"), ("lejepa/multicrop", "recipe.method.embedding=65536"),
-        ("lejepa/multicrop", "recipe.train.accumulate=3"), ("lejepa/multicrop", "recipe.train.warmup_updates=9"),
+        ("lejepa/multicrop", "recipe.train.accumulate=3"),
         ("lejepa/aux_sigreg", "recipe.items=[{}]"), ("lejepa/aux_sigreg", "recipe.items=[]"),
         ("lejepa/aux_sigreg", "recipe.items=[{\"slices\":12,\"knots\":16,\"knot_max\":3}]"),
         ("lejepa/aux_sigreg", "recipe.items=[{\"slices\":12,\"knots\":17,\"knot_max\":-3}]"),
