@@ -14,7 +14,7 @@ struct GoldenTests {
         SharedFiles.isPresent
         ? [
             "mae", "colormae", "mfm", "ijepa", "dmtjepa", "lut", "lejepa", "maskalign", "cae", "diagnostics", "data",
-            "interop", "evaluation",
+            "interop", "evaluation", "simmim", "crossmae", "capi",
         ].flatMap { Verifier.folders(below: SharedFiles.url("golden/" + $0).path) } : []
 
     private func run(_ folder: String, threads: Int = 2) throws -> GoldenResult {
