@@ -208,6 +208,8 @@ struct CommandTests {
             $0.init().needs.masks.contains(strategy.kind)
                 && ($0.init().needs.providesImportance || !strategy.needsImportance)
         }
+        return method.map { (strategy.name, $0.name) }
+    }
 
     @Test func everyStrategyButNoneIsLookedAt() {
         #expect(Self.pairs.count == maskingStrategies.count { $0.kind != .nothing })

@@ -1,6 +1,7 @@
 import Autodiff
 import Foundation
 import ImageMasking
+import Optimizers
 import Pretraining
 import PretrainingMethods
 import RecipeSchema

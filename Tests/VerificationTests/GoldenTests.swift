@@ -33,7 +33,8 @@ struct GoldenTests {
     @Test func everyCopiedCaseIsFound() {
         #expect(
             Self.counts(Self.copied) == [
-                "cae": 5, "capi": 5, "colormae": 5, "crossmae": 3, "data": 3, "diagnostics": 3, "dmtjepa": 2, "evaluation": 3, "ijepa": 4,
+                "cae": 5, "capi": 5, "colormae": 5, "crossmae": 3, "data": 3, "diagnostics": 3, "dmtjepa": 2,
+                "evaluation": 3, "ijepa": 4,
                 "interop": 3, "lejepa": 4, "lut": 2, "mae": 13, "maskalign": 7, "mfm": 4,
                 "simmim": 4,
             ])
@@ -43,7 +44,8 @@ struct GoldenTests {
     func everySharedCaseIsFound() {
         #expect(
             Self.counts(Self.shared) == [
-                "cae": 13, "capi": 11, "colormae": 7, "crossmae": 8, "data": 6, "diagnostics": 6, "dmtjepa": 6, "evaluation": 20, "ijepa": 14,
+                "cae": 13, "capi": 11, "colormae": 7, "crossmae": 8, "data": 6, "diagnostics": 6, "dmtjepa": 6,
+                "evaluation": 20, "ijepa": 14,
                 "interop": 5, "lejepa": 8, "lut": 6, "mae": 20, "maskalign": 16, "mfm": 16,
                 "simmim": 8,
             ])
