@@ -33,13 +33,20 @@ static double product_operations(pal_attention_shape shape) {
     return 2.0 * (double)(shape.batch * shape.heads) * (double)(shape.q_tokens * shape.k_tokens * shape.head_width);
 }
 
+static void add_timing(pal_timing_list *list, const char *what, pal_attention_shape shape, double began) {
+    pal_timing_add(list, what, shape.batch * shape.heads, shape.q_tokens, shape.k_tokens, shape.head_width, began);
+}
+
 void pal_attention_forward(pal_engine *engine, pal_attention_shape shape, const float *q, const float *k,
                            const float *v, const float *bias, float *out, float *probabilities) {
     task_job it = {.engine = engine,
                    .job = {.shape = shape, .q = q, .k = k, .v = v, .bias = bias, .out = out,
                            .probabilities = probabilities}};
     pal_engine_count(engine, 2 * product_operations(shape));
+    pal_timing_list *timed = pal_engine_timed(engine);
+    double began = timed ? pal_seconds() : 0;
     pal_engine_run(engine, shape.batch * shape.heads, head_task, &it);
+    if (timed) add_timing(timed, "attention", shape, began);
 }
 
 void pal_attention_backward(pal_engine *engine, pal_attention_shape shape, const float *q, const float *k,
@@ -50,9 +57,12 @@ void pal_attention_backward(pal_engine *engine, pal_attention_shape shape, const
                            .d_out = d_out, .d_q = d_q, .d_k = d_k, .d_v = d_v}};
     size_t rows = shape.heads * shape.q_tokens;
     pal_engine_count(engine, 4 * product_operations(shape));
+    pal_timing_list *timed = pal_engine_timed(engine);
+    double began = timed ? pal_seconds() : 0;
     pal_section before = pal_engine_enter(engine);
     if (d_bias) it.job.d_scores = pal_engine_shared(engine, shape.batch * rows * shape.k_tokens);
     pal_engine_run(engine, shape.batch * shape.heads, head_task, &it);
     if (d_bias) pal_engine_run(engine, rows, bias_task, &it);
     pal_engine_leave(engine, before);
+    if (timed) add_timing(timed, "attention back", shape, began);
 }

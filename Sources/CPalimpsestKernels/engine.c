@@ -39,6 +39,8 @@ struct pal_engine {
     pal_isa isa;
     size_t threads, started;
     _Atomic uint64_t operations;
+    pal_timing_list *timings;
+    bool is_timed;
     pthread_mutex_t section; /* held by the thread whose kernel or loop the engine runs */
     bool stop; /* under `mutex` */
     pthread_mutex_t mutex;
@@ -49,6 +51,12 @@ struct pal_engine {
 
 /* What the current thread does for which engine. */
 static _Thread_local pal_section here;
+
+pal_timing_list **pal_engine_timing_list(pal_engine *engine) { return &engine->timings; }
+void pal_engine_set_timed(pal_engine *engine, bool timed) { engine->is_timed = timed; }
+pal_timing_list *pal_engine_timed(pal_engine *engine) {
+    return engine->is_timed && !here.in_task ? engine->timings : NULL;
+}
 
 pal_section pal_engine_enter(pal_engine *engine) {
     pal_section before = here;
@@ -193,6 +201,7 @@ void pal_engine_destroy(pal_engine *engine) {
     pthread_mutex_destroy(&engine->mutex);
     pthread_mutex_destroy(&engine->section);
     for (size_t i = 0; engine->slabs && i < 2 * engine->threads; i++) free(engine->slabs[i].floats);
+    pal_timings_free(engine->timings);
     free(engine->slabs);
     free(engine->workers);
     free(engine);

@@ -134,10 +134,13 @@ void pal_gemm(pal_engine *engine, size_t m, size_t n, size_t k, const float *a, 
     it.depth = k_range(k);
     it.k_blocks = k ? pal_blocks(k, it.depth) : 1;
     set_rows(&it, pal_blocks(m, most_rows));
+    pal_timing_list *timed = pal_engine_timed(engine);
+    double began = timed ? pal_seconds() : 0;
     pal_section before = pal_engine_enter(engine);
     if (is_long(&it)) run_long(&it);
     else run_whole(&it);
     pal_engine_leave(engine, before);
+    if (timed) pal_timing_add(timed, "product", 1, m, n, k, began);
 }
 
 static void batch_task(void *context, size_t task, size_t worker) {
@@ -156,5 +159,8 @@ void pal_gemm_batched(pal_engine *engine, size_t batch, size_t m, size_t n, size
     job it = {.engine = engine, .kernels = pal_engine_kernels(engine), .rows = m, .row_blocks = 1, .columns = n,
               .column_blocks = 1, .depth = k_range(k), .a_batch = a_batch, .b_batch = b_batch, .c_batch = c_batch,
               .product = {m, n, k, a, a_row, a_col, b, b_row, b_col, c, c_row, {.accumulate = accumulate}}};
+    pal_timing_list *timed = pal_engine_timed(engine);
+    double began = timed ? pal_seconds() : 0;
     pal_engine_run(engine, batch, batch_task, &it);
+    if (timed) pal_timing_add(timed, "products", batch, m, n, k, began);
 }

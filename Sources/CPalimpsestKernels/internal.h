@@ -71,6 +71,10 @@ typedef struct {
     void (*adamw)(size_t count, float *p, const float *g, float *m, float *v, const pal_adamw *options,
                   float gradient_scale);
     double (*sum_of_squares)(size_t count, const float *x);
+
+    double fma_operations; /* of a round of fma_chains */
+    float (*fma_chains)(size_t rounds);
+    float (*read_all)(size_t count, const float *p);
 } pal_kernels;
 
 extern const pal_kernels pal_kernels_portable;
@@ -80,6 +84,16 @@ extern const pal_kernels pal_kernels_avx2, pal_kernels_avx512;
 const pal_kernels *pal_kernels_for(pal_isa isa);
 
 const pal_kernels *pal_engine_kernels(const pal_engine *engine);
+
+/* What products and attentions took, where somebody asked (peak.h). */
+typedef struct pal_timing_list pal_timing_list;
+pal_timing_list *_Nullable *_Nonnull pal_engine_timing_list(pal_engine *engine);
+void pal_engine_set_timed(pal_engine *engine, bool timed);
+/* The list, where the calling thread is in no task and times are asked for; else NULL. */
+pal_timing_list *_Nullable pal_engine_timed(pal_engine *engine);
+void pal_timing_add(pal_timing_list *list, const char *what, size_t batch, size_t m, size_t n, size_t k, double began);
+void pal_timings_free(pal_timing_list *_Nullable list);
+double pal_seconds(void);
 void pal_engine_count(pal_engine *engine, double operations);
 
 /* What a thread does for an engine. */

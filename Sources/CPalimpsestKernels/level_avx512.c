@@ -19,6 +19,7 @@
 #include "levels/pointwise_kernels.h"
 #include "levels/attention_kernels.h"
 #include "levels/optimizer_kernels.h"
+#include "levels/peak_kernels.h"
 #pragma clang attribute pop
 #include "levels/table.h"
 #endif

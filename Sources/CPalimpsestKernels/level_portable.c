@@ -13,4 +13,5 @@
 #include "levels/pointwise_kernels.h"
 #include "levels/attention_kernels.h"
 #include "levels/optimizer_kernels.h"
+#include "levels/peak_kernels.h"
 #include "levels/table.h"

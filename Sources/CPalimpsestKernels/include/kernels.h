@@ -5,5 +5,6 @@
 #include "gemm.h"
 #include "normalization.h"
 #include "optimizer.h"
+#include "peak.h"
 #include "pointwise.h"
 #include "rows.h"

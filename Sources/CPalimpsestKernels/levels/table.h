@@ -17,4 +17,7 @@ const pal_kernels LEVEL = {
     .multiply = multiply,
     .adamw = adamw,
     .sum_of_squares = sum_of_squares,
+    .fma_operations = 2.0 * LANES * chains * chain_length,
+    .fma_chains = fma_chains,
+    .read_all = read_all,
 };
