@@ -33,7 +33,7 @@ struct HealthMonitor {
     init?(_ recipe: Recipe, source: any ImageSource, count: Int, engine: Engine) {
         let count = min(count, source.count)
         let random = RandomStream(seed: UInt64(recipe.seed)).child("health")
-        guard let pictures = ProbePictures(of: source, count: count, random: random) else { return nil }
+        guard let pictures = ProbePictures(of: source, count: count, random: random, engine: engine) else { return nil }
         self.pictures = pictures
         transform = recipe.data.evaluationTransform(
             channels: recipe.model.channels,
