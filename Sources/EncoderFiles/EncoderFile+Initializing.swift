@@ -113,8 +113,23 @@ extension EncoderParts {
         guard (description?.model.position == .rope) == (encoder.rotary != nil) else {
             throw weights.fault(
                 encoder.rotary == nil
-                    ? "its encoder has rotary positions and root-mean-square norms, which this recipe's model has not"
-                    : "its encoder has no rotary positions and root-mean-square norms, which this recipe's model has")
+                    ? "its encoder has rotary positions and root-mean-square norms, which this recipe's model has not; it can begin "
+                        + "runs of the method that it came from"
+                    : "its encoder has no rotary positions and root-mean-square norms, which this recipe's model has; begin with an "
+                        + "encoder of the same method, or without one")
+        }
+        if let own = description?.model, encoder.rotary != nil {
+            guard (own.ropePairing ?? .mixed) == (options.ropePairing ?? .mixed) else {
+                let pairing = (own.ropePairing ?? .mixed).rawValue
+                throw weights.fault(
+                    "its queries and keys are turned as model.rope_pairing \"\(pairing)\" says, and this recipe has another; set "
+                        + "it to that")
+            }
+            guard (own.registers ?? 0) == (options.registers ?? 0) else {
+                throw weights.fault(
+                    "its encoder has \(own.registers ?? 0) registers, and model.registers is \(options.registers ?? 0); set it to "
+                        + "\(own.registers ?? 0)")
+            }
         }
         if let patch = weights.tensors["patch_embed.proj.weight"]?.shape, patch.rank == 4 {
             let sides = [

@@ -147,8 +147,10 @@ public struct LayerDecay: Sendable {
 
     /// The layer of a parameter: 0 for tokens, positions and patch embedding, i + 1 for block i, depth + 1 for the rest.
     public func layer(of name: String) -> Int {
-        if name == "cls_token" || name == "pos_embed" || name.hasPrefix("patch_embed.") { return 0 }
-        let parts = name.split(separator: ".")
+        if ["cls_token", "pos_embed", "registers"].contains(name) || name.hasPrefix("patch_embed.") { return 0 }
+        var parts = name.split(separator: ".")
+        // Encoders with rotary positions have their blocks below this name.
+        if parts.first == "encoder" { parts.removeFirst() }
         if parts.count > 1, parts[0] == "blocks", let block = Int(parts[1]) { return block + 1 }
         return depth + 1
     }

@@ -25,7 +25,8 @@ public struct MaskOptions: RecipeSection {
             "Side of the squares that are hidden whole, in pixels, a multiple of model.patch_size; null: one patch."),
         Field(
             "predicted_ratio", \.predictedRatio, in: .above(0, upTo: 1),
-            "Share of all patches that is predicted, by methods that may predict a part of the hidden ones; null: all of those."
+            "Share of all patches that is predicted by crossmae and capi: what is left of the hidden ones behind the skipped, whose "
+                + "number is rounded down; null: all hidden ones, or the strategy's own part."
         ),
         Field(
             "seed", \.seed, in: .closed(0...1 << 53 - 1),

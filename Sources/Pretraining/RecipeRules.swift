@@ -99,6 +99,11 @@ private struct Rules {
         }
         let what = units == grid ? "patches" : "squares of mask.unit \(recipe.masking.unit ?? 0)"
         for reason in recipe.mask.faults(on: units) { fault("mask", "\(reason) (the grid has \(units) \(what))") }
+        if recipe.mask.hiddenShare(on: units) == 0, isRead("method"), !recipe.method.needs.mayHideNothing {
+            fault(
+                "mask.ratio",
+                "0 hides nothing, and method \"\(type(of: recipe.method).name)\" learns from what is hidden; raise it")
+        }
         guard let predicted = recipe.masking.predictedRatio else { return }
         guard let hidden = recipe.mask.hiddenShare(on: units) else {
             fault(
@@ -187,6 +192,12 @@ private struct Rules {
                 "\"\(name.rawValue)\" keeps features from collapsing, which those of method \"\(method)\" either cannot do "
                     + "or are kept from already; it is for \(methods.joined(separator: ", "))")
         }
+        if isRead("train.batch_size"), regularizer.features == .pooled, recipe.train.batchSize < 2 {
+            fault(
+                "train.batch_size",
+                "the regularizer looks at the distribution of features over the pictures of a batch, so one picture is too few; "
+                    + "set batch_size to 2 or more")
+        }
         guard isRead("regularizer.slices", "model.width") else { return }
         let draws = regularizer.slices * recipe.model.width
         if draws > RegularizerOptions.mostDraws {
@@ -217,6 +228,9 @@ private struct Rules {
         }
         if recipe.train.predictionScale != nil && !needs.predictsPart {
             fault("train.prediction_scale", "method \"\(method.name)\" predicts all hidden patches; remove it")
+        }
+        if recipe.masking.seed != nil, strategy.kind == .nothing {
+            fault("mask.seed", "mask strategy \"\(strategy.name)\" draws nothing; remove it")
         }
         if recipe.masking.unit != nil, ![.patches, .blocks].contains(strategy.kind) {
             fault("mask.unit", "mask strategy \"\(strategy.name)\" hides no patches; remove it")

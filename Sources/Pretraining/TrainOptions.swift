@@ -90,6 +90,14 @@ public struct TrainOptions: RecipeSection {
         if schedule.warmupEpochs > 0 && schedule.warmupEpochs >= Double(epochs) {
             faults.append("warmup_epochs \(schedule.warmupEpochs) is not below epochs \(epochs)")
         }
+        if let last = (schedule as? MultiStepOptions)?.milestones?.last, last >= Double(epochs) {
+            faults.append(
+                "milestones end at epoch \(last), and epochs is \(epochs), so the rate would never fall there; lower them, or set "
+                    + "schedule.milestones to null for seven eighths of the epochs")
+        }
+        if decayAll == true && normDecayMultiplier != nil {
+            faults.append("decay_all and norm_decay_multiplier both say how norms are decayed; remove one")
+        }
         if let end = schedule.endLearningRate, end > peakLearningRate {
             faults.append("min_learning_rate \(end) is above the peak \(peakLearningRate)")
         }

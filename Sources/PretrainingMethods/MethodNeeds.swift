@@ -21,6 +21,8 @@ public struct MethodNeeds: Sendable {
     public var wholeBatches: String?
     /// How a share of hidden patches becomes a number of them.
     public var counting = CountRule.visibleDown
+    /// Whether it learns from what is visible, so that nothing need be hidden.
+    public var mayHideNothing = false
     /// Whether it may predict a part of the hidden patches only.
     public var predictsPart = false
     /// The kinds of positions that its encoder can have.

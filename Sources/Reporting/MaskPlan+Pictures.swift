@@ -15,8 +15,11 @@ extension MaskPlan {
             }
         case .patches(let mask):
             (0..<mask.imageCount).map { image in
-                ContactSheet.Picture(
-                    rows: mask.grid.rows, columns: mask.grid.columns, visible: mask.visible(image).map { Int($0) })
+                // Where a part of the hidden patches is to be predicted, they are a target.
+                let isPart = mask.predictedCount < mask.grid.count - mask.visibleCount
+                return ContactSheet.Picture(
+                    rows: mask.grid.rows, columns: mask.grid.columns, visible: mask.visible(image).map { Int($0) },
+                    targets: isPart ? [mask.predicted(image).map { Int($0) }] : [])
             }
         case .blocks(let mask):
             (0..<mask.imageCount).flatMap { image in

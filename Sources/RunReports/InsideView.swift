@@ -57,7 +57,9 @@ public struct InsideView {
             ]
         }
         columns = [
-            "picture", "patch tokens", encoder.prefix > 0 ? "class attention" : "mean attention", "rollout",
+            "picture", "patch tokens",
+            encoder.options.classToken
+                ? "class attention" : encoder.prefix > 0 ? "register attention" : "mean attention", "rollout",
             "Eigen-CAM",
         ]
         reading =

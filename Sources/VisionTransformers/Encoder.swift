@@ -159,9 +159,9 @@ public struct Encoder: Sendable {
         layer: Int? = nil, keeping: TransformerStack.Kept = [], on tape: inout Tape, trace: ForwardTrace? = nil
     ) -> Output {
         if let rotary {
-            precondition(drop == nil, "rotary blocks drop paths by images")
             return rotary(
-                images, seeing: sequence.seen, store, layer: layer, keeping: keeping, on: &tape, trace: trace)
+                images, seeing: sequence.seen, store, drop: drop, layer: layer, keeping: keeping, on: &tape,
+                trace: trace)
         }
         precondition(
             options.relativePositionBias == .none || sequence.hasEveryPatch,

@@ -86,7 +86,9 @@ public struct EncoderOptions: RecipeSection {
         Field("heads", \.heads, in: .closed(1...1024), "Attention heads."),
         Field(
             "mlp_ratio", \.mlpRatio, in: .above(0, upTo: 64), "Hidden width of a block's perceptron, in token widths."),
-        Field("position", \.position, "Where token positions come from."),
+        Field(
+            "position", \.position,
+            "Where token positions come from: none with a relative_position_bias (simmim), rope for capi alone."),
         Field("position_order", \.positionOrder, "The coordinate that fills the first half of a sincos table."),
         Field("class_token", \.classToken, "Whether a class token stands in front of the patches."),
         Field("qkv_bias", \.qkvBias, "Biases of queries, keys and values."),

@@ -23,7 +23,8 @@ public struct FineTuneModel: ParameterOwner, Sendable {
         random: RandomStream
     ) {
         var options = options
-        options.position = .learned
+        // Rotary positions have no table that could be trained.
+        if options.position != .rope { options.position = .learned }
         var store = ParameterStore()
         var traits = traits
         traits.owner = ""

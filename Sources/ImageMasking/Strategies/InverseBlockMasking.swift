@@ -27,7 +27,7 @@ public struct InverseBlockMasking: MaskingStrategy {
         Field("ratio", \.ratio, in: .between(0, 1), "Share of the patches hidden, rounded down."),
         Field(
             "predict_share", \.predictShare, in: .above(0, upTo: 1),
-            "Share of the hidden patches that are to be predicted, by methods that predict a part of them; rounded down."
+            "Share of the hidden patches that capi and crossmae predict, rounded down; other methods predict all."
         ),
         Field(
             "min_aspect", \.minAspect, in: .closed(0.001...1),

@@ -115,6 +115,7 @@ public struct CAPIOptions: PretrainingOptions {
     public var needs: MethodNeeds {
         var needs = MethodNeeds(masks: Self.masks, providesPatchTokens: true, isScheduledOverRun: true)
         needs.positions = [.rope]
+        needs.predictsPart = true
         needs.pairedBatches =
             positionwise ? "method \"capi\" balances the clusters of a cell over the pictures of a batch" : nil
         return needs

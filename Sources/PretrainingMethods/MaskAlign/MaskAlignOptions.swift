@@ -65,7 +65,9 @@ public struct MaskAlignOptions: PretrainingOptions {
 
     /// The teacher's attention says what matters.
     public var needs: MethodNeeds {
-        MethodNeeds(masks: Self.masks, providesImportance: true, providesPatchTokens: true)
+        var needs = MethodNeeds(masks: Self.masks, providesImportance: true, providesPatchTokens: true)
+        needs.mayHideNothing = true
+        return needs
     }
 
     /// Masks drawn from the teacher's attention, and the published schedule.

@@ -88,17 +88,17 @@ public struct RotaryBlock: Sendable {
     /// The block's output `[B, T, W]`, the attention's probabilities where wanted, and the perceptron's hidden units.
     package func run(
         _ x: Variable, _ around: Surroundings, _ store: ParameterStore, chosen: ChosenBranches?,
-        wantsProbabilities: Bool = false, on tape: inout Tape
+        drop: BranchFactors? = nil, wantsProbabilities: Bool = false, on tape: inout Tape
     ) -> (output: Variable, probabilities: Tensor?, hidden: Variable?) {
         var probabilities: Tensor?
-        let attended = branch(x, chosen?.attention, &tape) { x, images, epilogue, tape in
+        let attended = branch(x, chosen?.attention, drop?.attention, &tape) { x, images, epilogue, tape in
             let (mixed, found) = attention(
                 x, around.entries(images, &tape), store, wantsProbabilities: wantsProbabilities, &tape)
             probabilities = found
             return projection(mixed, store, then: epilogue, &tape)
         }
         var hidden: Variable?
-        let output = branch(attended, chosen?.perceptron, &tape) { x, _, epilogue, tape in
+        let output = branch(attended, chosen?.perceptron, drop?.perceptron, &tape) { x, _, epilogue, tape in
             let normed = tape.rmsNorm(x, weight: tape.parameter(norm2, of: store), epsilon: Self.epsilon)
             let wide = fc1(normed, store, then: .gelu, &tape)
             hidden = wide
@@ -107,11 +107,12 @@ public struct RotaryBlock: Sendable {
         return (output, probabilities, hidden)
     }
 
-    /// x + f(x), or x + (B/m)·f(x) for the chosen images.
+    /// x + f(x), or x + (B/m)·f(x) for the chosen images, or x + factor·f(x).
     private func branch(
-        _ x: Variable, _ chosen: ChosenImages?, _ tape: inout Tape,
+        _ x: Variable, _ chosen: ChosenImages?, _ factors: Tensor?, _ tape: inout Tape,
         _ body: (Variable, [Int]?, Epilogue, inout Tape) -> Variable
     ) -> Variable {
+        if let factors { return tape.add(x, tape.dropPath(body(x, nil, .none, &tape), factors: factors)) }
         guard let images = chosen?.images else { return body(x, nil, .residual(x), &tape) }
         let (batch, size) = (x.shape[0], x.value.count / x.shape[0])
         let rows = x.reshaped([1, batch, size])

@@ -61,9 +61,10 @@ public struct RotaryEncoder: Sendable {
     }
 
     /// Encodes images `[B, C, H, W]`: registers and the patches `seen` `[B, K]`, all of them where it is nil. `chosen` are the images
-    /// that take part in each block's branches.
+    /// that take part in each block's branches, `drop` factors of each image instead.
     public func callAsFunction(
         _ images: Tensor, seeing seen: RowIndices? = nil, _ store: ParameterStore, chosen: [ChosenBranches]? = nil,
+        drop: [BranchFactors]? = nil,
         layer: Int? = nil, keeping: TransformerStack.Kept = [], on tape: inout Tape, trace: ForwardTrace? = nil
     ) -> Encoder.Output {
         let places = places(seen)
@@ -75,7 +76,7 @@ public struct RotaryEncoder: Sendable {
         var x = input
         for (index, block) in blocks.prefix(count).enumerated() {
             let run = block.run(
-                x, around, store, chosen: chosen?[index],
+                x, around, store, chosen: chosen?[index], drop: drop?[index],
                 wantsProbabilities: keeping.contains(.attention)
                     || (index == count - 1 && keeping.contains(.lastAttention)),
                 on: &tape)
