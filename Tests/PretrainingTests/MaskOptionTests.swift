@@ -30,9 +30,10 @@ struct MaskOptionTests {
         #expect(faults("mask.sed=1").contains("seed"))
         // A method that learns from what is hidden needs something hidden.
         #expect(
-            faults(#"mask={"strategy": "attention", "ratio": 0, "teacher": {"path": "x"}}"#).contains("0 hides nothing"))
+            faults(#"mask={"strategy": "attention", "ratio": 0, "teacher": {"path": "x"}}"#).contains("0 hides nothing")
+        )
         #expect(
-            faults(#"train.schedule={"name": "multistep", "milestones": [3]}"#, "train.warmup_epochs=null").contains(
+            faults("train.schedule=multistep", "train.milestones=[3]").contains(
                 "milestones end at epoch 3"))
         #expect(faults("train.decay_all=true", "train.norm_decay_multiplier=0.1").contains("remove one"))
         #expect(faults("model.position=none").contains("cannot use \"none\""))
