@@ -77,6 +77,17 @@ public struct RandomResizedCrop: Sendable, Equatable {
         w = min(max(w, 1), width)
         return (CropRectangle(top: (height - h) / 2, left: (width - w) / 2, height: h, width: w), 0)
     }
+
+    /// The rectangle that a stream draws for a picture.
+    func rectangle(height: Int, width: Int, random: RandomStream) -> CropRectangle {
+        var stream = random
+        return rectangle(height: height, width: width) { _ in
+            let area = stream.uniformDouble()
+            let aspect = stream.uniformDouble()
+            let top = stream.uniformDouble()
+            return (area, aspect, top, stream.uniformDouble())
+        }.rectangle
+    }
 }
 
 /// The geometry of evaluation: the picture is resized so that it just covers `resize`, then the middle is cut out.

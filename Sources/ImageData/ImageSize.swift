@@ -46,17 +46,11 @@ public struct ImageSize: BoundedValue, Equatable {
         let side: [(String, JSONValue)] = [
             ("type", JSONValue("integer")), ("minimum", JSONValue(1)), ("maximum", JSONValue(65_500)),
         ]
-        return .object([
-            (
-                "oneOf",
-                JSONValue([
-                    .object(side),
-                    .object([
-                        ("type", JSONValue("array")), ("items", .object(side)), ("minItems", JSONValue(2)),
-                        ("maxItems", JSONValue(2)),
-                    ]),
-                ])
-            )
-        ])
+        return .oneOf(
+            .object(side),
+            .object([
+                ("type", JSONValue("array")), ("items", .object(side)), ("minItems", JSONValue(2)),
+                ("maxItems", JSONValue(2)),
+            ]))
     }
 }

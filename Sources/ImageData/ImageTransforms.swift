@@ -156,13 +156,7 @@ public struct TrainingTransform: ImageTransform {
 
     /// The crop of a picture, drawn from a stream of its own; nil where nothing is cropped.
     private func rectangle(height: Int, width: Int, _ random: RandomStream) -> CropRectangle? {
-        var stream = random.child("crop")
-        return crop?.rectangle(height: height, width: width) { _ in
-            let area = stream.uniformDouble()
-            let aspect = stream.uniformDouble()
-            let top = stream.uniformDouble()
-            return (area, aspect, top, stream.uniformDouble())
-        }.rectangle
+        crop?.rectangle(height: height, width: width, random: random.child("crop"))
     }
 
     /// Half of the pictures are.

@@ -34,7 +34,7 @@ public enum MissingValue: BoundedValue, Equatable {
         let number = JSONValue.object([
             ("type", JSONValue("number")), ("minimum", JSONValue(-most)), ("maximum", JSONValue(most)),
         ])
-        return .object([("oneOf", JSONValue([.object([("const", JSONValue("nan"))]), number]))])
+        return .oneOf(.object([("const", JSONValue("nan"))]), number)
     }
 }
 

@@ -40,18 +40,12 @@ public enum ValueRange: BoundedValue, Equatable {
         let number = JSONValue.object([
             ("type", JSONValue("number")), ("minimum", JSONValue(-most)), ("maximum", JSONValue(most)),
         ])
-        return .object([
-            (
-                "oneOf",
-                JSONValue([
-                    .object([("const", JSONValue("measured"))]),
-                    .object([
-                        ("type", JSONValue("array")), ("items", number),
-                        ("minItems", JSONValue(2)), ("maxItems", JSONValue(2)),
-                    ]),
-                ])
-            )
-        ])
+        return .oneOf(
+            .object([("const", JSONValue("measured"))]),
+            .object([
+                ("type", JSONValue("array")), ("items", number),
+                ("minItems", JSONValue(2)), ("maxItems", JSONValue(2)),
+            ]))
     }
 }
 

@@ -235,8 +235,8 @@ private struct Rules {
         if recipe.masking.unit != nil, ![.patches, .blocks].contains(strategy.kind) {
             fault("mask.unit", "mask strategy \"\(strategy.name)\" hides no patches; remove it")
         }
-        if isRead("model.relative_position_bias"), recipe.model.relativePositionBias != .none, !needs.encodesHidden,
-            ![.frequencies, .nothing].contains(strategy.kind)
+        if isRead("model.relative_position_bias"), recipe.model.relativePositionBias != .none,
+            !needs.takesRelativeBias(under: [strategy.kind])
         {
             fault(
                 "model.relative_position_bias",
@@ -274,13 +274,10 @@ private struct Rules {
         {
             fault("model", reason)
         }
-        let positions = recipe.method.needs.positions
-        if isRead("method", "model.position"), !positions.contains(model.position) {
-            let allowed = PositionKind.allCases.filter(positions.contains).map { "\"\($0.rawValue)\"" }
-            fault(
-                "model.position",
-                "method \"\(type(of: recipe.method).name)\" cannot use \"\(model.position.rawValue)\"; it takes "
-                    + allowed.joined(separator: ", "))
+        if isRead("method", "model.position"),
+            let reason = recipe.method.needs.positionFault(of: model, in: type(of: recipe.method).name)
+        {
+            fault("model.position", reason)
         }
         guard let grid, isRead("model") else { return }
         if let reason = model.sizeFault(on: grid, limit: RecipeLimits.parameters) { fault("model", reason) }

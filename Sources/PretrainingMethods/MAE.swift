@@ -1,6 +1,6 @@
 public import Autodiff
 public import ImageMasking
-public import RandomStreams
+import RandomStreams
 public import RecipeSchema
 import TrainingStep
 public import VisionTransformers
@@ -66,13 +66,6 @@ public struct MAE: PretrainingMethod {
             .init(width: options.decoderWidth, depth: options.decoderDepth, heads: options.decoderHeads),
             behind: encoder, normalizesTarget: options.normPixLoss, adding: &store, random: context.random)
         parameters = store
-    }
-
-    /// Stochastic depth of the encoder.
-    public func draws(for batch: Batch, _ mask: PatchMask, random: RandomStream) -> PathDraws {
-        DropPath.drawn(
-            rate: encoder.options.dropPath, depth: encoder.options.depth,
-            streams: batch.streams(random.child("drop_path")))
     }
 
     /// The reconstruction loss of a batch.

@@ -52,3 +52,18 @@ public struct MethodNeeds: Sendable {
         self.isScheduledOverRun = isScheduledOverRun
     }
 }
+
+extension MethodNeeds {
+    /// Why the method of a name cannot use an encoder's kind of positions.
+    public func positionFault(of encoder: EncoderOptions, in method: String) -> String? {
+        guard !positions.contains(encoder.position) else { return nil }
+        let allowed = PositionKind.allCases.filter(positions.contains).map { "\"\($0.rawValue)\"" }
+        return "method \"\(method)\" cannot use \"\(encoder.position.rawValue)\"; it takes "
+            + allowed.joined(separator: ", ")
+    }
+
+    /// Whether terms for pairs of all patches have a meaning under these kinds of plan: every patch then has a place in the encoder.
+    public func takesRelativeBias(under plans: Set<MaskPlan.Kind>) -> Bool {
+        encodesHidden || plans.isSubset(of: [.frequencies, .nothing])
+    }
+}

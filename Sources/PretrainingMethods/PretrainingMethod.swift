@@ -241,3 +241,18 @@ extension PretrainingMethod {
 
 /// Draws that an encoder's stochastic depth alone makes: what multiplies its branches; nil where nothing is dropped.
 public typealias PathDraws = [BranchFactors]?
+
+extension PretrainingMethod where Draws == PathDraws {
+    /// Stochastic depth of the encoder at the recipe's `model.drop_path`.
+    public func draws(for batch: Batch, _ plan: Plan, random: RandomStream) -> PathDraws {
+        encoder.pathDraws(for: batch, random: random)
+    }
+}
+
+extension Encoder {
+    /// Stochastic depth of the blocks, each image from its own stream; the rate is `model.drop_path`, unless a method has its own.
+    func pathDraws(for batch: Batch, rate: Double? = nil, random: RandomStream) -> PathDraws {
+        DropPath.drawn(
+            rate: rate ?? options.dropPath, depth: options.depth, streams: batch.streams(random.child("drop_path")))
+    }
+}

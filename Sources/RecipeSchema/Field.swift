@@ -150,5 +150,10 @@ func merged(_ schema: JSONValue, _ keywords: [(String, JSONValue)]) -> JSONValue
 
 /// A schema that takes `null` too.
 func orNull(_ schema: JSONValue) -> JSONValue {
-    .object([("oneOf", JSONValue([.object([("type", JSONValue("null"))]), schema]))])
+    .oneOf(.object([("type", JSONValue("null"))]), schema)
+}
+
+extension JSONValue {
+    /// The JSON Schema of what one of these allows.
+    public static func oneOf(_ schemas: JSONValue...) -> JSONValue { .object([("oneOf", JSONValue(schemas))]) }
 }

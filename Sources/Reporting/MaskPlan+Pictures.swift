@@ -15,11 +15,9 @@ extension MaskPlan {
             }
         case .patches(let mask):
             (0..<mask.imageCount).map { image in
-                // Where a part of the hidden patches is to be predicted, they are a target.
-                let isPart = mask.predictedCount < mask.grid.count - mask.visibleCount
-                return ContactSheet.Picture(
+                ContactSheet.Picture(
                     rows: mask.grid.rows, columns: mask.grid.columns, visible: mask.visible(image).map { Int($0) },
-                    targets: isPart ? [mask.predicted(image).map { Int($0) }] : [])
+                    targets: showsTargets ? [mask.predicted(image).map { Int($0) }] : [])
             }
         case .blocks(let mask):
             (0..<mask.imageCount).flatMap { image in
@@ -29,6 +27,15 @@ extension MaskPlan {
                         targets: mask.targets.map { $0[image].map { Int($0) } })
                 }
             }
+        }
+    }
+
+    /// Whether the pictures colour what is to be predicted: where that is not all that is hidden.
+    public var showsTargets: Bool {
+        switch self {
+        case .patches(let mask): mask.predictedCount < mask.grid.count - mask.visibleCount
+        case .blocks: true
+        case .frequencies, .nothing: false
         }
     }
 }

@@ -78,7 +78,7 @@ struct RunPicture {
         return RunPicture(
             title: "Masks",
             caption: "What the strategy \(name) hides of \(masks.count) pictures: light is seen, dark is hidden"
-                + (plan.kind == .blocks ? ", colours are what is to be predicted." : "."),
+                + (plan.showsTargets ? ", colours are what is to be predicted." : "."),
             alternative: "\(masks.count) masks of the strategy \(name) on a grid of \(recipe.grid) patches",
             png: try ContactSheet(masks: masks).png())
     }

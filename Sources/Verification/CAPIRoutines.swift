@@ -155,8 +155,7 @@ private struct CaseDraws {
     }
 
     private func tensor(_ name: String, axes: Int) throws -> StoredTensor {
-        let own = "draw/\(number)/\(name)"
-        return try golden.tensor(golden.tensors[own] == nil ? "draw/\(name)" : own, axes: axes)
+        try golden.tensor(golden.draw(name, of: number), axes: axes)
     }
 
     /// The cells of each image under a name.

@@ -127,8 +127,14 @@ extension GoldenCase {
     func refuse<Options: PretrainingOptions>(
         _ options: Options, _ encoder: EncoderOptions, _ grid: PatchGrid
     ) throws {
-        let heads = options.needs.sharesWidthEvenly ? encoder.headsFault : nil
-        let faults = [heads].compactMap { $0 } + options.faults(encoder: encoder, grid: grid)
+        let needs = options.needs
+        try CaseBounds.require(
+            encoder.relativePositionBias == .none || needs.takesRelativeBias(under: needs.masks),
+            "a relative position bias where patches are hidden")
+        let heads = needs.sharesWidthEvenly ? encoder.headsFault : nil
+        let faults =
+            [heads, needs.positionFault(of: encoder, in: Options.name)].compactMap { $0 }
+            + options.faults(encoder: encoder, grid: grid)
         if let fault = faults.first { throw GoldenError(fault) }
     }
 

@@ -16,20 +16,16 @@ let crossMAERoutines: [GoldenRoutine] = [
 ]
 
 private func model(_ golden: GoldenCase, _ engine: Engine) throws -> GoldenOutcome {
-    let images = try golden.pictures()
-    let encoder = try golden.encoder(for: CrossMAEOptions.self)
-    let options = try golden.section("recipe.method", as: CrossMAEOptions.self, without: ["name"])
-    let context = try golden.context(options, encoder, images.shape)
-    var method = options.makeMethod(context)
-    try load("w/", of: golden, into: &method.parameters)
-    let squares = try golden.squares(on: context.grid, patch: encoder.patchSize)
+    let given = try CaseMethod<CrossMAEOptions>(golden)
+    let batch = given.batch
+    var method = given.method
+    let squares = try golden.squares(on: given.grid, patch: given.encoder.patchSize)
     let (hidden, predicted) = try golden.shares("recipe.mask")
-    func mask(_ batch: Int) throws -> PatchMask {
-        let name = golden.tensors["draw/\(batch)/noise"] == nil ? "draw/noise" : "draw/\(batch)/noise"
-        let scores = try golden.scores(name, on: squares.units, pictures: images.shape[0])
+    func mask(_ number: Int) throws -> PatchMask {
+        let scores = try golden.scores(
+            golden.draw("noise", of: number), on: squares.units, pictures: batch.samples.count)
         return try divided(scores, on: squares.units, hidden, predicted).enlarged(squares.side)
     }
-    let batch = Batch(images: images, samples: Array(0..<images.shape[0]))
     let names: TraceNames = [
         "encoder/": "act/", "encoder/input": "act/encoder_input", "encoder/output": "act/encoder_output",
         "decoder/": "act/", "decoder/pos_embed": "act/decoder_pos_embed", "decoder/input": "act/decoder_input",
@@ -42,10 +38,6 @@ private func model(_ golden: GoldenCase, _ engine: Engine) throws -> GoldenOutco
     outcome.values.merge(values(of: first, prefix: "act/")) { traced, _ in traced }
     outcome.values["act/predicted"] = predictedFlags(first)
     outcome.values["act/predicted_index"] = index(first)
-    if let decayed = golden.json["decayed"]?.array?.compactMap(\.string) {
-        let ours = method.parameters.entries.filter { method.treatment(of: $0) == .decayed }.map(\.name)
-        outcome.check("decayed parameters", Set(ours) == Set(decayed))
-    }
     return outcome
 }
 

@@ -22,23 +22,10 @@ let ijepaRoutines: [GoldenRoutine] = [
 ]
 
 extension GoldenCase {
-    /// The encoder of a case with what the method sets where a recipe does not say.
-    func encoder<Options: PretrainingOptions>(for _: Options.Type) throws -> EncoderOptions {
-        var recipe = try value("recipe")
-        for (path, value) in Options.recipeDefaults where path.hasPrefix("model.") {
-            recipe.setDefault(value, at: path)
-        }
-        var problems: [Problem] = []
-        guard let model = recipe["model"],
-            let encoder = EncoderOptions.decode(model, at: "$.recipe.model", &problems)
-        else { throw GoldenError("\(Problems(problems))") }
-        return encoder
-    }
-
     /// The finished masks of an iteration, `draw/masks_…` or `draw/<i>/masks_…`.
     fileprivate func blockMask(_ iteration: Int, grid: PatchGrid) throws -> BlockMask {
         func blocks(_ name: String) throws -> [[[Int32]]] {
-            let stored = try tensors["draw/\(iteration)/\(name)"] ?? tensor("draw/\(name)")
+            let stored = try tensor(draw(name, of: iteration))
             guard let cells = stored.integers()?.map({ Int32(clamping: $0) }), stored.shape.count == 3 else {
                 throw GoldenError("the masks \(name) are not integers by block, image and cell")
             }
@@ -67,13 +54,7 @@ private func method<Options: JointEmbeddingOptions>(
     context.parameterLimit = golden.parameterLimit
     var method = try options.makeMethod(context)
     try load("w/", of: golden, into: &method.parameters)
-    var state = method.state
-    for (name, tensor) in state {
-        let stored = try golden.engineTensor("w/" + name)
-        guard stored.shape == tensor.shape else { throw GoldenError("w/\(name) has the shape \(stored.shape)") }
-        state[name] = stored
-    }
-    method.state = state
+    method.state = try golden.stored(method.state)
     return method
 }
 

@@ -45,13 +45,7 @@ private func latentEuclidean(_ golden: GoldenCase, _ engine: Engine) throws -> G
     let context = try golden.context(options, encoder, shape)
     var method = options.makeMethod(context)
     try load("w/", of: golden, into: &method.parameters)
-    var state = method.state
-    for (name, tensor) in state {
-        let stored = try golden.engineTensor("w/\(name)")
-        try CaseBounds.require(stored.shape == tensor.shape, "w/\(name) has the shape \(stored.shape)")
-        state[name] = stored
-    }
-    method.state = state
+    method.state = try golden.stored(method.state)
 
     let rules = try golden.stepRules()
     let treat = method.treatment(of:)

@@ -41,9 +41,7 @@ private func frequencyModel(_ golden: GoldenCase, _ engine: Engine) throws -> Go
     var outcome = try trainingTrace(golden, &method, engine, names: names) { method, _, request, tape in
         method.loss(batch, plan, draws, request, on: &tape)
     }
-    for (name, block) in [("first", 0), ("last", encoder.depth - 1)] {
-        outcome.values["act/block_\(name)"] = outcome.values["act/block_\(block)"]
-    }
+    outcome.nameEnds(depth: encoder.depth)
     return outcome
 }
 

@@ -13,32 +13,21 @@ let pretrainingRoutines: [GoldenRoutine] = [
 ]
 
 private func maskedAutoencoder(_ golden: GoldenCase, _ engine: Engine) throws -> GoldenOutcome {
-    let images = try golden.pictures()
-    let encoder = try golden.section("recipe.model", as: EncoderOptions.self)
-    let options = try golden.section("recipe.method", as: MAEOptions.self, without: ["name"])
-    let context = try golden.context(options, encoder, images.shape)
-    let grid = context.grid
-    var method = options.makeMethod(context)
-    try load("w/", of: golden, into: &method.parameters)
-
+    let given = try CaseMethod<MAEOptions>(golden)
+    let (grid, batch) = (given.grid, given.batch)
+    var method = given.method
     let visible = try golden.visibleCount(on: grid)
     let isColor = try golden.value("recipe.mask.strategy").string == "color"
     func plan(_ microBatch: Int) throws -> PatchMask {
-        let noise = try golden.tensors["draw/\(microBatch)/noise"] ?? golden.tensor("draw/noise")
-        let scores = try golden.scores(noise, "draw/noise", on: grid, pictures: images.shape[0])
+        let scores = try golden.scores(
+            golden.draw("noise", of: microBatch), on: grid, pictures: batch.samples.count)
         return PatchMask(grid: grid, scores: scores, keepingHighest: isColor, visibleCount: visible)
     }
-    let batch = Batch(images: images, samples: Array(0..<images.shape[0]))
     var outcome = try trainingTrace(golden, &method, engine) { method, microBatch, request, tape in
         try method.loss(batch, plan(microBatch), nil, request, on: &tape)
     }
     outcome.values.merge(values(of: try plan(0), prefix: "act/")) { traced, _ in traced }
     if isColor { outcome.values["act/field"] = try colorField(golden, grid) }
-    if let decayed = golden.json["decayed"]?.array?.compactMap(\.string) {
-        let rule = golden.decayRule
-        let ours = method.parameters.entries.filter { rule.decays($0.name, axes: $0.shape.rank) }.map(\.name)
-        outcome.check("decayed parameters", Set(ours) == Set(decayed))
-    }
     return outcome
 }
 

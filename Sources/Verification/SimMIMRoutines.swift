@@ -16,47 +16,34 @@ let simMIMRoutines: [GoldenRoutine] = [
 ]
 
 private func model(_ golden: GoldenCase, _ engine: Engine) throws -> GoldenOutcome {
-    let images = try golden.pictures()
-    let encoder = try golden.encoder(for: SimMIMOptions.self)
-    let options = try golden.section("recipe.method", as: SimMIMOptions.self, without: ["name"])
-    let context = try golden.context(options, encoder, images.shape)
-    var method = options.makeMethod(context)
-    try load("w/", of: golden, into: &method.parameters)
-    let squares = try golden.squares(on: context.grid, patch: encoder.patchSize)
+    let given = try CaseMethod<SimMIMOptions>(golden)
+    let (encoder, batch, count) = (given.encoder, given.batch, given.batch.samples.count)
+    var method = given.method
+    let squares = try golden.squares(on: given.grid, patch: encoder.patchSize)
     let visible = try golden.visibleCount(on: squares.units, CountRule.hiddenUp)
 
-    func draw(_ name: String, _ batch: Int) -> String {
-        golden.tensors["draw/\(batch)/\(name)"] == nil ? "draw/\(name)" : "draw/\(batch)/\(name)"
-    }
-    func units(_ batch: Int) throws -> PatchMask {
-        let scores = try golden.scores(draw("noise", batch), on: squares.units, pictures: images.shape[0])
+    func units(_ number: Int) throws -> PatchMask {
+        let scores = try golden.scores(golden.draw("noise", of: number), on: squares.units, pictures: count)
         return PatchMask(grid: squares.units, scores: scores, keepingHighest: false, visibleCount: visible)
     }
-    func drop(_ batch: Int) throws -> PathDraws {
+    func drop(_ number: Int) throws -> PathDraws {
         guard encoder.dropPath > 0 else { return nil }
-        let stored = try golden.tensor(draw("drop_path/encoder", batch), axes: 3)
+        let stored = try golden.tensor(golden.draw("drop_path/encoder", of: number), axes: 3)
         try CaseBounds.require(
-            stored.shape == [encoder.depth, 2, images.shape[0]], "draws of shape \(stored.shape) for the blocks")
+            stored.shape == [encoder.depth, 2, count], "draws of shape \(stored.shape) for the blocks")
         let uniforms = stored.floats()
-        return DropPath.factors(rate: encoder.dropPath, depth: encoder.depth, images: images.shape[0]) {
-            uniforms[($0 * 2 + $1) * images.shape[0] + $2]
+        return DropPath.factors(rate: encoder.dropPath, depth: encoder.depth, images: count) {
+            uniforms[($0 * 2 + $1) * count + $2]
         }
     }
-    let batch = Batch(images: images, samples: Array(0..<images.shape[0]))
     let names: TraceNames = ["encoder/": "act/", "encoder/input": "act/encoder_input", "encoder/output": "act/encoder"]
     var outcome = try trainingTrace(golden, &method, engine, names: names) { method, number, request, tape in
         method.loss(batch, try units(number).enlarged(squares.side), try drop(number), request, on: &tape)
     }
-    for (name, block) in [("first", 0), ("last", encoder.depth - 1)] {
-        outcome.values["act/block_\(name)"] = outcome.values["act/block_\(block)"]
-    }
+    outcome.nameEnds(depth: encoder.depth)
     let first = try units(0)
     outcome.values["act/mask_units"] = flags(first)
     outcome.values["act/mask"] = flags(first.enlarged(squares.side))
-    if let decayed = golden.json["decayed"]?.array?.compactMap(\.string) {
-        let ours = method.parameters.entries.filter { method.treatment(of: $0) == .decayed }.map(\.name)
-        outcome.check("decayed parameters", Set(ours) == Set(decayed))
-    }
     return outcome
 }
 

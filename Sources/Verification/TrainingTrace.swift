@@ -7,9 +7,6 @@ import TrainingStep
 import VisionTransformers
 
 extension GoldenCase {
-    /// What the optimiser of a case decays.
-    var decayRule: DecayRule { treatmentRules.decaysTokens ? .matrices : .matricesButTokens }
-
     /// What a case says of the treatment of parameters, as a recipe does.
     var treatmentRules: TreatmentRules {
         var rules = TreatmentRules()
@@ -156,11 +153,23 @@ func trainingTrace<Method: PretrainingMethod>(
         outcome.values[name] = GoldenValue(reports.map(\.learningRate), [steps])
     }
     outcome.values["trace/wd"] = GoldenValue(reports.map(\.weightDecay), [steps])
+    if let decayed = golden.json["decayed"]?.array?.compactMap(\.string) {
+        let rules = golden.treatmentRules
+        let ours = method.parameters.entries.filter { rules.applied(to: treat($0), of: $0) == .decayed }.map(\.name)
+        outcome.check("decayed parameters", Set(ours) == Set(decayed))
+    }
     outcome.recordAfter(method)
     return outcome
 }
 
 extension GoldenOutcome {
+    /// The first and the last of traced blocks, by these names too.
+    mutating func nameEnds(depth: Int) {
+        for (name, block) in [("first", 0), ("last", depth - 1)] {
+            values["act/block_\(name)"] = values["act/block_\(block)"]
+        }
+    }
+
     /// Parameters and state after the last step.
     mutating func recordAfter<Method: PretrainingMethod>(_ method: Method) {
         for (name, tensor) in method.state { values["after/\(name)"] = GoldenValue(tensor) }

@@ -41,10 +41,7 @@ struct StepCommand: ParsableCommand {
     var features = false
 
     func validate() throws {
-        guard StepConfiguration.all.contains(where: { $0.name == config }) else {
-            let names = StepConfiguration.all.map(\.name).joined(separator: ", ")
-            throw ValidationError("--config is \(config), allowed are \(names)")
-        }
+        _ = try StepConfiguration.named(config)
         for (name, value, least) in [("steps", steps, 1), ("warmup", warmup, 0)]
         where value < least {
             throw ValidationError("--\(name) is \(value), allowed is an integer ≥ \(least)")
@@ -52,7 +49,7 @@ struct StepCommand: ParsableCommand {
     }
 
     func run() throws {
-        guard let configuration = StepConfiguration.all.first(where: { $0.name == config }) else { return }
+        let configuration = try StepConfiguration.named(config)
         let engine = try Engine(threads: load.threads)
         var step = StepBench(configuration, batch: load.images, features: features, engine: engine)
         let first = step.milliseconds()

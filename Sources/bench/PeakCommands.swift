@@ -48,15 +48,12 @@ struct ProductsCommand: ParsableCommand {
     var steps = 5
 
     func validate() throws {
-        guard StepConfiguration.all.contains(where: { $0.name == config }) else {
-            let names = StepConfiguration.all.map(\.name).joined(separator: ", ")
-            throw ValidationError("--config is \(config), allowed are \(names)")
-        }
+        _ = try StepConfiguration.named(config)
         if steps < 1 { throw ValidationError("--steps is \(steps), allowed is an integer ≥ 1") }
     }
 
     func run() throws {
-        guard let configuration = StepConfiguration.all.first(where: { $0.name == config }) else { return }
+        let configuration = try StepConfiguration.named(config)
         let engine = try Engine(threads: load.threads)
         let peak = engine.peakRate(seconds: 1)
         var step = StepBench(configuration, batch: load.images, features: false, engine: engine)

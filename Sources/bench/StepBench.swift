@@ -1,4 +1,5 @@
 #if Commands
+import ArgumentParser
 import Autodiff
 import ImageMasking
 import Optimizers
@@ -30,6 +31,15 @@ struct StepConfiguration: Sendable {
             name: "vit_base_224", image: 224, patch: 16, width: 768, depth: 12, heads: 12, decoderWidth: 512,
             decoderDepth: 8, decoderHeads: 16),
     ]
+
+    /// The one of a name.
+    static func named(_ name: String) throws -> StepConfiguration {
+        guard let found = all.first(where: { $0.name == name }) else {
+            let names = all.map(\.name).joined(separator: ", ")
+            throw ValidationError("--config is \(name), allowed are \(names)")
+        }
+        return found
+    }
 }
 
 /// Steps of one configuration on random images.

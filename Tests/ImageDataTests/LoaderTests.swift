@@ -34,6 +34,17 @@ private func loader(
 }
 
 @Suite struct LoaderTests {
+    /// The first batch of four built-in pictures under a transform, made without and with threads of the loader.
+    static func firstBatches(of transform: any ImageTransform) throws -> [ImageBatch] {
+        try [0, 2].map { threads in
+            let loader = try Loader(
+                source: ProceduralSource(part: .train, count: 12), transform: transform, batchSize: 4,
+                random: RandomStream(seed: 1), corruptLimit: 0.1, threads: threads)
+            defer { loader.stop() }
+            return try loader.next()
+        }
+    }
+
     @Test func anEpochHoldsEveryPictureOnceAndDropsTheRest() throws {
         let loader = try loader(NumberedSource(count: 22), threads: 2)
         #expect(loader.stepsPerEpoch == 5)

@@ -140,16 +140,7 @@ struct MultiViewTests {
     }
 
     @Test func theLoaderHandsOutViewsOfTheirSizes() throws {
-        let source = ProceduralSource(part: .train, count: 12)
-        let transform = transform()
-        var batches: [ImageBatch] = []
-        for threads in [0, 2] {
-            let loader = try Loader(
-                source: source, transform: transform, batchSize: 4, random: RandomStream(seed: 1), corruptLimit: 0.1,
-                threads: threads)
-            batches.append(try loader.next())
-            loader.stop()
-        }
+        let batches = try LoaderTests.firstBatches(of: transform())
         #expect(batches[0].shape == [4, 3, 12, 8])
         #expect(batches[0].otherShapes == [[4, 3, 12, 8]] + [[Int]](repeating: [4, 3, 8, 4], count: 3))
         for (view, shape) in zip(batches[0].otherViews, batches[0].otherShapes) {

@@ -56,17 +56,9 @@ struct TwoViewTests {
     }
 
     @Test func theLoaderHandsOutBothViews() throws {
-        let source = ProceduralSource(part: .train, count: 12)
         let transform = TwoViewTransform(
             shape: (3, 32, 32), options: TwoViewOptions(), flip: true, normalization: .imageNet)
-        var batches: [ImageBatch] = []
-        for threads in [0, 2] {
-            let loader = try Loader(
-                source: source, transform: transform, batchSize: 4, random: RandomStream(seed: 1), corruptLimit: 0.1,
-                threads: threads)
-            batches.append(try loader.next())
-            loader.stop()
-        }
+        let batches = try LoaderTests.firstBatches(of: transform)
         #expect(batches[0].otherViews.count == 1 && batches[0].otherViews[0].count == batches[0].images.count)
         #expect(batches[0].images == batches[1].images && batches[0].otherViews == batches[1].otherViews)
         #expect(batches[0].images != batches[0].otherViews[0])

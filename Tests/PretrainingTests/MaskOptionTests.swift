@@ -1,4 +1,5 @@
 import Autodiff
+import Checkpoints
 import Foundation
 import ImageMasking
 import Optimizers
@@ -65,26 +66,29 @@ struct MaskOptionTests {
     }
 
     @Test func anotherSeedOfMasksChangesMasksAlone() throws {
-        func trained(_ changes: String...) throws -> [String] {
+        /// Parameters of the encoder and the losses of the rows, after so many steps.
+        func trained(_ steps: Int, _ changes: String...) throws -> (weights: [StoredTensor], losses: [Double]) {
             let run = try TinyRun()
-            try run.train(try Recipe.parse(Array(TinyRun.text.utf8), set: changes + ["train.max_steps=1"]))
-            return try [run.digest("encoder.safetensors"), run.digest("checkpoints/step-00000001/model.safetensors")]
+            try run.train(try Recipe.parse(Array(TinyRun.text.utf8), set: changes + ["train.max_steps=\(steps)"]))
+            let file = try Safetensors.read(run.folder.path + "/encoder.safetensors")
+            let losses = try run.rows().compactMap { try JSONParser.parse($0)["loss"]?.double }
+            return (file.tensors.sorted { $0.key < $1.key }.map { $0.value }, losses)
         }
-        let usual = try trained()
-        // The recipe's own seed, written out, draws the same masks; its words in the files differ.
-        #expect(try Recipe.parse(Array(TinyRun.text.utf8), set: ["mask.seed=3"]).masking.seed == 3)
-        #expect(try trained("mask.seed=4")[0] != usual[0])
-        var first = try MaskPreview(TinyRun.recipe(), engine: try Engine(threads: 1))
-        var same = try MaskPreview(TinyRun.recipe("mask.seed=3"), engine: try Engine(threads: 1))
-        var other = try MaskPreview(TinyRun.recipe("mask.seed=4"), engine: try Engine(threads: 1))
-        let plans = try [first, same, other].indices.map { place in
-            switch place {
-            case 0: try first.plan(step: 0, samples: [1, 2])
-            case 1: try same.plan(step: 0, samples: [1, 2])
-            default: try other.plan(step: 0, samples: [1, 2])
-            }
+        // The first step has no rate yet: initial values and pictures are the same, what is hidden is not.
+        let (usual, other) = (try trained(1), try trained(1, "mask.seed=4"))
+        #expect(usual.weights == other.weights && usual.losses[0] != other.losses[0])
+        // The recipe's own seed, written out, is the same run.
+        let (longer, same) = (try trained(2), try trained(2, "mask.seed=3"))
+        #expect(longer.weights == same.weights && longer.losses == same.losses)
+        #expect(try trained(2, "mask.seed=4").weights != longer.weights)
+        func plan(_ changes: String...) throws -> MaskPlan {
+            let recipe = try Recipe.parse(Array(TinyRun.text.utf8), set: changes)
+            var preview = try MaskPreview(recipe, engine: try Engine(threads: 1))
+            return try preview.plan(step: 0, samples: [1, 2])
         }
-        #expect(plans[0] == plans[1] && plans[0] != plans[2])
+        let own = try plan()
+        #expect(try plan("mask.seed=3") == own)
+        #expect(try plan("mask.seed=4") != own)
     }
 
     /// Any strategy under any method that takes its plans: attention masks for MAE, from an encoder that was trained before.

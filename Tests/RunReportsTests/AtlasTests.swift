@@ -82,7 +82,7 @@ struct AtlasTests {
         let bytes = try #require(start.components(separatedBy: "\"").first.flatMap { Data(base64Encoded: $0) })
         let sprite = try ImageDecoder().decode(Array(bytes), path: "sprite").image
         #expect(sprite.width == 64 && sprite.height == 48 && sprite.channels == 3)
-        let samples = try sprite.bytes()
+        let samples = sprite.bytes()
         let source = ProceduralSource(part: .train, count: Self.count, size: 16)
         var error = 0.0
         for number in 0..<Self.count {

@@ -29,18 +29,12 @@ public enum TIFFPages: BoundedValue, Equatable {
 
     /// A number or a word.
     public static var schema: JSONValue {
-        .object([
-            (
-                "oneOf",
-                JSONValue([
-                    .object([("const", JSONValue("all"))]),
-                    .object([
-                        ("type", JSONValue("integer")), ("minimum", JSONValue(numbers.lowerBound)),
-                        ("maximum", JSONValue(numbers.upperBound)),
-                    ]),
-                ])
-            )
-        ])
+        .oneOf(
+            .object([("const", JSONValue("all"))]),
+            .object([
+                ("type", JSONValue("integer")), ("minimum", JSONValue(numbers.lowerBound)),
+                ("maximum", JSONValue(numbers.upperBound)),
+            ]))
     }
 
     /// Its words.

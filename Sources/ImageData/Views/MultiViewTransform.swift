@@ -42,15 +42,8 @@ public struct MultiViewTransform: ImageTransform {
         -> DecodedImage
     {
         let scale = isLocal ? view.options.localCropScale : view.options.cropScale
-        var stream = random
         let rectangle = RandomResizedCrop(scale: scale[0]...scale[1], ratio: context.ratio).rectangle(
-            height: image.height, width: image.width
-        ) { _ in
-            let area = stream.uniformDouble()
-            let aspect = stream.uniformDouble()
-            let top = stream.uniformDouble()
-            return (area, aspect, top, stream.uniformDouble())
-        }.rectangle
+            height: image.height, width: image.width, random: random)
         return Resampling.resize(
             image, height: size.height, width: size.width, filter: .bilinear, rectangle: rectangle)
     }

@@ -1,7 +1,7 @@
 public import Autodiff
 public import ImageMasking
 import Optimizers
-public import RandomStreams
+import RandomStreams
 public import RecipeSchema
 import TrainingStep
 public import VisionTransformers
@@ -35,25 +35,15 @@ public enum FeatureBlocks: BoundedValue, Equatable {
 
     /// Either form.
     public static var schema: JSONValue {
-        .object([
-            (
-                "oneOf",
-                JSONValue([
-                    .object([("const", JSONValue("all"))]),
-                    .object([
-                        ("type", JSONValue("array")),
-                        (
-                            "items",
-                            .object([
-                                ("type", JSONValue("integer")), ("minimum", JSONValue(-128)),
-                                ("maximum", JSONValue(127)),
-                            ])
-                        ),
-                        ("minItems", JSONValue(1)), ("maxItems", JSONValue(128)),
-                    ]),
-                ])
-            )
+        let number = JSONValue.object([
+            ("type", JSONValue("integer")), ("minimum", JSONValue(-128)), ("maximum", JSONValue(127)),
         ])
+        return .oneOf(
+            .object([("const", JSONValue("all"))]),
+            .object([
+                ("type", JSONValue("array")), ("items", number), ("minItems", JSONValue(1)),
+                ("maxItems", JSONValue(128)),
+            ]))
     }
 
     /// Its words.
@@ -187,13 +177,6 @@ public struct CrossMAE: PretrainingMethod {
             adding: &store, random: context.random)
         pixels = PixelTarget(patchSize: side, isNormalized: options.normPixLoss)
         parameters = store
-    }
-
-    /// Stochastic depth of the encoder.
-    public func draws(for batch: Batch, _ mask: PatchMask, random: RandomStream) -> PathDraws {
-        DropPath.drawn(
-            rate: encoder.options.dropPath, depth: encoder.options.depth,
-            streams: batch.streams(random.child("drop_path")))
     }
 
     /// The reconstruction loss of a batch on the predicted patches.

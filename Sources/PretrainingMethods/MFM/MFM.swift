@@ -56,9 +56,7 @@ public struct MFM: PretrainingMethod {
     public func draws(for batch: Batch, _ plan: FrequencyPlan, random: RandomStream) throws -> Draws {
         Draws(
             try corruption(of: batch, plan, random),
-            drop: DropPath.drawn(
-                rate: encoder.options.dropPath, depth: encoder.options.depth,
-                streams: batch.streams(random.child("drop_path"))))
+            drop: encoder.pathDraws(for: batch, random: random))
     }
 
     /// The restoration loss of a batch. The draws have the plan's filters in them.

@@ -102,8 +102,7 @@ public struct MaskAlign: PretrainingMethod {
 
     /// Stochastic depth of the student.
     public func draws(for batch: Batch, _ mask: PatchMask, random: RandomStream) -> PathDraws {
-        DropPath.drawn(
-            rate: options.dropPath, depth: encoder.options.depth, streams: batch.streams(random.child("drop_path")))
+        encoder.pathDraws(for: batch, rate: options.dropPath, random: random)
     }
 
     /// The distance of the student's mixed tokens from the teacher's.

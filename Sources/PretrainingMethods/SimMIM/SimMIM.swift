@@ -1,7 +1,7 @@
 public import Autodiff
 public import ImageMasking
 public import Optimizers
-public import RandomStreams
+import RandomStreams
 public import RecipeSchema
 import TrainingStep
 public import VisionTransformers
@@ -106,13 +106,6 @@ public struct SimMIM: PretrainingMethod {
     public func treatment(of parameter: ParameterEntry) -> ParameterTreatment {
         ["encoder.cls_token", "encoder.pos_embed"].contains(parameter.name)
             ? .undecayed : DecayRule.matrices.treatment(of: parameter)
-    }
-
-    /// Stochastic depth of the encoder.
-    public func draws(for batch: Batch, _ mask: PatchMask, random: RandomStream) -> PathDraws {
-        DropPath.drawn(
-            rate: encoder.options.dropPath, depth: encoder.options.depth,
-            streams: batch.streams(random.child("drop_path")))
     }
 
     /// The loss of a batch at hidden pixels.
