@@ -7,7 +7,7 @@ PRETRAIN := .build/release/pretrain
 LIBRARIES := openblas:libopenblas-dev libpng:libpng-dev libjpeg:libjpeg-dev zlib:zlib1g-dev libtiff-4:libtiff-dev \
   libwebp:libwebp-dev
 
-.PHONY: setup demo install test snapshots lint lint-c format bench golden kill health fuzz traits pages sanitize sanitize-quick \
+.PHONY: setup demo install test snapshots lint lint-c format mpi mpi-library processes bench golden kill health fuzz traits pages sanitize sanitize-quick \
   examples clean
 
 # Installs the system libraries that pkg-config does not find; on systems without apt it says which, and stops.
@@ -66,7 +66,7 @@ lint: setup lint-c
 # Warnings of the C targets are errors here, and only here: another compiler may know others. The compiler is Swift's own.
 CLANG = $(dir $(realpath $(shell command -v swift)))clang
 lint-c:
-	for target in CPalimpsestKernels CPalimpsestImageCodecs; do \
+	for target in CPalimpsestKernels CPalimpsestImageCodecs CPalimpsestMPI; do \
 	  for traits in "" "-DPAL_TIFF -DPAL_WEBP"; do \
 	    $(CLANG) -std=c11 -Wall -Wextra -Wshadow -Wstrict-prototypes -Werror -fsyntax-only -ISources/$$target/include $$traits \
 	      $$(pkg-config --cflags openblas libpng libjpeg zlib libtiff-4 libwebp libwebpdemux) Sources/$$target/*.c || exit 1; \
@@ -76,6 +76,21 @@ lint-c:
 # Packages of their own that use this one as anybody else would: built, run, and none fetches another package.
 examples: setup
 	Examples/run.sh
+
+# The program with MPI in it, in a folder of its own.
+mpi: setup mpi-library
+	swift build $(FLAGS) --traits default,MPI --scratch-path .build-mpi --product pretrain
+
+mpi-library:
+	@pkg-config --exists mpi-c && command -v mpirun >/dev/null || { \
+	  command -v apt-get >/dev/null || { echo "please install OpenMPI or MPICH (Debian: libopenmpi-dev openmpi-bin)"; exit 1; }; \
+	  sudo=""; [ "$$(id -u)" = 0 ] || sudo="sudo"; \
+	  $$sudo apt-get update -qq && $$sudo apt-get install -y -qq libopenmpi-dev openmpi-bin; }
+
+# Every method by 1 to 4 processes on this machine, a process ended in the middle, and what cannot work.
+processes: setup
+	@$(MAKE) mpi-library || echo "SKIPPED: there is no MPI here, and it cannot be installed"
+	@! pkg-config --exists mpi-c || { $(MAKE) mpi && Tests/Processes/run.sh; }
 
 format:
 	swift format --in-place --recursive --parallel Sources Tests Package.swift

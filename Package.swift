@@ -47,7 +47,8 @@ let package = Package(
             targets: [
                 "ContentDigests", "Locks", "TensorBoardEvents", "RandomStreams", "RecipeSchema", "ImageMasking",
                 "Autodiff", "Optimizers",
-                "TrainingStep", "Checkpoints", "VisionTransformers", "EncoderFiles", "EncoderExports", "ImageData",
+                "ProcessGroups", "TrainingStep", "Checkpoints", "VisionTransformers", "EncoderFiles", "EncoderExports",
+                "ImageData",
                 "PretrainingMethods",
                 "Evaluation", "Pretraining", "Verification", "Reporting", "RunReports", "Palimpsest",
             ]),
@@ -57,6 +58,7 @@ let package = Package(
     traits: [
         .trait(name: "Commands", description: "The commands pretrain and bench, which need swift-argument-parser."),
         .trait(name: "TIFF", description: "Reads TIFF pictures, with libtiff."),
+        .trait(name: "MPI", description: "Trains by several processes, with MPI."),
         .trait(name: "WebP", description: "Reads WebP pictures, with libwebp."),
         .default(enabledTraits: ["Commands", "TIFF", "WebP"]),
     ],
@@ -85,9 +87,17 @@ let package = Package(
                 .linkedLibrary("webpdemux", .when(traits: ["WebP"])),
             ]),
 
+        .systemLibrary(
+            name: "CPalimpsestMPILibrary", pkgConfig: "mpi-c", providers: [.apt(["libopenmpi-dev", "openmpi-bin"])]),
+        .target(
+            name: "CPalimpsestMPI",
+            dependencies: [.target(name: "CPalimpsestMPILibrary", condition: .when(traits: ["MPI"]))],
+            cSettings: [.define("PAL_MPI", .when(traits: ["MPI"]))]),
+
         module("Autodiff", needs: ["CPalimpsestKernels", "Locks", "RandomStreams"], exclude: ["README.md"]),
         module("Optimizers", needs: ["Autodiff", "CPalimpsestKernels", "RecipeSchema"]),
-        module("TrainingStep", needs: ["Autodiff", "Optimizers"]),
+        module("ProcessGroups", needs: ["CPalimpsestMPI", "Locks"]),
+        module("TrainingStep", needs: ["Autodiff", "Optimizers", "ProcessGroups"]),
         module("Checkpoints", needs: ["ContentDigests", "RecipeSchema"], exclude: ["README.md"]),
         module("VisionTransformers", needs: ["Autodiff", "ImageMasking", "RandomStreams", "RecipeSchema"]),
         module(
@@ -120,8 +130,8 @@ let package = Package(
                 "Locks",
                 "Autodiff", "Checkpoints", "ContentDigests", "EncoderExports", "EncoderFiles", "Evaluation",
                 "ImageData",
-                "ImageMasking", "Optimizers", "PretrainingMethods", "RandomStreams", "RecipeSchema", "Reporting",
-                "TensorBoardEvents", "TrainingStep", "VisionTransformers",
+                "ImageMasking", "Optimizers", "PretrainingMethods", "ProcessGroups", "RandomStreams", "RecipeSchema",
+                "Reporting", "TensorBoardEvents", "TrainingStep", "VisionTransformers",
             ]),
         module(
             "Verification",
@@ -152,7 +162,8 @@ let package = Package(
             needs: [
                 "Locks",
                 "Autodiff", "Checkpoints", "EncoderExports", "Evaluation", "ImageData", "ImageMasking", "Pretraining",
-                "PretrainingMethods", "RandomStreams", "RecipeSchema", "Reporting", "RunReports", "Verification",
+                "PretrainingMethods", "ProcessGroups", "RandomStreams", "RecipeSchema", "Reporting", "RunReports",
+                "Verification",
                 "VisionTransformers",
             ]),
         program(
@@ -175,7 +186,7 @@ let package = Package(
         tests("ImageMaskingTests", needs: ["ImageMasking", "RandomStreams", "RecipeSchema"]),
         tests("AutodiffTests", needs: ["Autodiff", "CPalimpsestKernels", "RandomStreams"]),
         tests("OptimizersTests", needs: ["Autodiff", "Optimizers", "RandomStreams", "RecipeSchema"]),
-        tests("TrainingStepTests", needs: ["Autodiff", "Optimizers", "TrainingStep"]),
+        tests("TrainingStepTests", needs: ["Autodiff", "Optimizers", "ProcessGroups", "TrainingStep"]),
         tests("CheckpointsTests", needs: ["Checkpoints", "ContentDigests", "RecipeSchema"]),
         tests("ImageDataTests", needs: ["ContentDigests", "ImageData", "RandomStreams", "RecipeSchema"]),
         tests(
@@ -198,7 +209,8 @@ let package = Package(
             needs: [
                 "Autodiff", "Checkpoints", "ContentDigests", "EncoderExports", "EncoderFiles", "Evaluation",
                 "ImageData", "ImageMasking",
-                "Optimizers", "Pretraining", "PretrainingMethods", "RandomStreams", "RecipeSchema", "TensorBoardEvents",
+                "Optimizers", "Pretraining", "PretrainingMethods", "ProcessGroups", "RandomStreams", "RecipeSchema",
+                "TensorBoardEvents",
                 "TrainingStep", "VisionTransformers",
             ]),
         tests("PalimpsestTests", needs: ["Palimpsest"]),

@@ -3,7 +3,7 @@ import CPalimpsestKernels
 /// What the walk back and the primitives need of plain arithmetic.
 extension Engine {
     /// target += source
-    func add(_ source: UnsafeBufferPointer<Float>, to target: UnsafeMutableBufferPointer<Float>) {
+    package func add(_ source: UnsafeBufferPointer<Float>, to target: UnsafeMutableBufferPointer<Float>) {
         Self.check(source.count, target.count)
         guard let from = source.baseAddress, let to = target.baseAddress else { return }
         pal_scale_add(handle, target.count, to, 1, from, 1, to)

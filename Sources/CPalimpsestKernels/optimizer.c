@@ -28,19 +28,14 @@ void pal_adamw_step(pal_engine *engine, size_t count, float *p, const float *g, 
 
 static void squares_task(void *context, size_t task, size_t worker) {
     const job *it = context;
-    size_t at = task * block;
+    size_t end = pal_min((task + 1) * block, it->count);
     (void)worker;
-    it->sums[task] = pal_engine_kernels(it->engine)->sum_of_squares(pal_min(block, it->count - at), it->g + at);
+    for (size_t at = task * block; at < end; at += pal_square_block)
+        it->sums[at / pal_square_block] =
+            pal_engine_kernels(it->engine)->sum_of_squares(pal_min(pal_square_block, end - at), it->g + at);
 }
 
-double pal_sum_of_squares(pal_engine *engine, size_t count, const float *x) {
-    size_t blocks = pal_blocks(count, block);
-    job it = {.engine = engine, .count = count, .g = x};
-    pal_section before = pal_engine_enter(engine);
-    it.sums = (double *)pal_engine_shared(engine, 2 * blocks);
-    pal_engine_run(engine, blocks, squares_task, &it);
-    double sum = 0;
-    for (size_t i = 0; i < blocks; i++) sum += it.sums[i];
-    pal_engine_leave(engine, before);
-    return sum;
+void pal_sums_of_squares(pal_engine *engine, size_t count, const float *x, double *sums) {
+    job it = {.engine = engine, .count = count, .g = x, .sums = sums};
+    pal_engine_run(engine, pal_blocks(count, block), squares_task, &it);
 }

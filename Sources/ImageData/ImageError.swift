@@ -1,7 +1,7 @@
 /// Why a picture, an archive or a dataset could not be read.
-public struct ImageError: Error, Sendable, Equatable, CustomStringConvertible {
+public struct ImageError: Error, Sendable, Equatable, Codable, CustomStringConvertible {
     /// The kind of fault; the raw values are the words of JSON output.
-    public enum Reason: String, Sendable, CaseIterable {
+    public enum Reason: String, Sendable, CaseIterable, Codable {
         /// No picture, by its first bytes.
         case notAnImage = "not-an-image"
         /// A format, or a variant of one, that is not read here.

@@ -2,7 +2,7 @@ import Locks
 public import RandomStreams
 
 /// A picture that could not be read, and what was taken in its place.
-public struct UnreadablePicture: Sendable, Equatable {
+public struct UnreadablePicture: Sendable, Equatable, Codable {
     /// The picture's number in the source.
     public var sample: Int
     /// What identifies it to a person.
@@ -11,10 +11,18 @@ public struct UnreadablePicture: Sendable, Equatable {
     public var replacement: Int
     /// Why it could not be read.
     public var error: ImageError
+
+    /// A picture that was replaced.
+    public init(sample: Int, key: String, replacement: Int, error: ImageError) {
+        self.sample = sample
+        self.key = key
+        self.replacement = replacement
+        self.error = error
+    }
 }
 
 /// A picture that its decoder took in spite of faults.
-public struct DamagedPicture: Sendable, Equatable {
+public struct DamagedPicture: Sendable, Equatable, Codable {
     /// What identifies it to a person.
     public var key: String
     /// The decoder's first complaint.
@@ -55,6 +63,8 @@ public struct ImageBatch: Sendable {
 ///
 /// A picture that cannot be read is replaced by one drawn for its place in the epoch. As soon as the different pictures
 /// found unreadable are more than `corruptLimit` of all pictures of the source, `next` throws.
+///
+/// Loaders of several processes may share the batches: each makes its own, and is told what the others found (`count`).
 public final class Loader: Sendable {
     /// Whole batches in an epoch, cut to a multiple of `accumulate`.
     public let stepsPerEpoch: Int
@@ -63,7 +73,7 @@ public final class Loader: Sendable {
     private let prefetcher: Prefetcher<ImageBatch>
     private let known: Locked<Set<Int>>
 
-    /// A loader whose first batch is that of `firstStep`.
+    /// A loader whose first batch is that of `firstStep + offset`, and each after it that of `stride` steps later.
     ///
     /// - Parameters:
     ///   - accumulate: batches that belong together; an epoch ends with a whole group of them.
@@ -73,12 +83,12 @@ public final class Loader: Sendable {
     ///   - unreadable: the pictures that earlier batches of the same run found unreadable.
     public init(
         source: any ImageSource, transform: any ImageTransform, batchSize: Int, accumulate: Int = 1,
-        random: RandomStream, corruptLimit: Double, threads: Int, firstStep: Int = 0,
+        random: RandomStream, corruptLimit: Double, threads: Int, firstStep: Int = 0, offset: Int = 0, stride: Int = 1,
         unreadable: Set<Int> = []
     ) throws(ImageError) {
         precondition(
-            batchSize >= 1 && accumulate >= 1 && firstStep >= 0,
-            "batch size \(batchSize), accumulate \(accumulate), first step \(firstStep)")
+            batchSize >= 1 && accumulate >= 1 && firstStep >= 0 && offset >= 0 && stride >= 1,
+            "batch size \(batchSize), accumulate \(accumulate), first step \(firstStep), \(offset) of \(stride)")
         guard source.count >= batchSize * accumulate else {
             throw ImageError(
                 .empty, path: "",
@@ -92,7 +102,7 @@ public final class Loader: Sendable {
         known = Locked(unreadable)
         stepsPerEpoch = plan.stepsPerEpoch
         prefetcher = Prefetcher(threads: threads, ahead: threads + 1, count: nil) { number in
-            Result { () throws(ImageError) in try plan.batch(firstStep + number) }
+            Result { () throws(ImageError) in try plan.batch(firstStep + offset + stride * number) }
         }
     }
 
@@ -113,7 +123,8 @@ public final class Loader: Sendable {
     /// Ends the threads; at most the pictures in work are still finished.
     public func stop() { prefetcher.stop() }
 
-    private func count(_ pictures: [UnreadablePicture]) throws(ImageError) {
+    /// Counts pictures that were found unreadable, here or by another process; throws where they are too many.
+    public func count(_ pictures: [UnreadablePicture]) throws(ImageError) {
         let bad = known.withLock { known in
             known.formUnion(pictures.map(\.sample))
             return known.count

@@ -35,9 +35,9 @@ public struct AdamWOptions: OptimizerOptions {
 /// θ ← θ(1 − ηλ); moments as in Adam; θ ← θ − η m̂/(√v̂ + ε): PyTorch's order of operations. Each parameter is decayed, not
 /// decayed or left alone, and may have a factor on the rate.
 public struct AdamW: Optimizer {
-    /// The first moments, laid out as the store.
+    /// The first moments, laid out as the store or as the stretch of it that is kept.
     public private(set) var firstMoments: Tensor
-    /// The second moments, laid out as the store.
+    /// The second moments, like the first.
     public private(set) var secondMoments: Tensor
     /// Steps taken.
     public private(set) var step = 0
@@ -46,7 +46,9 @@ public struct AdamW: Optimizer {
     private let beta2: Double
     private let epsilon: Double
     /// Neighbours that are treated alike are one pass of the kernel.
-    private let groups: [ParameterGroup]
+    private var groups: [ParameterGroup]
+    /// Where the kept stretch begins in the flat buffer.
+    private var start = 0
 
     /// An optimiser at step 0 for a store.
     public init(
@@ -66,6 +68,15 @@ public struct AdamW: Optimizer {
         [("first_moment", firstMoments), ("second_moment", secondMoments)]
     }
 
+    /// Each number is changed by itself.
+    public mutating func restrict(to slice: Range<Int>) -> Bool {
+        groups = ParameterGroup.clipped(groups, to: slice)
+        firstMoments = Tensor(zeros: [slice.count])
+        secondMoments = Tensor(zeros: [slice.count])
+        start = slice.lowerBound
+        return true
+    }
+
     /// Goes on from a checkpoint's moments and step.
     public mutating func restore(_ state: [String: Tensor], step: Int) {
         if let values = state["first_moment"] { firstMoments = values }
@@ -78,7 +89,7 @@ public struct AdamW: Optimizer {
         _ parameters: inout ParameterStore, _ gradients: Gradients, _ settings: StepSettings, on engine: Engine
     ) {
         step += 1
-        let (groups, step, epsilon) = (groups, step, epsilon)
+        let (groups, step, epsilon, kept) = (groups, step, epsilon, start)
         func kernel(_ beta1: Double, _ beta2: Double) -> pal_adamw {
             pal_adamw(
                 learning_rate: 0, beta1: beta1, beta2: beta2, epsilon: epsilon, weight_decay: 0,
@@ -98,8 +109,8 @@ public struct AdamW: Optimizer {
                             (options.learning_rate, options.weight_decay) = settings.values(for: group)
                             let start = group.range.lowerBound
                             pal_adamw_step(
-                                engine.handle, group.range.count, p + start, g + start, m + start, v + start, options,
-                                Float(settings.gradientScale))
+                                engine.handle, group.range.count, p + start, g + start, m + (start - kept),
+                                v + (start - kept), options, Float(settings.gradientScale))
                         }
                     }
                 }

@@ -52,6 +52,9 @@ public struct LARS: Optimizer {
     /// The momentum buffer.
     public var state: [(name: String, values: Tensor)] { [("momentum", buffer)] }
 
+    /// Norms are those of whole parameters.
+    public mutating func restrict(to slice: Range<Int>) -> Bool { false }
+
     /// Goes on from a checkpoint.
     public mutating func restore(_ state: [String: Tensor], step: Int) {
         if let values = state["momentum"] { buffer = values }

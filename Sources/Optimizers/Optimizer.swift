@@ -51,9 +51,13 @@ public struct OwnSettings: Sendable, Equatable {
 public protocol Optimizer: Sendable {
     /// Steps taken.
     var step: Int { get }
-    /// What must survive a restart beside the step, by the names that checkpoints use; each laid out flat as the store.
+    /// What must survive a restart beside the step, by the names that checkpoints use; each laid out flat as the store, or as the
+    /// stretch of it that is kept.
     var state: [(name: String, values: Tensor)] { get }
-    /// Goes on from a checkpoint; `state` holds a tensor of the store's length for every name of `self.state`.
+    /// Before the first step: from now on `update` changes the parameters of a stretch of the flat buffer alone, and only what belongs to
+    /// them is kept. False, and nothing changes, where numbers are not changed each by itself.
+    mutating func restrict(to slice: Range<Int>) -> Bool
+    /// Goes on from a checkpoint; `state` holds a tensor as long as the one there for every name of `self.state`.
     mutating func restore(_ state: [String: Tensor], step: Int)
     /// Takes one step.
     mutating func update(

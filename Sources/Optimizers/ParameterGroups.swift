@@ -90,6 +90,15 @@ public struct ParameterGroup: Sendable, Equatable {
         }
     }
 
+    /// What of the groups lies in a stretch of the flat buffer.
+    static func clipped(_ groups: [ParameterGroup], to slice: Range<Int>) -> [ParameterGroup] {
+        groups.compactMap { group in
+            var part = group
+            part.range = group.range.clamped(to: slice)
+            return part.range.isEmpty ? nil : part
+        }
+    }
+
     /// Neighbours that are treated alike as one, for optimisers that work on each number by itself.
     ///
     /// The padding between neighbours is zero and stays zero, so one pass may run over it.

@@ -32,7 +32,9 @@ public struct SGD: Optimizer {
     private var velocity: Tensor
     private let momentum: Float
     private let nesterov: Bool
-    private let groups: [ParameterGroup]
+    private var groups: [ParameterGroup]
+    /// Where the kept stretch begins in the flat buffer.
+    private var start = 0
 
     /// An optimiser at rest for a store.
     public init(for store: ParameterStore, _ groups: [ParameterGroup], momentum: Double = 0.9, nesterov: Bool = false) {
@@ -45,6 +47,14 @@ public struct SGD: Optimizer {
     /// The velocity.
     public var state: [(name: String, values: Tensor)] { [("momentum", velocity)] }
 
+    /// Each number is changed by itself.
+    public mutating func restrict(to slice: Range<Int>) -> Bool {
+        groups = ParameterGroup.clipped(groups, to: slice)
+        velocity = Tensor(zeros: [slice.count])
+        start = slice.lowerBound
+        return true
+    }
+
     /// Goes on from a checkpoint.
     public mutating func restore(_ state: [String: Tensor], step: Int) {
         if let values = state["momentum"] { velocity = values }
@@ -56,7 +66,7 @@ public struct SGD: Optimizer {
         _ parameters: inout ParameterStore, _ gradients: Gradients, _ settings: StepSettings, on engine: Engine
     ) {
         step += 1
-        let (momentum, nesterov, groups) = (momentum, nesterov, groups)
+        let (momentum, nesterov, groups, start) = (momentum, nesterov, groups, start)
         parameters.withUnsafeMutableBuffer { values in
             gradients.flat.withUnsafeBuffer { gradients in
                 velocity.withUnsafeMutableBuffer { velocity in
@@ -66,8 +76,9 @@ public struct SGD: Optimizer {
                         let scale = Float(settings.gradientScale)
                         for place in group.range {
                             let gradient = scale * gradients[place] + decay * values[place]
-                            velocity[place] = momentum * velocity[place] + gradient
-                            values[place] -= rate * (nesterov ? gradient + momentum * velocity[place] : velocity[place])
+                            let moved = momentum * velocity[place - start] + gradient
+                            velocity[place - start] = moved
+                            values[place] -= rate * (nesterov ? gradient + momentum * moved : moved)
                         }
                     }
                 }

@@ -6,9 +6,12 @@ import Locks
 public final class StopSignal: Sendable {
     private let received = Locked<Int32>(0)
     private let sources: [any DispatchSourceSignal]
+    private let tell: @Sendable (Int32) -> Void
 
     /// Takes over the signals for the rest of the process. A hang-up that was ignored already, as under `nohup`, stays so.
-    public init() {
+    /// `tell` hears of the first signal at once, on another thread.
+    public init(tell: @escaping @Sendable (Int32) -> Void = { _ in }) {
+        self.tell = tell
         let queue = DispatchQueue(label: "palimpsest.signals")
         var numbers = [SIGINT, SIGTERM]
         // `signal` gives back what was there before; 1 is SIG_IGN, which has no value that can be compared.
@@ -29,6 +32,7 @@ public final class StopSignal: Sendable {
             return held != 0
         }
         if isSecond { _exit(128 + number) }
+        tell(number)
     }
 
     /// The signal that asks to stop, if one came; SIGTERM where the process that this one works for is gone.

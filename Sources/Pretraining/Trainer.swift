@@ -1,8 +1,9 @@
 import Autodiff
-import ImageData
+package import ImageData
 import ImageMasking
 import Optimizers
 import PretrainingMethods
+import ProcessGroups
 import RandomStreams
 import TrainingStep
 
@@ -21,6 +22,7 @@ struct Trainer<Method: PretrainingMethod>: ~Copyable {
     let masks: MaskMaker
     private let modelStream: RandomStream
     private let regularizer: Regularizer?
+    private let group: ProcessGroup
 
     /// What one step shows.
     struct Report {
@@ -33,24 +35,33 @@ struct Trainer<Method: PretrainingMethod>: ~Copyable {
         var unreadable: [UnreadablePicture] = []
         var damaged: [DamagedPicture] = []
 
-        mutating func add(_ indicators: [(name: String, value: Double)], share: Double) {
-            for (name, value) in indicators {
-                if let place = self.indicators.firstIndex(where: { $0.name == name }) {
-                    self.indicators[place].value += value * share
+        /// Takes in what a micro-batch showed.
+        mutating func add(_ note: MicroBatchNote, share: Double) {
+            if let constant = note.constantLoss { constantLoss = (constantLoss ?? 0) + constant * share }
+            for indicator in note.indicators {
+                if let place = indicators.firstIndex(where: { $0.name == indicator.name }) {
+                    indicators[place].value += indicator.value * share
                 } else {
-                    self.indicators.append((name, value * share))
+                    indicators.append((indicator.name, indicator.value * share))
                 }
             }
+            maskFallbacks += note.maskFallbacks
+            unreadable += note.unreadable
+            damaged += note.damaged
         }
     }
 
-    init(_ method: Method, _ masks: MaskMaker, _ recipe: Recipe, stepsPerEpoch: Int, engine: Engine) {
+    init(
+        _ method: Method, _ masks: MaskMaker, _ recipe: Recipe, stepsPerEpoch: Int, engine: Engine,
+        group: ProcessGroup = .alone
+    ) {
         let train = recipe.train
         let random = RandomStream(seed: UInt64(recipe.seed))
         self.method = method
         self.recipe = recipe
         self.engine = engine
         self.masks = masks
+        self.group = group
         modelStream = random.child("model_draws")
         regularizer = Regularizer(recipe.regularizer, random: random)
         let rules = train.treatmentRules
@@ -60,7 +71,7 @@ struct Trainer<Method: PretrainingMethod>: ~Copyable {
         self.method.begin(recipe.runLength(stepsPerEpoch: stepsPerEpoch), train.schedule)
         steps = StepTaker(
             train.optimizer.makeOptimizer(for: method.parameters, groups), for: method.parameters,
-            recipe.rules(stepsPerEpoch: stepsPerEpoch))
+            recipe.rules(stepsPerEpoch: stepsPerEpoch), group: group)
     }
 
     /// What the run was built on besides its recipe.
@@ -72,8 +83,10 @@ struct Trainer<Method: PretrainingMethod>: ~Copyable {
     /// The rate of the step that led to `step`.
     func rate(before step: Int) -> Double { steps.rules.rates.value(at: max(0, step - 1)) }
 
-    /// What among parameters, moments and state holds a number that is not finite; nil where nothing does.
-    var firstThatIsNotFinite: String? {
+    /// What among parameters, moments and state of any process holds a number that is not finite; nil where nothing does.
+    var firstThatIsNotFinite: String? { group.gather(ownThatIsNotFinite ?? "").first { !$0.isEmpty } }
+
+    private var ownThatIsNotFinite: String? {
         for (name, tensor) in steps.optimizer.state where !tensor.isFinite { return "the \(name) of the optimiser" }
         if !method.parameters.flat.isFinite {
             return method.parameters.ids.first { !method.parameters[$0].isFinite }.map {
@@ -86,13 +99,13 @@ struct Trainer<Method: PretrainingMethod>: ~Copyable {
     /// Takes one optimiser step on the next `accumulate` batches; a loss or gradient that is not finite changes nothing.
     mutating func takeStep(_ loader: Loader, isLogged: Bool) throws -> Report {
         var report = Report()
-        let share = 1 / Double(recipe.train.accumulate)
+        var notes: [MicroBatchNote] = []
         let (engine, masks, modelStream) = (engine, masks, modelStream)
         let regularizer = regularizer
         report.step = try steps.take(&method, on: engine) { method, _, tape in
             let loaded = try loader.next()
-            report.unreadable += loaded.unreadable
-            report.damaged += loaded.damaged
+            var note = MicroBatchNote()
+            (note.unreadable, note.damaged) = (loaded.unreadable, loaded.damaged)
             let batch = Batch(
                 images: Tensor(loaded.images, Shape(loaded.shape)),
                 otherViews: zip(loaded.otherViews, loaded.otherShapes).map { Tensor($0, Shape($1)) },
@@ -101,19 +114,55 @@ struct Trainer<Method: PretrainingMethod>: ~Copyable {
             let plan = try masks.plan(of: batch, step: loaded.step, engine: engine) {
                 try method.importance(of: batch, engine: engine)
             }
-            if case .blocks(let mask) = plan { report.maskFallbacks += mask.fallbackCount }
+            if case .blocks(let mask) = plan { note.maskFallbacks = mask.fallbackCount }
             let asked = StepRequest(
                 wantsConstantLoss: isLogged, wantsPatchTokens: regularizer?.looks(isLogged: isLogged) ?? false)
             var result = try method.loss(batch, plan, asked, random: modelStream, on: &tape)
             regularizer?.apply(to: &result, step: loaded.step, isLogged: isLogged, on: &tape)
-            if let constant = result.constantLoss {
-                report.constantLoss = (report.constantLoss ?? 0) + constant * share
-            }
-            report.add(result.indicators, share: share)
+            note.constantLoss = result.constantLoss
+            note.indicators = result.indicators.map { .init(name: $0.name, value: $0.value) }
+            notes.append(note)
             return result.loss
         }
+        if let process = report.step.failedProcess { throw EndedElsewhere(rank: process) }
+        let all = group.gather(notes)
+        for part in 0..<recipe.train.accumulate {
+            report.add(all[part % group.count][part / group.count], share: 1 / Double(recipe.train.accumulate))
+        }
+        if group.count > 1, !report.unreadable.isEmpty { try count(report.unreadable, in: loader) }
         return report
     }
+
+    /// Has the loader count what any process found unreadable: where they are too many, all end.
+    private func count(_ pictures: [UnreadablePicture], in loader: Loader) throws(ImageError) {
+        do throws(ImageError) {
+            try loader.count(pictures)
+        } catch {
+            group.endTogether()
+            throw error
+        }
+    }
+}
+
+/// What a micro-batch shows beside its loss, as the process that computed it tells the others.
+package struct MicroBatchNote: Codable {
+    package struct Indicator: Codable {
+        package var name: String
+        package var value: Double
+
+        package init(name: String, value: Double) {
+            self.name = name
+            self.value = value
+        }
+    }
+
+    package var constantLoss: Double?
+    package var indicators: [Indicator] = []
+    package var maskFallbacks = 0
+    package var unreadable: [UnreadablePicture] = []
+    package var damaged: [DamagedPicture] = []
+
+    package init() {}
 }
 
 extension Recipe {

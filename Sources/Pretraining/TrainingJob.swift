@@ -4,6 +4,7 @@ import EncoderFiles
 import Foundation
 public import ImageData
 import PretrainingMethods
+public import ProcessGroups
 public import RecipeSchema
 import TrainingStep
 
@@ -67,6 +68,13 @@ public struct TrainingJob {
     /// Threads that prepare images; the result does not depend on them.
     public var loaderThreads: Int
 
+    /// The processes that train together. Each calls `run` with the same recipe, folder and pictures; the first one alone writes, and
+    /// speaks to `log`, `onRow` and `onProgress`.
+    public var group = ProcessGroup.alone
+
+    /// Optimiser steps between comparisons of what the processes of the group hold, which ends them where it differs; nil: none.
+    public var comparesProcessesEvery: Int?
+
     /// Opens the pictures of online probes.
     public var openProbePictures: (DataOptions, DatasetPart) throws -> any ImageSource = { data, part in
         try data.open(part, cards: DatasetCards(folders: RecipeLibrary.folders("datasets")))
@@ -91,6 +99,14 @@ public struct TrainingJob {
         onRow: (JSONValue) throws -> Void, onProgress: (Progress) throws -> Void
     ) throws -> Outcome {
         let file = RunLogFile()
+        let log = group.isFirst ? log : RunLog.silent
+        try group.together {
+            if let reason = Self.refusal(processes: group.count, accumulate: recipe.train.accumulate) {
+                throw RunError(.usage, reason)
+            }
+        }
+        try requireEqualProcesses(source)
+        group.advise("go on from its last checkpoint with pretrain resume \(folder.path.quotedForShell)")
         return try run(recipe.method, source, transform, stop, log.copied(to: file), file, onRow, onProgress)
     }
 
@@ -99,13 +115,40 @@ public struct TrainingJob {
         _ log: RunLog, _ file: RunLogFile, _ onRow: (JSONValue) throws -> Void, _ onProgress: (Progress) throws -> Void
     ) throws -> Outcome {
         var held: RunClaim?
-        if start == .resumed {
-            try recipe.requireSamePast(as: try folder.recipe(), in: folder)
-            held = try RunClaim(existing: folder)
-        } else {
-            try folder.requireFree(overwriting: overwrites)
-            if overwrites { try folder.requireNothingRead(by: self) }
+        try group.together {
+            if start == .resumed {
+                try recipe.requireSamePast(as: try folder.recipe(), in: folder)
+                if group.isFirst { held = try RunClaim(existing: folder) }
+            } else if group.isFirst {
+                try folder.requireFree(overwriting: overwrites)
+                if overwrites { try folder.requireNothingRead(by: self) }
+            }
         }
+        var loop = try group.together { try makeLoop(options, source, transform, log) }
+        let claim = try group.together {
+            group.isFirst ? try held ?? RunClaim(new: folder, overwriting: overwrites) : nil
+        }
+        do {
+            try group.together {
+                guard let claim else { return }
+                try loop.open(claim)
+                try file.open(folder.logFile)
+            }
+            return try loop.run(stop: stop, onRow: onRow, onProgress: onProgress)
+        } catch {
+            if let claim, start != .resumed, !loop.hasCheckpoint, claim.hasPrevious || !loop.hasBegun {
+                let replaced = claim.hasPrevious
+                claim.giveBack()
+                if replaced { log.warning("the earlier run in \(folder.path) is as it was") }
+            }
+            throw error
+        }
+    }
+
+    /// Everything that can be known before the folder is touched.
+    private func makeLoop<Options: PretrainingOptions>(
+        _ options: Options, _ source: any ImageSource, _ transform: any ImageTransform, _ log: RunLog
+    ) throws -> TrainingLoop<Options.Method> {
         var context = recipe.methodContext
         context.parameterLimit = MemoryAccount.mostParameters(limit: engine.memoryLimit)
         let method = try options.makeMethod(context)
@@ -116,21 +159,8 @@ public struct TrainingJob {
         let kept = method.encoder.parameterNames(in: method.encoderParameters).reduce(0) {
             $0 + (method.encoderParameters[$1]?.count ?? 0)
         }
-        try folder.requireSpace(4 * (3 * method.parameters.parameterCount + kept))
-        var loop = try TrainingLoop(self, method, source: source, transform: transform, log: log)
-        let claim = try held ?? RunClaim(new: folder, overwriting: overwrites)
-        do {
-            try loop.open(claim)
-            try file.open(folder.logFile)
-            return try loop.run(stop: stop, onRow: onRow, onProgress: onProgress)
-        } catch {
-            if start != .resumed, !loop.hasCheckpoint, claim.hasPrevious || !loop.hasBegun {
-                let replaced = claim.hasPrevious
-                claim.giveBack()
-                if replaced { log.warning("the earlier run in \(folder.path) is as it was") }
-            }
-            throw error
-        }
+        if group.isFirst { try folder.requireSpace(4 * (3 * method.parameters.parameterCount + kept)) }
+        return try TrainingLoop(self, method, source: source, transform: transform, log: log)
     }
 }
 

@@ -4,6 +4,7 @@ import Foundation
 import ImageData
 import Optimizers
 import PretrainingMethods
+import ProcessGroups
 import RandomStreams
 import RecipeSchema
 import TrainingStep
@@ -14,29 +15,30 @@ import VisionTransformers
 /// Made without touching the run's folder; `open` begins to write.
 struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
     let job: TrainingJob
-    private let log: RunLog
+    let log: RunLog
     let loader: Loader
-    private let source: any ImageSource
-    private var open: (claim: RunClaim, metrics: MetricsFile)?
+    let source: any ImageSource
+    let group: ProcessGroup
+    var open: (claim: RunClaim, metrics: MetricsFile)?
     let stepsPerEpoch: Int
     let lastStep: Int
-    private var trainer: Trainer<Method>
+    var trainer: Trainer<Method>
     var state = TrainingState()
     var clock = SpeedClock()
-    private var lastCheckpoint: Int?
+    var lastCheckpoint: Int?
     private let firstStep: Int
-    private var toldWarnings = Set<String>()
-    private var listenerFailure: (any Error)?
+    var toldWarnings = Set<String>()
+    private var lateFailure: (any Error)?
     private var warnsOfDamage = true
     /// True where pictures were found unreadable since the data were digested last: `save` does it anew.
-    private var isDigestStale = false
+    var isDigestStale = false
     private var hasForetold = false
     private var began = ContinuousClock.now
-    private let health: HealthMonitor?
+    let health: HealthMonitor?
     /// Probes that look on; nil where the recipe has none.
-    private var prober: OnlineProber?
+    var prober: OnlineProber?
     /// What TensorBoard is told; nil where the recipe does not want it.
-    private var events: EventLog?
+    var events: EventLog?
 
     init(
         _ job: TrainingJob, _ method: Method, source: any ImageSource, transform: any ImageTransform, log: RunLog
@@ -49,14 +51,15 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
         memory.add(job.recipe, pictures: source.count, loaderThreads: job.loaderThreads)
         memory.add(method, kept: 2)
         try memory.check()
+        let group = job.group
         var prober =
-            job.recipe.probes.probes.isEmpty
+            job.recipe.probes.probes.isEmpty || !group.isFirst
             ? nil
             : try OnlineProber(
                 job.recipe, steps: train.lastStep(stepsPerEpoch: steps), engine: job.engine, open: job.openProbePictures
             )
         var trainer = Trainer(
-            method, try MaskMaker(job.recipe), job.recipe, stepsPerEpoch: steps, engine: job.engine)
+            method, try MaskMaker(job.recipe), job.recipe, stepsPerEpoch: steps, engine: job.engine, group: group)
         var state = TrainingState()
         state.recipe = job.recipe.coreDigest
         state.data = source.fingerprint
@@ -81,12 +84,14 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
             source: source, transform: transform, batchSize: train.batchSize, accumulate: train.accumulate,
             random: RandomStream(seed: UInt64(job.recipe.seed)).child("data"),
             corruptLimit: job.recipe.data.corruptLimit, threads: job.loaderThreads,
-            firstStep: state.step * train.accumulate, unreadable: Set(state.unreadable.keys))
+            firstStep: state.step * train.accumulate, offset: group.rank, stride: group.count,
+            unreadable: Set(state.unreadable.keys))
         // Nothing below throws: a value that cannot be copied is made whole, or not at all.
         self.job = job
         self.prober = prober
         self.log = log
         self.source = source
+        self.group = group
         self.loader = loader
         firstStep = state.step
         self.state = state
@@ -99,9 +104,9 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
             state.health.pictures > 0
             ? state.health.pictures
             : HealthMonitor.count(job.recipe, steps: lastStep, pictures: source.count)
-        health = HealthMonitor(job.recipe, source: source, count: looked, engine: job.engine)
+        health = group.isFirst ? HealthMonitor(job.recipe, source: source, count: looked, engine: job.engine) : nil
         self.state.health.pictures = health?.pictureCount ?? 0
-        events = job.recipe.log.tensorBoard ? EventLog(job.folder, job.recipe) : nil
+        events = job.recipe.log.tensorBoard && group.isFirst ? EventLog(job.folder, job.recipe) : nil
         explain(source)
     }
 
@@ -126,6 +131,9 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
         log.info(
             "learning rate \(job.recipe.peakLearningRate)\(rate), after \(train.schedule.warmupEpochs) epochs of warm-up"
         )
+        if group.count > 1 {
+            log.info("\(group.count) processes, \(train.accumulate / group.count) micro-batches of a step each")
+        }
         log.info("\(job.engine.threads) threads, \(job.engine.level.rawValue) kernels")
         if state.step > 0 { log.info("going on after step \(state.step)") }
     }
@@ -137,6 +145,8 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
 
     /// Begins to write: the recipe as it holds from now on, rows after the last checkpoint taken back, the encoder of the last
     /// checkpoint where a kill kept it from its place.
+    ///
+    /// Of several processes the first one alone writes.
     mutating func open(_ claim: RunClaim) throws(RunError) {
         try job.folder.write(job.recipe)
         let metrics = try MetricsFile(path: job.folder.metricsFile, keepingThrough: state.step)
@@ -168,7 +178,7 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
                 log.info("looking at the features of \(health.pictureCount) pictures before the first step")
             }
             try checkHealth(stop, onRow)
-            if let number = stop?.number {
+            if let number = try wish(stop) {
                 try save()
                 return .stopped(signal: number)
             }
@@ -180,11 +190,7 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
             if health?.isDue(after: state.step, of: lastStep) ?? false { try checkHealth(stop, onRow) }
             foretell(limit)
             listen(onProgress, progress)
-            if let listenerFailure {
-                try save()
-                throw listenerFailure
-            }
-            if let number = stop?.number {
+            if let number = try wish(stop) {
                 try save()
                 return .stopped(signal: number)
             }
@@ -192,6 +198,17 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
         }
         try save()
         return limit < lastStep ? .reachedEpoch(limit / stepsPerEpoch) : .finished
+    }
+
+    /// The signal that asks any process to stop; where a listener of one cannot listen any more, the run is saved, and it throws.
+    private mutating func wish(_ stop: StopSignal?) throws -> Int32? {
+        let wishes = group.gather(Wish(signal: stop?.number, ends: lateFailure != nil))
+        if wishes.contains(where: \.ends) {
+            try save()
+            guard let first = group.failed(wishes.map(\.ends)) else { return nil }
+            throw lateFailure ?? EndedElsewhere(rank: first)
+        }
+        return wishes.lazy.compactMap(\.signal).first
     }
 
     /// Says once when the run will be done, as soon as some steps tell how fast it is.
@@ -208,13 +225,25 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
 
     /// A caller that cannot listen any more stops the run after this step, not in its middle.
     private mutating func listen<Message>(_ tell: (Message) throws -> Void, _ message: Message) {
-        do { try tell(message) } catch { listenerFailure = listenerFailure ?? error }
+        guard group.isFirst else { return }
+        do { try tell(message) } catch { lateFailure = lateFailure ?? error }
     }
 
     private mutating func add(_ row: JSONValue, _ onRow: (JSONValue) throws -> Void) throws(RunError) {
-        try open?.metrics.append(row)
-        try events?.add(row)
+        guard group.isFirst else { return }
+        do throws(RunError) {
+            try open?.metrics.append(row)
+            try events?.add(row)
+        } catch {
+            try endAfterStep(error)
+        }
         listen(onRow, row)
+    }
+
+    /// What cannot be written ends the run; of several processes, all of them after this step.
+    private mutating func endAfterStep(_ error: RunError) throws(RunError) {
+        guard group.count > 1 else { throw error }
+        lateFailure = lateFailure ?? error
     }
 
     /// Looks at the features of the probe pictures; an alarm warns.
@@ -250,10 +279,16 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
         }
         try note(report.unreadable)
         note(report.damaged)
-        guard report.step.isFinite else { throw diverged(report, at: number) }
+        guard report.step.isFinite else {
+            group.endTogether()
+            throw diverged(report, at: number)
+        }
         state.step = number
         state.epochLoss += report.step.loss
         state.epochSteps += 1
+        if let every = job.comparesProcessesEvery, number % every == 0, group.count > 1 {
+            try job.requireEqual(trainer.method, after: number)
+        }
         clock.add(images: job.recipe.train.effectiveBatch, loss: report.step.loss)
         if prober != nil {
             let method = trainer.method
@@ -299,8 +334,13 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
         guard !new.isEmpty else { return }
         log.warning("\(state.unreadable.count) unreadable pictures so far; listed in \(job.folder.skippedFile)")
         isDigestStale = true
-        try requireInPlace()
-        try job.folder.addSkipped(new.map { ($0.key, $0.error.message) })
+        guard group.isFirst else { return }
+        do throws(RunError) {
+            try requireInPlace()
+            try job.folder.addSkipped(new.map { ($0.key, $0.error.message) })
+        } catch {
+            try endAfterStep(error)
+        }
     }
 
     /// Counts pictures that were decoded in spite of faults; the first of them is named.
@@ -319,7 +359,7 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
         return diverged("the \(what) at step \(step)", rate: report.step.learningRate)
     }
 
-    private func diverged(_ what: String, rate: Double) -> RunError {
+    func diverged(_ what: String, rate: Double) -> RunError {
         let good =
             lastCheckpoint.map { "the last good checkpoint is \(job.folder.checkpoints.folder(of: $0))" }
             ?? "there is no checkpoint yet"
@@ -327,71 +367,5 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
             .diverged,
             "training diverged: \(what); \(good). Lower the learning rate (now \(rate)), lengthen the warm-up or set "
                 + "train.clip_norm")
-    }
-
-    private var isCheckpointDue: Bool {
-        let log = job.recipe.log
-        return state.step % (stepsPerEpoch * log.checkpointEveryEpochs) == 0
-            || log.checkpointEverySteps.map { state.step % $0 == 0 } ?? false
-    }
-
-    /// Writes a checkpoint and the encoder that belongs to it. Both are on the disk before either is put in place, so that a
-    /// full disk leaves the ones before; the checkpoint names the encoder, so that one that a kill kept away is written again.
-    private mutating func save() throws(RunError) {
-        guard lastCheckpoint != state.step else { return }
-        if isDigestStale {
-            state.data = source.contentDigest(excluding: Set(state.unreadable.keys))
-            isDigestStale = false
-        }
-        if let name = trainer.firstThatIsNotFinite {
-            throw diverged("\(name) is not finite after step \(state.step)", rate: trainer.rate(before: state.step))
-        }
-        try requireInPlace()
-        let warnings: [String]
-        do throws(CheckpointError) {
-            let encoder = try preparedEncoder()
-            state.encoder = encoder.summary.sha256
-            try prober?.save(in: job.folder, step: state.step)
-            warnings = try job.folder.checkpoints.write(
-                trainer.checkpoint(state, job.recipe), keep: job.recipe.log.keep)
-            try encoder.commit()
-        } catch {
-            throw RunError(error)
-        }
-        for warning in warnings where toldWarnings.insert(warning).inserted { log.warning(warning) }
-        prober?.removeOld(in: job.folder)
-        open?.claim.settle()
-        lastCheckpoint = state.step
-        try showPictures()
-    }
-
-    /// What the method makes of a few pictures now, for TensorBoard.
-    private mutating func showPictures() throws(RunError) {
-        guard events != nil, let images = health?.images(4) else { return }
-        let shown: [ShownImages]
-        do {
-            shown = try job.recipe.shown(images, by: trainer.method, engine: job.engine)
-        } catch {
-            log.warning("TensorBoard gets no pictures of step \(state.step): \(error)")
-            return
-        }
-        try events?.add(shown, of: images, step: state.step)
-    }
-
-    private func preparedEncoder() throws(CheckpointError) -> PreparedFile {
-        let file = job.recipe.file(
-            of: trainer.method.encoder, trainer.method.encoderParameters, licence: state.licence)
-        return try AtomicFile.prepare(job.folder.encoderFile) { (writer: inout FileWriter) throws(CheckpointError) in
-            try Safetensors.write(file, into: &writer)
-        }
-    }
-
-    /// A folder that was moved or removed is not made anew behind its owner's back.
-    private func requireInPlace() throws(RunError) {
-        guard let open, !open.claim.isInPlace else { return }
-        throw RunError(
-            .inputOutput,
-            "\(job.folder.path) was moved or removed while the run trained in it, so nothing more is written after step "
-                + "\(lastCheckpoint ?? 0), its last checkpoint; go on with pretrain resume and the folder's new place")
     }
 }

@@ -101,8 +101,10 @@ struct TrainingState: Equatable {
 }
 
 extension Trainer {
-    /// A checkpoint of this moment.
-    func checkpoint(_ state: TrainingState, _ recipe: Recipe) -> Checkpoint {
+    /// A checkpoint of this moment, with what the optimiser keeps.
+    func checkpoint(
+        _ state: TrainingState, _ kept: [(name: String, values: Tensor)], _ recipe: Recipe
+    ) -> Checkpoint {
         let metadata = ["format": "pt", "palimpsest": palimpsestVersion, "recipe": recipe.withoutProbes.encoded.text()]
         var model = SafetensorsFile(metadata: metadata.merging(origins) { own, _ in own })
         model.metadata[EncoderFile.licenceKey] = state.licence
@@ -114,7 +116,7 @@ extension Trainer {
         for entry in method.parameters.entries {
             let shape = Array(entry.shape)
             model[entry.name] = method.parameters[entry.name].map { StoredTensor($0.array, shape: shape) }
-            for (name, flat) in steps.optimizer.state {
+            for (name, flat) in kept {
                 moments["\(name)/\(entry.name)"] = StoredTensor(
                     flat.view(entry.range, as: entry.shape).array, shape: shape)
             }
@@ -136,15 +138,15 @@ extension Trainer {
         try method.parameters.load(checkpoint.model, from: place)
         try method.loadState(checkpoint.model, from: place)
         var kept: [String: Tensor] = [:]
-        for (name, flat) in steps.optimizer.state {
-            var values = [Float](repeating: 0, count: flat.count)
+        for (name, _) in steps.optimizer.state {
+            var values = [Float](repeating: 0, count: method.parameters.flatCount)
             for entry in method.parameters.entries {
                 values.replaceSubrange(
                     entry.range, with: try floats(checkpoint.optimizer, "\(name)/\(entry.name)", entry.shape, place))
             }
-            kept[name] = Tensor(values, flat.shape)
+            kept[name] = Tensor(values, [values.count])
         }
-        steps.optimizer.restore(kept, step: checkpoint.step)
+        steps.restore(kept, step: checkpoint.step)
     }
 }
 

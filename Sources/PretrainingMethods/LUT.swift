@@ -264,6 +264,12 @@ public struct LUT: PretrainingMethod {
         teacherStatistics.follow(statistics, momentum: 0)
     }
 
+    /// What the batch norms saw.
+    public mutating func takeObservations() -> [Observation] { statistics.takeObservations() }
+
+    /// The running statistics take it in.
+    public mutating func apply(_ observations: [Observation]) { statistics.apply(observations) }
+
     /// The teacher follows, weights and running statistics alike, with m_t of the step's last micro-batch.
     public mutating func finishStep(_ progress: TrainingProgress, engine: Engine) {
         let momentum = momentum(progress)

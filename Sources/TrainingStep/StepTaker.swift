@@ -1,5 +1,6 @@
 public import Autodiff
 public import Optimizers
+public import ProcessGroups
 
 /// What owns the parameters that a step changes.
 public protocol ParameterOwner {
@@ -7,6 +8,11 @@ public protocol ParameterOwner {
     var parameters: ParameterStore { get set }
     /// After each optimiser step: moving averages take the new parameters in.
     mutating func finishStep(_ progress: TrainingProgress, engine: Engine)
+    /// What the micro-batches recorded since the last call move besides gradients, taken out.
+    mutating func takeObservations() -> [Observation]
+    /// Moves by what a micro-batch observed. Those of a step come in order, after the last of them was recorded: what one micro-batch
+    /// observes does not act on another of the same step.
+    mutating func apply(_ observations: [Observation])
     /// What holds in a step, counted from 0, for parameters that are not treated as the run says; nil where there are none.
     func ownSettings(at step: Int) -> OwnSettings?
 }
@@ -17,6 +23,26 @@ extension ParameterOwner {
 
     /// Nothing follows the parameters.
     public mutating func finishStep(_ progress: TrainingProgress, engine: Engine) {}
+
+    /// Nothing but gradients.
+    public mutating func takeObservations() -> [Observation] { [] }
+
+    /// Nothing is observed.
+    public mutating func apply(_ observations: [Observation]) {}
+}
+
+/// What a micro-batch observed for something that follows the data, such as the running mean of a norm.
+public struct Observation: Sendable, Codable, Equatable {
+    /// What follows, by its checkpoint name.
+    public var name: String
+    /// What was seen of it.
+    public var values: [Float]
+
+    /// Values for what has that name.
+    public init(_ name: String, _ values: [Float]) {
+        self.name = name
+        self.values = values
+    }
 }
 
 /// Where training stands after an optimiser step, for moving averages.
@@ -73,8 +99,10 @@ public struct StepTaker: Sendable {
     public struct Report: Sendable, Equatable {
         /// The mean loss of the micro-batches.
         public var loss = 0.0
-        /// The loss of each.
+        /// The loss of each, in order, whichever process computed it.
         public var losses: [Float] = []
+        /// A process that could not compute its share; it throws why, and nothing was changed.
+        public var failedProcess: Int?
         /// The norm of the mean gradient, before it was clipped.
         public var gradientNorm = 0.0
         /// The rate that was used.
@@ -89,60 +117,120 @@ public struct StepTaker: Sendable {
         }
 
         /// Whether loss and gradient are finite: where they are not, nothing was changed.
-        public var isFinite: Bool { loss.isFinite && gradientNorm.isFinite }
+        public var isFinite: Bool { failedProcess == nil && loss.isFinite && gradientNorm.isFinite }
     }
 
     /// The optimiser with what it keeps.
-    public var optimizer: any Optimizer
+    public private(set) var optimizer: any Optimizer
     /// How steps are taken.
     public let rules: Rules
-    private var gradients: Gradients
+    private let group: ProcessGroup
+    private var sum: GradientSum
+    /// Whether each process keeps and changes its slice alone.
+    private let isSliced: Bool
 
-    /// Steps of an optimiser on a store.
-    public init(_ optimizer: any Optimizer, for store: ParameterStore, _ rules: Rules) {
-        precondition(rules.accumulate >= 1, "\(rules.accumulate) micro-batches a step")
+    /// Steps of an optimiser on a store, taken by the processes of a group together: micro-batch m is computed by process m mod their
+    /// number, which divides `rules.accumulate`, and all have the same parameters after each step.
+    public init(
+        _ optimizer: any Optimizer, for store: ParameterStore, _ rules: Rules, group: ProcessGroup = .alone
+    ) {
+        precondition(
+            rules.accumulate >= 1 && rules.accumulate % group.count == 0,
+            "\(rules.accumulate) micro-batches a step by \(group.count) processes")
         self.optimizer = optimizer
         self.rules = rules
-        gradients = Gradients(for: store)
+        self.group = group
+        sum = GradientSum(for: store, parts: rules.accumulate, group: group)
+        isSliced = group.count > 1 && self.optimizer.restrict(to: sum.own)
     }
 
     /// Steps taken.
     public var step: Int { optimizer.step }
 
-    /// Takes a step: `forward` records the loss of each micro-batch, by its number within the step.
-    ///
-    /// `inspect` sees the mean gradient before anything is changed by it. A loss or gradient that is not finite changes nothing.
-    public mutating func take<Owner: ParameterOwner>(
-        _ owner: inout Owner, on engine: Engine, inspect: (Gradients, Owner) -> Void = { _, _ in },
-        forward: (inout Owner, Int, inout Tape) throws -> Variable
-    ) rethrows -> Report {
-        var report = Report(learningRate: rules.rates.value(at: step), weightDecay: rules.decays.value(at: step))
-        let share = 1 / Double(rules.accumulate)
-        for part in 0..<rules.accumulate {
-            var tape = Tape(engine: engine)
-            let loss = try forward(&owner, part, &tape)
-            report.losses.append(loss.value.item)
-            report.loss += Double(loss.value.item) * share
-            let cotangent = Tensor([Float(share)], [])
-            if part == 0 {
-                tape.gradients(of: loss, cotangent: cotangent, replacing: &gradients)
-            } else {
-                tape.gradients(of: loss, cotangent: cotangent, adding: &gradients)
-            }
+    /// What the optimiser keeps, as long as the store, in the first process; the others take part and get nothing.
+    public func wholeState() -> [(name: String, values: Tensor)] {
+        guard isSliced else { return optimizer.state }
+        return optimizer.state.compactMap { name, values in
+            values.withUnsafeBuffer { group.collect($0, sum.slices) }.map { (name, Tensor($0, [$0.count])) }
         }
-        report.gradientNorm = gradients.norm(on: engine)
-        inspect(gradients, owner)
+    }
+
+    /// Goes on from a checkpoint, with tensors as long as the store.
+    public mutating func restore(_ state: [String: Tensor], step: Int) {
+        let own = sum.own
+        optimizer.restore(
+            isSliced ? state.mapValues { Tensor(Array($0.array[own]), [own.count]) } : state, step: step)
+    }
+
+    /// Takes a step: `forward` records the loss of each micro-batch that is this process's, by its number within the step.
+    ///
+    /// `inspect` sees the mean gradient before anything is changed by it; in a group, of this process's slice alone. A loss or gradient
+    /// that is not finite changes nothing.
+    public mutating func take<Owner: ParameterOwner, Failure: Error>(
+        _ owner: inout Owner, on engine: Engine, inspect: (Gradients, Owner) -> Void = { _, _ in },
+        forward: (inout Owner, Int, inout Tape) throws(Failure) -> Variable
+    ) throws(Failure) -> Report {
+        var report = Report(learningRate: rules.rates.value(at: step), weightDecay: rules.decays.value(at: step))
+        let cotangent = Tensor([Float(1 / Double(rules.accumulate))], [])
+        var share = Share()
+        var failure: Failure?
+        for part in stride(from: group.rank, to: rules.accumulate, by: group.count) {
+            sum.add(part, on: engine) { gradients in
+                // What failed once is not tried again; the others still get their turn.
+                guard failure == nil else { return }
+                do throws(Failure) {
+                    var tape = Tape(engine: engine)
+                    let loss = try forward(&owner, part, &tape)
+                    share.losses.append(loss.value.item)
+                    share.observations.append(owner.takeObservations())
+                    tape.gradients(of: loss, cotangent: cotangent, replacing: &gradients)
+                } catch {
+                    failure = error
+                }
+            }
+            if group.count == 1, failure != nil { break }
+        }
+        sum.finish(on: engine)
+        share.failed = failure != nil
+        let shares = group.gather(share)
+        report.failedProcess = group.failed(shares.map(\.failed))
+        if let failure { throw failure }
+        guard report.failedProcess == nil else { return report }
+        for part in 0..<rules.accumulate {
+            let (process, place) = (part % group.count, part / group.count)
+            report.losses.append(shares[process].losses[place])
+            report.loss += Double(shares[process].losses[place]) * (1 / Double(rules.accumulate))
+            owner.apply(shares[process].observations[place])
+        }
+        report.gradientNorm = Gradients.norm(
+            ofSquares: group.gather(sum.total.squares(sum.own, on: engine)).flatMap { $0 })
+        inspect(sum.total, owner)
         guard report.isFinite else { return report }
+        change(&owner, report, on: engine)
+        return report
+    }
+
+    /// The optimiser moves, and whatever follows the parameters follows.
+    private mutating func change(_ owner: inout some ParameterOwner, _ report: Report, on engine: Engine) {
+        if !isSliced { sum.gather() }
         let scale = rules.clipNorm.map { clippingFactor(norm: report.gradientNorm, limit: $0) } ?? 1
         optimizer.update(
-            &owner.parameters, gradients,
+            &owner.parameters, sum.total,
             StepSettings(
                 learningRate: report.learningRate, weightDecay: report.weightDecay, gradientScale: scale,
                 own: owner.ownSettings(at: step)), on: engine)
+        if isSliced { owner.parameters.withUnsafeMutableBuffer { group.gather($0, sum.slices) } }
         owner.finishStep(
             TrainingProgress(
                 step: step - 1, stepsPerEpoch: rules.stepsPerEpoch, epochs: rules.epochs,
                 accumulate: rules.accumulate, scheduleScale: rules.scheduleScale), engine: engine)
-        return report
+    }
+
+    /// What a process tells the others of a step.
+    private struct Share: Codable {
+        var failed = false
+        /// Of its micro-batches, in order.
+        var losses: [Float] = []
+        var observations: [[Observation]] = []
     }
 }

@@ -2,6 +2,7 @@
 import ArgumentParser
 import Foundation
 import Pretraining
+import ProcessGroups
 import RecipeSchema
 
 /// The command `pretrain`.
@@ -34,15 +35,37 @@ struct Pretrain: ParsableCommand {
     /// Runs the command and tells what went wrong; the exit code. What it made is released before the process ends, so that
     /// leak checking sees leaks alone.
     private static func outcome() -> Int32 {
+        let group: ProcessGroup
+        do {
+            group = try Processes.joined.get()
+        } catch {
+            let failure = Failure(code: RunError.Kind.usage.rawValue, text: error.description)
+            if Processes.isFirstLaunched { failure.tell() }
+            return failure.code
+        }
+        let code = outcome(in: group)
+        group.leave(code: code)
+        return code
+    }
+
+    private static func outcome(in group: ProcessGroup) -> Int32 {
         do {
             try requireText()
             try Verbs.requireKnown(Array(CommandLine.arguments.dropFirst()))
             var command = try parseAsRoot()
+            if group.count > 1, !(command is any SharedByProcesses) {
+                throw RunError(.usage, "this verb works in one process; start it without mpirun")
+            }
             try command.run()
             return 0
         } catch {
-            guard let failure = Failure(error) else { return ending(error) }
-            failure.tell()
+            if let code = error as? ExitCode { return code.rawValue }
+            group.fail()
+            if error is EndedElsewhere { return RunError.Kind.checkFailed.rawValue }
+            guard let failure = Failure(error) else {
+                return group.speaks ? ending(error) : exitCode(for: error).rawValue
+            }
+            if group.speaks { failure.tell() }
             return failure.code
         }
     }

@@ -4,10 +4,11 @@ import Autodiff
 import Foundation
 import ImageData
 import Pretraining
+import ProcessGroups
 import RecipeSchema
 
 /// `pretrain [train]`: pretrain by a recipe.
-struct TrainCommand: ParsableCommand {
+struct TrainCommand: ParsableCommand, SharedByProcesses {
     static let configuration = CommandConfiguration(
         commandName: "train", abstract: "Pretrain by a recipe (the default verb).",
         discussion: "Example: pretrain --recipe colormae.json --data images:/path/to/pictures --set train.epochs=20")
@@ -71,23 +72,23 @@ struct TrainCommand: ParsableCommand {
             }
         }
         let folder = RunFolder(runFolder ?? "runs/\(recipe.name)")
-        if resume { try folder.recoverInterrupted() }
+        if resume, Processes.group.isFirst { try folder.recoverInterrupted() }
         let resumes = resume && folder.exists
         if resumes {
             // What was measured of the data then holds on: whether they are the same is compared by itself.
             recipe.data.keepMeasured(of: try folder.recipe().data)
-        } else {
+        } else if Processes.group.isFirst {
             try folder.requireFree(overwriting: overwrite)
             if resume { Console.say("no run in \(folder.path) yet: starting one") }
         }
-        recipe = try DataAccess.resolved(recipe, quiet: output.quiet)
+        recipe = try DataAccess.resolved(recipe, quiet: output.quiet || !Processes.group.isFirst)
         let start = resumes ? .resumed : initFrom.map { TrainingJob.Start.initialized(from: $0) } ?? .fresh
         try output.train(recipe, in: folder, start: start, overwrites: overwrite)
     }
 }
 
 /// `pretrain resume`: go on with a run.
-struct ResumeCommand: ParsableCommand {
+struct ResumeCommand: ParsableCommand, SharedByProcesses {
     static let configuration = CommandConfiguration(
         commandName: "resume", abstract: "Go on with a run, bit for bit, from its last good checkpoint.",
         discussion: "Example: pretrain resume runs/colormae")
@@ -116,7 +117,7 @@ struct ResumeCommand: ParsableCommand {
 
     mutating func run() throws {
         let folder = RunFolder(runFolder)
-        try folder.recoverInterrupted()
+        if Processes.group.isFirst { try folder.recoverInterrupted() }
         var recipe = try folder.recipe(set: changes)
         if let data { recipe.data.source = try SourceArgument.parse(data, keeping: recipe.data.source) }
         try output.train(recipe, in: folder, start: .resumed, untilEpoch: untilEpoch)
@@ -131,6 +132,9 @@ struct TrainingOutput: ParsableArguments {
     @Option(help: "Threads that prepare images; the result does not depend on them.")
     var loaderThreads = 2
 
+    @Option(help: "Under mpirun: compare what the processes hold every so many steps.")
+    var compareProcesses: Int?
+
     @Flag(help: "The rows of metrics.jsonl on standard output, all else on standard error.")
     var json = false
 
@@ -138,6 +142,9 @@ struct TrainingOutput: ParsableArguments {
     var quiet = false
 
     func validate() throws {
+        if let compareProcesses, compareProcesses < 1 {
+            throw ValidationError("--compare-processes is \(compareProcesses), allowed is 1 and more")
+        }
         if loaderThreads < 0 || loaderThreads > 256 {
             throw ValidationError("--loader-threads is \(loaderThreads), allowed are 0 to 256")
         }
@@ -150,15 +157,25 @@ struct TrainingOutput: ParsableArguments {
         let written = PeopleLog.Outcome()
         let log = PeopleLog.log(to: json ? STDERR_FILENO : STDOUT_FILENO, outcome: written)
             .from(quiet ? .warning : .info)
-        let engine = try Machine.engine(threads: threads)
+        let group = Processes.group
+        let engine = try Machine.engine(threads: threads, sharedBy: group.neighbours)
         let source = try DataAccess.source(recipe.data, .train)
         var job = TrainingJob(recipe, in: folder, start: start, engine: engine, loaderThreads: loaderThreads)
+        job.group = group
+        job.comparesProcessesEvery = compareProcesses
         job.untilEpoch = untilEpoch
         job.overwrites = overwrites
         job.openProbePictures = { try DataAccess.source($0, $1) }
-        let stop = StopSignal()
+        let stop = StopSignal { number in
+            // The second process says it where the first one is gone: mpirun ends all of them a second after it asked.
+            guard group.count > 1, group.rank < 2 else { return }
+            if !group.isFirst { Thread.sleep(forTimeInterval: 0.5) }
+            Console.say(
+                "warning: signal \(number): stopping after this step; if another process is gone, go on from the last checkpoint with "
+                    + "pretrain resume \(folder.path.quotedForShell)")
+        }
         var line = ProgressLine()
-        let shows = !quiet && !json
+        let shows = !quiet && !json && group.isFirst
         let outcome = try job.run(
             source: source, transform: try DataAccess.trainingTransform(recipe), stop: stop, log: log,
             onRow: { row in
@@ -172,6 +189,10 @@ struct TrainingOutput: ParsableArguments {
                 try written.check()
             })
         if shows { try line.clear() }
+        guard group.isFirst else {
+            if case .stopped(let number) = outcome { throw ExitCode(128 + number) }
+            return
+        }
         let end = sentence(outcome, folder, obstacle: probeObstacle(recipe.data, source))
         if case .stopped(let number) = outcome {
             log.warning(end)

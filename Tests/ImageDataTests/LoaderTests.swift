@@ -45,6 +45,29 @@ private func loader(
         }
     }
 
+    /// Loaders of several processes make the batches of one, each its own, and count what the others found unreadable.
+    @Test func severalLoadersShareTheBatchesOfOne() throws {
+        let source = NumberedSource(count: 22)
+        func loader(offset: Int, stride: Int) throws -> Loader {
+            try Loader(
+                source: source,
+                transform: TrainingTransform(shape: (1, 1, 1), crop: nil, flip: false, normalization: asTheyAre),
+                batchSize: 2, accumulate: 2, random: RandomStream(seed: 3),
+                corruptLimit: 0.1, threads: 1, firstStep: 4, offset: offset, stride: stride)
+        }
+        let (one, two) = (try loader(offset: 0, stride: 2), try loader(offset: 1, stride: 2))
+        let whole = try loader(offset: 0, stride: 1)
+        for step in 0..<20 {
+            let (batch, shared) = (try whole.next(), try (step % 2 == 0 ? one : two).next())
+            #expect(batch.samples == shared.samples && batch.step == shared.step && batch.epoch == shared.epoch)
+        }
+        let bad = (0..<3).map {
+            UnreadablePicture(sample: $0, key: "\($0)", replacement: 9, error: ImageError(.corrupt, path: "", "torn"))
+        }
+        try one.count(Array(bad.prefix(2)))
+        #expect(throws: ImageError.self) { try one.count([bad[2]]) }
+    }
+
     @Test func anEpochHoldsEveryPictureOnceAndDropsTheRest() throws {
         let loader = try loader(NumberedSource(count: 22), threads: 2)
         #expect(loader.stepsPerEpoch == 5)

@@ -109,6 +109,9 @@ struct LUTTests {
         _ = try value(
             &method, Batch(images: images(6), otherViews: [images(7)], samples: Array(0..<5)), engine: engine,
             trace: trace)
+        let observed = method.takeObservations()
+        #expect(method.takeObservations().isEmpty)
+        method.apply(observed)
         let state = method.state
         let one = try moments(trace.points["student1/output"], of: method)
         let two = try moments(trace.points["student2/output"], of: method)

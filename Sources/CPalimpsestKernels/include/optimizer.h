@@ -14,7 +14,9 @@ typedef struct {
 void pal_adamw_step(pal_engine *engine, size_t count, float *p, const float *g, float *m, float *v,
                     pal_adamw options, float gradient_scale);
 
-/* Sum of squares in double, blocks in a fixed order. */
-double pal_sum_of_squares(pal_engine *engine, size_t count, const float *x);
+/* Numbers whose squares are summed before they are added to others, so that stretches of whole blocks may be summed apart. */
+enum { pal_square_block = 1024 };
+/* The sum of squares of each block, in double; the last block may be shorter. */
+void pal_sums_of_squares(pal_engine *engine, size_t count, const float *x, double *sums);
 
 #pragma clang assume_nonnull end

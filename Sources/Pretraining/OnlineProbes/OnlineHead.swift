@@ -124,7 +124,7 @@ extension OnlineHead {
             moments[name] = value
         }
         classifier = next
-        taker.optimizer.restore(moments, step: steps[0])
+        taker.restore(moments, step: steps[0])
         return true
     }
 }

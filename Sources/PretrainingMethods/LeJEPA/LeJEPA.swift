@@ -1,7 +1,7 @@
 public import Autodiff
 import ImageData
 public import RandomStreams
-import TrainingStep
+public import TrainingStep
 public import VisionTransformers
 
 /// Views of a picture come to a common centre, while SIGReg keeps their distribution over the batch a normal one.
@@ -61,6 +61,12 @@ public struct LeJEPA: PretrainingMethod {
             }
         }
     }
+
+    /// What the batch norms saw.
+    public mutating func takeObservations() -> [Observation] { statistics.takeObservations() }
+
+    /// The running statistics take it in.
+    public mutating func apply(_ observations: [Observation]) { statistics.apply(observations) }
 
     /// What a pass draws.
     public struct Draws: Sendable {

@@ -1,6 +1,7 @@
 public import Autodiff
 public import RandomStreams
 public import RecipeSchema
+import TrainingStep
 public import VisionTransformers
 
 /// The norm between the layers of a projection head.
@@ -117,13 +118,13 @@ public struct ProjectionHead: Sendable {
         return statistics
     }
 
-    /// The head in training on `[B, D]`: batch norms use this batch, and the running statistics take it in.
+    /// The head in training on `[B, D]`: batch norms use this batch, and the running statistics note it.
     public func callAsFunction(
         _ x: Variable, _ store: ParameterStore, updating statistics: inout RunningStatistics, on tape: inout Tape
     ) -> Variable {
         run(x, store, on: &tape) { y, name, weight, bias, tape in
             let (output, mean, variance) = tape.batchNorm(y, weight: weight, bias: bias, epsilon: 1e-5)
-            statistics.take(mean: mean, variance: variance, rows: y.shape.rows, of: name)
+            statistics.note(mean: mean, variance: variance, rows: y.shape.rows, of: name)
             return output
         }
     }
@@ -167,15 +168,28 @@ public struct ProjectionHead: Sendable {
 public struct RunningStatistics: Sendable {
     /// `name.running_mean` and `name.running_var` of each norm.
     public var tensors: [String: Tensor] = [:]
+    /// What batches showed and the statistics have not taken in yet.
+    private var observed: [Observation] = []
 
     /// No norms.
     public init() {}
 
-    /// new = 0.9 · old + 0.1 · batch; the variance of a batch is divided by rows − 1 here.
-    mutating func take(mean: Tensor, variance: Tensor, rows: Int, of name: String) {
+    /// Notes the statistics of a batch; its variance is divided by rows − 1 here.
+    mutating func note(mean: Tensor, variance: Tensor, rows: Int, of name: String) {
         let unbiased = Float(rows) / Float(max(1, rows - 1))
-        blend(mean.array, into: "\(name).running_mean", share: 0.1)
-        blend(variance.array.map { $0 * unbiased }, into: "\(name).running_var", share: 0.1)
+        observed.append(Observation("\(name).running_mean", mean.array))
+        observed.append(Observation("\(name).running_var", variance.array.map { $0 * unbiased }))
+    }
+
+    /// What was noted since the last call.
+    mutating func takeObservations() -> [Observation] {
+        defer { observed = [] }
+        return observed
+    }
+
+    /// new = 0.9 · old + 0.1 · observed
+    mutating func apply(_ observations: [Observation]) {
+        for observation in observations { blend(observation.values, into: observation.name, share: 0.1) }
     }
 
     /// Moves towards other statistics, as a moving average of the network does: new = momentum · old + (1 − momentum) · other.
