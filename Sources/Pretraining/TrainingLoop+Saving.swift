@@ -47,6 +47,7 @@ extension TrainingLoop {
         for warning in warnings where toldWarnings.insert(warning).inserted { log.warning(warning) }
         prober?.removeOld(in: job.folder)
         open?.claim.settle()
+        lastCheckpoint = state.step
         try showPictures()
     }
 

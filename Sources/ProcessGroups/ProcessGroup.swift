@@ -30,10 +30,14 @@ public final class ProcessGroup: Sendable {
     }
 
     /// Processes as a launcher of MPI tells them in the environment; 1 where there is none.
-    public static var launched: Int {
+    static var launched: Int { told("OMPI_COMM_WORLD_SIZE", "PMI_SIZE") ?? 1 }
+
+    /// Whether this process speaks for all that were launched together where they cannot join.
+    public static var isFirstLaunched: Bool { told("OMPI_COMM_WORLD_RANK", "PMI_RANK") ?? 0 == 0 }
+
+    private static func told(_ names: String...) -> Int? {
         let environment = ProcessInfo.processInfo.environment
-        return ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MPI_LOCALNRANKS"].lazy
-            .compactMap { environment[$0].flatMap { Int($0) } }.first ?? 1
+        return names.lazy.compactMap { environment[$0].flatMap { Int($0) } }.first
     }
 
     /// Joins the processes that were launched together; alone where there was no launcher. Called once.

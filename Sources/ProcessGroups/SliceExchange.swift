@@ -12,7 +12,8 @@ public final class SliceExchange: @unchecked Sendable {
     private let incoming: UnsafeMutableBufferPointer<Float>
     /// Counts and starts of what is sent, then of what is received; MPI reads them until the end of an exchange.
     private let lists: UnsafeMutableBufferPointer<Int32>
-    private var isUnderWay = false
+    /// Whether one was begun and not ended.
+    public private(set) var isUnderWay = false
 
     /// Exchanges of buffers that are cut so.
     public init(_ group: ProcessGroup, _ slices: Slices) {
@@ -51,13 +52,13 @@ public final class SliceExchange: @unchecked Sendable {
     }
 
     /// Waits for the end of an exchange and hands over what each process sent for the own slice, in order of the processes.
-    public func end(_ take: (_ rank: Int, _ values: UnsafeBufferPointer<Float>) -> Void) {
+    public func end(_ take: (UnsafeBufferPointer<Float>) -> Void) {
         precondition(isUnderWay, "the end of no exchange")
         group.require(pal_mpi_end_exchange())
         isUnderWay = false
         let own = slices.ranges[group.rank].count
         for rank in 0..<group.count {
-            take(rank, UnsafeBufferPointer(rebasing: incoming[rank * own..<(rank + 1) * own]))
+            take(UnsafeBufferPointer(rebasing: incoming[rank * own..<(rank + 1) * own]))
         }
     }
 }

@@ -15,7 +15,6 @@ struct GradientSum: Sendable {
     private let exchange: SliceExchange?
     /// Micro-batches in the sum.
     private var parts = 0
-    private var isUnderWay = false
 
     init(for store: ParameterStore, parts: Int, group: ProcessGroup) {
         self.group = group
@@ -39,15 +38,13 @@ struct GradientSum: Sendable {
         record(&spare)
         finish(on: engine)
         spare.flat.withUnsafeBuffer { exchange.begin($0) }
-        isUnderWay = true
     }
 
     /// Waits for what the others sent.
     mutating func finish(on engine: Engine) {
-        guard isUnderWay, let exchange else { return }
-        isUnderWay = false
+        guard let exchange, exchange.isUnderWay else { return }
         let own = own
-        exchange.end { _, values in
+        exchange.end { values in
             total.withUnsafeMutableBuffer { buffer in
                 let target = UnsafeMutableBufferPointer(rebasing: buffer[own])
                 if parts == 0 { _ = target.update(from: values) } else { engine.add(values, to: target) }

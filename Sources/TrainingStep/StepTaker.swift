@@ -171,7 +171,8 @@ public struct StepTaker: Sendable {
         forward: (inout Owner, Int, inout Tape) throws(Failure) -> Variable
     ) throws(Failure) -> Report {
         var report = Report(learningRate: rules.rates.value(at: step), weightDecay: rules.decays.value(at: step))
-        let cotangent = Tensor([Float(1 / Double(rules.accumulate))], [])
+        let weight = 1 / Double(rules.accumulate)
+        let cotangent = Tensor([Float(weight)], [])
         var share = Share()
         var failure: Failure?
         for part in stride(from: group.rank, to: rules.accumulate, by: group.count) {
@@ -199,7 +200,7 @@ public struct StepTaker: Sendable {
         for part in 0..<rules.accumulate {
             let (process, place) = (part % group.count, part / group.count)
             report.losses.append(shares[process].losses[place])
-            report.loss += Double(shares[process].losses[place]) * (1 / Double(rules.accumulate))
+            report.loss += Double(shares[process].losses[place]) * weight
             owner.apply(shares[process].observations[place])
         }
         report.gradientNorm = Gradients.norm(

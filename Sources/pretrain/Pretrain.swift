@@ -40,7 +40,7 @@ struct Pretrain: ParsableCommand {
             group = try Processes.joined.get()
         } catch {
             let failure = Failure(code: RunError.Kind.usage.rawValue, text: error.description)
-            if Processes.isFirstLaunched { failure.tell() }
+            if ProcessGroup.isFirstLaunched { failure.tell() }
             return failure.code
         }
         let code = outcome(in: group)
