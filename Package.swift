@@ -122,7 +122,7 @@ let package = Package(
             needs: [
                 "Autodiff", "Checkpoints", "ContentDigests", "CPalimpsestOpenBLAS", "ImageData", "ImageMasking",
                 "Locks",
-                "Optimizers", "RandomStreams", "RecipeSchema", "TrainingStep", "VisionTransformers",
+                "Optimizers", "ProcessGroups", "RandomStreams", "RecipeSchema", "TrainingStep", "VisionTransformers",
             ]),
         module(
             "Pretraining",

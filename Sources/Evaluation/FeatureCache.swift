@@ -1,6 +1,7 @@
 import Checkpoints
 import ContentDigests
 import Foundation
+public import ProcessGroups
 import RecipeSchema
 
 /// Features that were computed once, as files in a folder: they are computed anew only where the encoder, the pictures or the way
@@ -50,11 +51,15 @@ public struct FeatureCache: Sendable {
     }
 
     /// The features of a key: from its file, or made and kept. `note` hears why they could not be kept; they are given all the same.
+    /// The processes of a group take them from the file where all of them can; the first one alone writes it.
     public func table(
-        _ key: Key, note: (String) -> Void = { _ in }, make: () throws -> FeatureTable
+        _ key: Key, sharedBy group: ProcessGroup = .alone, note: (String) -> Void = { _ in },
+        make: () throws -> FeatureTable
     ) throws -> FeatureTable {
-        if let known = read(key) { return known }
+        let known = read(key)
+        if group.gather(known != nil).allSatisfy(\.self), let known { return known }
         let table = try make()
+        guard group.isFirst else { return table }
         do throws(CheckpointError) {
             try write(table, key)
         } catch {

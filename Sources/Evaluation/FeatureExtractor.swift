@@ -1,6 +1,7 @@
 public import Autodiff
 public import ImageData
 import ImageMasking
+public import ProcessGroups
 import RecipeSchema
 public import VisionTransformers
 
@@ -45,22 +46,23 @@ public struct FeatureExtractor {
     }
 
     /// The features of every picture of a source, `[count, dimension]`; with the policy `skip` of every readable one. `onProgress`
-    /// is told how many pictures are done; when it throws, that is the end.
+    /// is told how many pictures are done; when it throws, that is the end. The processes of a group, which call this alike, share the
+    /// work, and each gets the whole table.
     public func table(
         of source: any ImageSource, _ transform: EvaluationTransform, requiresLabels: Bool, loaderThreads: Int = 2,
-        policy: EvaluationLoader.Policy = .strict, batch: Int = 250, onProgress: (Int) throws -> Void = { _ in }
+        policy: EvaluationLoader.Policy = .strict, batch: Int = 250, sharedBy group: ProcessGroup = .alone,
+        onProgress: (Int) throws -> Void = { _ in }
     ) throws -> FeatureTable {
-        let batches = EvaluationLoader(
-            source: source, transform: transform, batchSize: batch, threads: loaderThreads,
-            requiresLabels: requiresLabels,
-            policy: policy)
+        let batches = SharedBatches(
+            source, transform, batchSize: batch, threads: loaderThreads, requiresLabels: requiresLabels, policy: policy,
+            sharedBy: group)
         var values: [Float] = []
         var rows = SourceRows(source)
         try requireMemory(rows: source.count, dimension: dimension, limit: engine.memoryLimit)
         values.reserveCapacity(source.count * dimension)
-        while let batch = try batches.next() {
-            if !batch.samples.isEmpty { values += features(of: batch) }
-            rows.add(batch)
+        try batches.forEach(make: features) {
+            values += $1
+            rows.add($0)
             try onProgress(rows.seen)
         }
         return rows.table(values, dimension: dimension, provenance: provenance)

@@ -23,9 +23,16 @@ public protocol Probe: NamedSection {
     static var cost: String { get }
     /// What must be there.
     var needs: ProbeNeeds { get }
+    /// Makes the features of pictures that `scores` is going to ask the subject for.
+    func prepare(_ subject: ProbeSubject) throws
     /// Scores on the test part, computed by the threads of the subject's engine, on whose number nothing depends; throws where it
     /// cannot be probed.
     func scores(_ subject: ProbeSubject, random: RandomStream) throws -> [ProbeScore]
+}
+
+extension Probe {
+    /// None.
+    public func prepare(_ subject: ProbeSubject) throws {}
 }
 
 /// A probe of one feature a picture.
@@ -43,6 +50,9 @@ extension TableProbe {
     public static var pooling: Pooling { .mean }
     /// Features.
     public var needs: ProbeNeeds { .features }
+
+    /// The subject's tables.
+    public func prepare(_ subject: ProbeSubject) throws { _ = try subject.tables(Self.pooling) }
 
     /// The scores of the subject's tables.
     public func scores(_ subject: ProbeSubject, random: RandomStream) throws -> [ProbeScore] {

@@ -1,4 +1,5 @@
 public import ImageData
+public import ProcessGroups
 
 /// Features that need no encoder: the pictures' own numbers.
 public enum SourceFeatures {
@@ -13,33 +14,33 @@ public enum SourceFeatures {
     ///   - threads: threads that decode; 0 decodes in the calling one.
     ///   - policy: what a picture that cannot be read does.
     ///   - memoryLimit: bytes that there are; more are refused before a picture is read.
+    ///   - group: processes that call this alike and share the work; each gets the whole table.
     public static func rawPixels(
         _ source: any ImageSource, transform: EvaluationTransform, threads: Int = 0,
-        policy: EvaluationLoader.Policy = .strict, memoryLimit: Int = .max
+        policy: EvaluationLoader.Policy = .strict, memoryLimit: Int = .max, sharedBy group: ProcessGroup = .alone
     ) throws -> FeatureTable {
         let (channels, height, width) = transform.shape
         let factor = min(1, (Double(mostNumbers) / Double(channels * height * width)).squareRoot())
         let small = (max(1, Int(Double(height) * factor)), max(1, Int(Double(width) * factor)))
         let dimension = channels * small.0 * small.1
-        let loader = EvaluationLoader(
-            source: source, transform: transform, batchSize: 64, threads: threads, requiresLabels: false,
-            policy: policy)
+        let batches = SharedBatches(
+            source, transform, batchSize: 64, threads: threads, policy: policy, sharedBy: group)
         var features: [Float] = []
         try requireMemory(rows: source.count, dimension: dimension, limit: memoryLimit)
         features.reserveCapacity(source.count * dimension)
         var rows = SourceRows(source)
-        while let batch = try loader.next() {
-            if factor == 1 {
-                features += batch.images
-            } else {
-                for plane in stride(from: 0, to: batch.images.count, by: height * width) {
-                    let picture = DecodedImage(
-                        height: height, width: width, channels: 1,
-                        samples: .float32([Float](batch.images[plane..<(plane + height * width)])))
-                    features += Resampling.resize(picture, height: small.0, width: small.1, filter: .box).unitSamples()
-                }
+        func shrunk(_ batch: EvaluationBatch) -> [Float] {
+            guard factor < 1 else { return batch.images }
+            return stride(from: 0, to: batch.images.count, by: height * width).flatMap { plane in
+                let picture = DecodedImage(
+                    height: height, width: width, channels: 1,
+                    samples: .float32([Float](batch.images[plane..<(plane + height * width)])))
+                return Resampling.resize(picture, height: small.0, width: small.1, filter: .box).unitSamples()
             }
-            rows.add(batch)
+        }
+        try batches.forEach(make: shrunk) {
+            features += $1
+            rows.add($0)
         }
         return rows.table(
             features, dimension: dimension,

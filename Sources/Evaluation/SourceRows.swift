@@ -13,10 +13,10 @@ struct SourceRows {
 
     init(_ source: any ImageSource) { self.source = source }
 
-    mutating func add(_ batch: EvaluationBatch) {
-        samples += batch.samples
-        labels += batch.labels
-        skipped += batch.skipped
+    mutating func add(_ rows: BatchRows) {
+        samples += rows.samples
+        labels += rows.labels
+        skipped += rows.skipped
     }
 
     /// The table of all rows. Labels are taken where every picture has one; `skipped` in the provenance is a JSON list of

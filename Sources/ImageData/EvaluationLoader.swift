@@ -18,7 +18,7 @@ public struct EvaluationBatch: Sendable {
 }
 
 /// A picture that was left out of an evaluation.
-public struct SkippedPicture: Sendable, Equatable {
+public struct SkippedPicture: Sendable, Equatable, Codable {
     /// The picture's number in the source.
     public var sample: Int
     /// What identifies it to a person.
@@ -53,22 +53,27 @@ public final class EvaluationLoader: Sendable {
     }
 
     private let prefetcher: Prefetcher<EvaluationBatch>
-    private let count: Int
+    /// The pictures of the source; nil where only some of them are handed out.
+    private let count: Int?
     private let left = Locked<(skipped: Int, first: ImageError?)>((0, nil))
 
     /// - Parameters:
     ///   - requiresLabels: makes a picture without a label an error that names it.
     ///   - threads: threads to start; with 0, batches are made when they are asked for.
+    ///   - offset: the first batch that is handed out, where other processes have the others.
+    ///   - stride: every so manyth batch from there is. A source without a readable picture is then no error of one loader.
     public init(
         source: any ImageSource, transform: EvaluationTransform, batchSize: Int, threads: Int, requiresLabels: Bool,
-        policy: Policy = .strict
+        policy: Policy = .strict, offset: Int = 0, stride: Int = 1
     ) {
         precondition(batchSize >= 1, "batch size \(batchSize)")
+        precondition((0..<stride).contains(offset), "batches \(offset) of every \(stride)")
         let batches = source.count / batchSize + (source.count % batchSize == 0 ? 0 : 1)
-        count = source.count
-        prefetcher = Prefetcher(threads: threads, ahead: threads + 1, count: batches) { number in
+        let own = batches / stride + (batches % stride > offset ? 1 : 0)
+        count = stride == 1 ? source.count : nil
+        prefetcher = Prefetcher(threads: threads, ahead: threads + 1, count: own) { number in
             Result { () throws(ImageError) in
-                let first = number * batchSize
+                let first = (offset + number * stride) * batchSize
                 return try Self.batch(
                     first..<min(source.count, first + batchSize), source, transform, requiresLabels, policy)
             }
@@ -85,11 +90,15 @@ public final class EvaluationLoader: Sendable {
             if state.first == nil { state.first = error }
             return state
         }
-        if state.skipped == count, var first = state.first {
-            first.message = "none of the \(count) pictures can be read; the first: \(first.message)"
-            throw first
-        }
+        if let count, state.skipped == count, let first = state.first { throw Self.nothing(of: count, first) }
         return batch
+    }
+
+    /// The error of a source of so many pictures none of which can be read, from what is wrong with the first.
+    package static func nothing(of count: Int, _ first: ImageError) -> ImageError {
+        var error = first
+        error.message = "none of the \(count) pictures can be read; the first: \(first.message)"
+        return error
     }
 
     private static func batch(

@@ -1,7 +1,5 @@
 import Autodiff
 import ContentDigests
-import Foundation
-import ImageData
 import PretrainingMethods
 import ProcessGroups
 import RecipeSchema
@@ -16,14 +14,6 @@ struct Wish: Codable {
 }
 
 extension TrainingJob {
-    /// What all processes must have alike, by name.
-    private struct Traits: Codable {
-        var program: String
-        var recipe: String
-        var pictures: String
-        var kernels: String
-    }
-
     /// Why so many processes cannot share the micro-batches of a step; nil where they can.
     package static func refusal(processes count: Int, accumulate: Int) -> String? {
         guard accumulate % count != 0 else { return nil }
@@ -34,37 +24,6 @@ extension TrainingJob {
             "\(count) processes cannot share the micro-batches of a step evenly, train.accumulate is \(accumulate); start "
             + "\(numbers.joined(separator: " or ")) of them, or set train.accumulate to "
             + (below > 0 ? "\(below) or \(below + count)" : "\(count)")
-    }
-
-    /// Refuses processes that would not compute the same: other programs, recipes, pictures or instructions.
-    func requireEqualProcesses(_ source: any ImageSource) throws {
-        guard group.count > 1 else { return }
-        let all = group.gather(
-            Traits(
-                program: Self.programDigest, recipe: recipe.encoded.text(), pictures: source.fingerprint,
-                kernels: engine.level.rawValue))
-        let first = all[0]
-        for (rank, traits) in all.enumerated() {
-            let different = [
-                (first.program, traits.program, "is another program; start the same file on all machines"),
-                (
-                    first.recipe, traits.recipe,
-                    "has another recipe; see that the recipe file and all options are the same on all machines"
-                ),
-                (
-                    first.pictures, traits.pictures,
-                    "has other pictures; see that the data are the same on all machines"
-                ),
-                (
-                    first.kernels, traits.kernels,
-                    "computes with \(traits.kernels) kernels and process 0 with \(first.kernels), which round differently; set "
-                        + "PALIMPSEST_ISA to the lower of the two for all"
-                ),
-            ].first { $0.0 != $0.1 }
-            guard let different else { continue }
-            group.endTogether()
-            throw RunError(.usage, "process \(rank) \(different.2)")
-        }
     }
 
     /// Ends all processes where parameters or state of one are not those of the first, and names the tensor.
@@ -91,11 +50,5 @@ extension TrainingJob {
             }
         }
         return nil
-    }
-
-    /// SHA-256 of the file that this process runs.
-    private static var programDigest: String {
-        (try? Data(contentsOf: URL(fileURLWithPath: "/proc/self/exe"))).map { SHA256.hexadecimal(of: Array($0)) }
-            ?? palimpsestVersion
     }
 }

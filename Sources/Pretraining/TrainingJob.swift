@@ -105,7 +105,9 @@ public struct TrainingJob {
                 throw RunError(.usage, reason)
             }
         }
-        try requireEqualProcesses(source)
+        try ProcessTraits(
+            recipe: recipe.encoded.text(), pictures: source.fingerprint, kernels: engine.level.rawValue
+        ).requireEqual(in: group)
         group.advise("go on from its last checkpoint with pretrain resume \(folder.path.quotedForShell)")
         return try run(recipe.method, source, transform, stop, log.copied(to: file), file, onRow, onProgress)
     }

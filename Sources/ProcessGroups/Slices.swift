@@ -13,6 +13,15 @@ public struct Slices: Sendable, Equatable {
         }
     }
 
+    /// Stretches of so many numbers each.
+    init(_ counts: [Int]) {
+        var end = 0
+        ranges = counts.map { count in
+            defer { end += count }
+            return end..<end + count
+        }
+    }
+
     var counts: [Int32] { ranges.map { Int32($0.count) } }
     var starts: [Int32] { ranges.map { Int32($0.lowerBound) } }
 }
@@ -22,6 +31,16 @@ extension ProcessGroup {
     public func gather(_ values: UnsafeMutableBufferPointer<Float>, _ slices: Slices) {
         guard count > 1, let start = values.baseAddress else { return }
         require(pal_mpi_gather_slices(start, slices.counts, slices.starts))
+    }
+
+    /// The numbers of every process, as many as each has, in order of the processes.
+    public func gather(_ own: [Float]) -> [[Float]] {
+        guard count > 1 else { return [own] }
+        let slices = Slices(gather(own.count))
+        var whole = [Float](repeating: 0, count: slices.ranges.last?.upperBound ?? 0)
+        whole.replaceSubrange(slices.ranges[rank], with: own)
+        whole.withUnsafeMutableBufferPointer { gather($0, slices) }
+        return slices.ranges.map { Array(whole[$0]) }
     }
 
     /// Gives the first process the whole of which each has its slice; the others get nothing.

@@ -3,6 +3,7 @@ import Checkpoints
 import Foundation
 import Locks
 import Pretraining
+import ProcessGroups
 import RecipeSchema
 
 /// The two streams of the program. What cannot be written is an error with a code of its own, never a trap.
@@ -79,7 +80,7 @@ struct ProgressLine {
     }
 }
 
-/// Says how far long work is, on standard error: a line that is rewritten on a terminal, a plain one every half minute elsewhere.
+/// Says how far long work is, on standard error, in the first of several processes: a line that is rewritten on a terminal, a plain one every half minute elsewhere.
 final class WorkProgress {
     private let isTerminal = isatty(STDERR_FILENO) == 1
     private var what = ""
@@ -93,7 +94,8 @@ final class WorkProgress {
             self.what = what
             (start, lastSaid) = (now, now)
         }
-        guard done > 0, now - lastSaid > (isTerminal ? .milliseconds(200) : .seconds(30)) else { return }
+        guard Processes.group.isFirst, done > 0, now - lastSaid > (isTerminal ? .milliseconds(200) : .seconds(30))
+        else { return }
         lastSaid = now
         let seconds = Double((now - start).components.seconds) + 1e-18 * Double((now - start).components.attoseconds)
         let left = SpokenTime.span(seconds * Double(max(0, total - done)) / Double(done))

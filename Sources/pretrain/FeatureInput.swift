@@ -7,6 +7,7 @@ import Foundation
 import ImageData
 import Pretraining
 import PretrainingMethods
+import ProcessGroups
 import RecipeSchema
 import VisionTransformers
 
@@ -149,7 +150,8 @@ struct FeatureInput: ParsableArguments {
             let settings = cacheSettings(subject, source, encoder == nil ? nil : pooling, on: engine)
             let key = FeatureCache.Key(
                 what: "\(kind.rawValue)-\(part.rawValue)", encoder: digest, settings: settings)
-            return try cache.table(key, note: { Console.say("note: \($0)") }, make: make)
+            return try cache.table(
+                key, sharedBy: Processes.group, note: { Console.say("note: \($0)") }, make: make)
         }
         judged.policy = policy
         judged.patches = try orUsage {
@@ -199,6 +201,21 @@ struct FeatureInput: ParsableArguments {
         return kept.digests == nil ? try make() : kept
     }
 
+    /// Refuses processes whose features would be of other pictures, or by another encoder; `asked` is what decides them besides.
+    func requireEqualProcesses(
+        _ subject: EvaluatedEncoder, asked: [String], _ sources: [any ImageSource], on engine: Engine
+    ) throws {
+        let group = Processes.group
+        guard group.count > 1 else { return }
+        try ProcessTraits(
+            recipe: ([subject.recipe.encoded.text(), "\(pool?.rawValue ?? "") \(layer ?? 0) \(strict)"] + asked).joined(
+                separator: "\n"),
+            weights: subject.parameters.digest, pictures: sources.map(\.fingerprint).joined(separator: " "),
+            kernels: engine.level.rawValue
+        ).requireEqual(in: group)
+        group.advise("start it again")
+    }
+
     /// What makes a feature for each patch by a run's or a file's encoder.
     func patchFeatures(_ subject: EvaluatedEncoder, on engine: Engine) throws -> PatchFeatures {
         let transform = try DataAccess.evaluationTransform(subject.recipe)
@@ -224,15 +241,16 @@ struct FeatureInput: ParsableArguments {
         try orUsage {
             guard let encoder else {
                 return try SourceFeatures.rawPixels(
-                    source, transform: transform, threads: threads ?? 2, policy: policy, memoryLimit: engine.memoryLimit
-                )
+                    source, transform: transform, threads: threads ?? 2, policy: policy,
+                    memoryLimit: engine.memoryLimit,
+                    sharedBy: Processes.group)
             }
             let extractor = try FeatureExtractor(
                 encoder.encoder, encoder.parameters, pooling: pooling, layer: layer, engine: engine)
             let progress = WorkProgress()
             defer { progress.end() }
             let table = try extractor.table(
-                of: source, transform, requiresLabels: requiresLabels, policy: policy,
+                of: source, transform, requiresLabels: requiresLabels, policy: policy, sharedBy: Processes.group,
                 onProgress: { progress.at("\(kind.rawValue) features of pictures", $0, source.count) })
             // Finite weights can still be too large for the numbers that they make.
             guard let place = table.features.firstIndex(where: { !$0.isFinite }) else { return table }

@@ -6,11 +6,12 @@ public import Evaluation
 import Foundation
 public import ImageData
 import Pretraining
+import ProcessGroups
 import RandomStreams
 import RecipeSchema
 
 /// `pretrain probe`: what frozen features are worth, beside two baselines.
-struct ProbeCommand: ParsableCommand {
+struct ProbeCommand: ParsableCommand, SharedByProcesses {
     static let configuration = CommandConfiguration(
         commandName: "probe", abstract: "Evaluate frozen features beside raw pixels and random initialisation.",
         discussion: """
@@ -57,7 +58,8 @@ struct ProbeCommand: ParsableCommand {
     }
 
     func run() throws {
-        guard !list, let target else { return try Console.show(ProbeCatalogue.table) }
+        let group = Processes.group
+        guard !list, let target else { return group.isFirst ? try Console.show(ProbeCatalogue.table) : () }
         let names = protocols.isEmpty ? ProbeCatalogue.usual : protocols
         let probes = try orUsage { try ProbeCatalogue.named(names, set: changes) }
         if input.pool != nil || input.layer != nil, let own = probes.first(where: { $0.needs == .encoder }) {
@@ -70,7 +72,13 @@ struct ProbeCommand: ParsableCommand {
             throw RunError(
                 .usage, "\(type(of: own).name) takes patch tokens as they are, so --pool changes nothing; leave it out")
         }
-        let log = PeopleLog.log()
+        if group.count > 1, let own = probes.first(where: { $0.needs != .features }) {
+            throw RunError(
+                .usage,
+                "\(type(of: own).name) computes more than one feature a picture, which processes do not share; leave it out, or start "
+                    + "it without mpirun")
+        }
+        let log = Processes.log
         let subject = try input.subject(target)
         for note in subject.notes { log.info("\(target): \(note)") }
         let folder = RunFolder(target)
@@ -83,7 +91,10 @@ struct ProbeCommand: ParsableCommand {
                 "\(seen) of \(parts.test.filePaths.count) test pictures were seen, without labels, in pretraining; pictures that were not may "
                     + "score lower. To keep a test part unseen, pretrain with the same data.source.split")
         }
-        let engine = try Machine.engine(threads: input.threads)
+        let engine = try Machine.engine(threads: input.threads, sharedBy: group.neighbours)
+        try input.requireEqualProcesses(
+            subject, asked: names + changes + features.map(\.rawValue) + [noCache ? "anew" : "kept"],
+            [parts.train, parts.test], on: engine)
         let random = RandomStream(seed: UInt64(subject.recipe.seed)).child("probe")
         let context = Self.context(target, subject, input, parts)
         var columns: [ProbeReport.Column] = []
@@ -91,7 +102,7 @@ struct ProbeCommand: ParsableCommand {
         var rows: [JSONValue] = []
         func tell(_ notes: [String]) throws {
             for note in notes where told.insert(note).inserted {
-                if json { log.info("note: \(note)") } else { try Console.show("note: \(note)") }
+                if json { log.info("note: \(note)") } else if group.isFirst { try Console.show("note: \(note)") }
             }
         }
         for kind in features.isEmpty ? FeatureInput.Kind.allCases : features {
@@ -118,7 +129,11 @@ struct ProbeCommand: ParsableCommand {
                                 train: parts.train.ledger.sentences, test: parts.test.ledger.sentences))
                     }
                 }
-                let made = try orData { try probe.scores(judged, random: random.child(name)) }
+                // Features are made by all; what is fitted on them by the first process.
+                try orData { try probe.prepare(judged) }
+                let made = try group.together {
+                    group.isFirst ? try orData { try probe.scores(judged, random: random.child(name)) } : []
+                }
                 scores += made
                 for score in made {
                     let row = Self.row(score, kind, features, context + Self.options(of: probe))
@@ -128,6 +143,7 @@ struct ProbeCommand: ParsableCommand {
             }
             columns.append(.init(features: kind.rawValue, scores: scores))
         }
+        guard group.isFirst else { return }
         if !json { try Console.show(ProbeReport(columns).text(random: random.child("report"))) }
         try record?.add(rows)
     }
@@ -171,7 +187,7 @@ struct ProbeCommand: ParsableCommand {
 }
 
 /// `pretrain features`: the features themselves.
-struct FeaturesCommand: ParsableCommand {
+struct FeaturesCommand: ParsableCommand, SharedByProcesses {
     static let configuration = CommandConfiguration(
         commandName: "features", abstract: "Write frozen features as safetensors, CSV or NumPy's .npy.",
         discussion: """
@@ -227,14 +243,19 @@ struct FeaturesCommand: ParsableCommand {
         let output = try OutputFile(out, form.content, replacing: overwrite)
         let subject = try input.subject(target)
         try output.requireApart(from: [target] + subject.recipe.data.encoded.pathsRead)
-        let log = PeopleLog.log()
+        let group = Processes.group
+        let log = Processes.log
         for note in subject.notes { log.info("\(target): \(note)") }
         let source = try DataAccess.source(subject.recipe.data.forEvaluation, part)
-        let engine = try Machine.engine(threads: input.threads)
+        let engine = try Machine.engine(threads: input.threads, sharedBy: group.neighbours)
+        try input.requireEqualProcesses(
+            subject, asked: [out, part.rawValue, tokens?.rawValue ?? "", precision?.rawValue ?? ""], [source],
+            on: engine)
         if tokens != nil {
             return try writeTokens(to: output, as: form == .npy ? .npy : .safetensors, subject, source, log, on: engine)
         }
         let table = try input.table(subject, source, on: engine)
+        guard group.isFirst else { return }
         try output.write(form.bytes(table, recipe: subject.recipe))
         for note in table.notes { log.info("\(note)") }
         if form == .npy {
@@ -269,13 +290,14 @@ extension FeaturesCommand {
         let stop = StopSignal()
         defer { progress.end() }
         let written = try orData {
-            try file.write(to: output, policy: input.policy) { done in
+            try file.write(to: output, policy: input.policy, sharedBy: Processes.group) { done in
                 // What was written so far is removed.
                 if let number = stop.number { throw ExitCode(128 + number) }
                 progress.at("patch tokens of pictures", done, source.count)
             }
         }
         progress.end()
+        guard Processes.group.isFirst else { return }
         for note in source.ledger.sentences { log.info("\(note)") }
         if let note = FeatureTable.leftOut(written.skipped.map(\.key), of: source.count) { log.info("\(note)") }
         if form == .npy {

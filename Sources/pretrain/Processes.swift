@@ -1,4 +1,5 @@
 #if Commands
+import Pretraining
 import ProcessGroups
 
 /// The processes that `mpirun` launched together with this one.
@@ -8,6 +9,9 @@ enum Processes {
 
     /// The group of a program that has begun.
     static var group: ProcessGroup { (try? joined.get()) ?? .alone }
+
+    /// The log for people, which the first process alone writes.
+    static var log: RunLog { group.isFirst ? PeopleLog.log() : .silent }
 }
 
 /// A verb whose work several processes share; the others refuse to be started together.

@@ -244,6 +244,24 @@ private func loader(
         #expect(skipped.map(\.sample) == [0, 4, 5, 6, 7] && skipped[1].key == "number 4")
     }
 
+    @Test(arguments: 1...5)
+    func processesShareTheBatchesOfAnEvaluation(count: Int) throws {
+        var batches: [Int: [Int]] = [:]
+        for rank in 0..<count {
+            // All that the second of two processes sees is unreadable, which is no fault of the whole.
+            let loader = EvaluationLoader(
+                source: NumberedSource(count: 11, unreadable: [4, 5, 6, 7]),
+                transform: EvaluationTransform(shape: (1, 1, 1), normalization: asTheyAre), batchSize: 4, threads: 1,
+                requiresLabels: false, policy: .skip, offset: rank, stride: count)
+            var turn = 0
+            while let batch = try loader.next() {
+                batches[turn * count + rank] = batch.samples
+                turn += 1
+            }
+        }
+        #expect(batches == [0: [0, 1, 2, 3], 1: [], 2: [8, 9, 10]])
+    }
+
     @Test func anEvaluationOfNothingIsAnError() throws {
         let loader = EvaluationLoader(
             source: NumberedSource(count: 3, unreadable: [0, 1, 2]),

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Trains every method by 1, 2, 3 and 4 processes on this machine and compares what they write, byte for byte; then ends processes in
-# the middle and goes on with other numbers of them. PRETRAIN names a program that was built with MPI (make mpi).
+# Trains every method by 1, 2, 3 and 4 processes on this machine and compares what they write, byte for byte; ends processes in
+# the middle and goes on with other numbers of them; then shares features. PRETRAIN names a program that was built with MPI (make mpi).
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 pretrain=$(realpath "${PRETRAIN:-.build-mpi/release/pretrain}")
@@ -93,6 +93,31 @@ ends KILL 1
 ends KILL 0
 ends TERM 2
 
+# Features and scores are those of one process; with one picture that cannot be read, and folders that need not be the same.
+"$pretrain" data write builtin --out "$work/shared" --count 700 --test-count 300 >"$work/log" || fail "data write"
+broken=$(find "$work/shared/train" -name '*.png' | sort | sed -n 300p)
+echo "no picture" >"$broken"
+for count in 1 3; do
+  together $count features "$work/teacher" --data "images:$work/shared" --threads 1 --out "$work/table-$count.safetensors" \
+    >"$work/log" 2>&1 || { fail "features by $count processes"; tail -3 "$work/log"; }
+  together $count features "$work/teacher" --data "images:$work/shared" --tokens patch --threads 1 --out "$work/tokens-$count.safetensors" \
+    >"$work/log" 2>&1 || { fail "patch tokens by $count processes"; tail -3 "$work/log"; }
+  for again in 1 2; do
+    together $count probe "$work/teacher" --data "class_folders:$work/shared" --threads 1 --json --protocol ridge --protocol low-shot \
+      --protocol dino-knn --set low-shot.protocol=ridge --set low-shot.shares=[0.1] 2>"$work/log" >"$work/scores-$count-$again" ||
+      { fail "probe by $count processes"; tail -3 "$work/log"; }
+  done
+  rm -rf "$work/teacher/features"
+done
+for made in table tokens; do
+  cmp -s "$work/$made-1.safetensors" "$work/$made-3.safetensors" || fail "$made of features by 3 processes are not those of one"
+done
+for scores in 1-2 3-1 3-2; do
+  cmp -s "$work/scores-1-1" "$work/scores-$scores" || fail "scores $scores are not those of one process"
+done
+[ "$(wc -l <"$work/scores-3-1")" = 9 ] || fail "not each score once"
+echo "features, patch tokens and $(wc -l <"$work/scores-3-1") scores: the same by 1 and 3 processes"
+
 # What cannot work says so, once.
 says() {
   local words=$1
@@ -101,7 +126,8 @@ says() {
   [ "$(grep -c "$words" "$work/log")" = 1 ] || { fail "not said once: $words"; cat "$work/log"; }
 }
 says "start 4 or 6 of them" together 5 --recipe mae.json --run "$work/refused" "${small[@]}"
-says "works in one process" together 2 probe "$work/teacher"
+says "works in one process" together 2 view "$work/teacher"
+says "do not share" together 2 probe "$work/teacher" --protocol capi-attentive
 says "no-such" together 2 --recipe no-such.json --run "$work/refused"
 says "has another recipe" timeout 100 mpirun --oversubscribe -n 1 "$pretrain" --recipe mae.json --run "$work/refused" "${small[@]}" \
   : -n 1 "$pretrain" --recipe mae.json --run "$work/refused" "${small[@]}" --set train.weight_decay=0.01
@@ -109,6 +135,7 @@ for place in here there; do
   mkdir "$work/$place"
   "$pretrain" data write builtin --out "$work/$place/pictures" --count 60 --test-count 6 --seed ${#place} >"$work/log" || fail "data write"
 done
+says "there is no test part here" together 2 probe "$work/teacher" --data "images:$work/here/pictures"
 folder=(--recipe "$PWD/recipes/mae.json" --run "$work/refused" --data images:pictures/train "${small[@]:0:7}")
 says "has other pictures" timeout 100 mpirun --oversubscribe -n 1 -wdir "$work/here" "$pretrain" "${folder[@]}" \
   : -n 1 -wdir "$work/there" "$pretrain" "${folder[@]}"

@@ -40,7 +40,7 @@ package struct AnomalyFeatures {
         var digests: [String] = []
         var rows = SourceRows(digesting)
         while let batch = try loader.next() {
-            rows.add(batch)
+            rows.add(batch.rows)
             onProgress(rows.seen)
             guard !batch.samples.isEmpty else { continue }
             let layers = tokens(Tensor(batch.images, Shape(batch.shape)))

@@ -1,6 +1,7 @@
 public import Checkpoints
 public import ImageData
 import ImageMasking
+public import ProcessGroups
 import RecipeSchema
 
 /// Features of all patches of the pictures of a source, as a file that is written batch by batch.
@@ -82,8 +83,10 @@ public struct PatchTokenFile {
     private static let roomForFaults = 32_768
 
     /// Writes the file, complete or not at all. `onProgress` is told how many pictures are done; when it throws, that is the end.
+    /// The processes of a group, which call this alike, share the work; the first one writes.
     public func write(
-        to output: OutputFile, policy: EvaluationLoader.Policy, onProgress: (Int) throws -> Void = { _ in }
+        to output: OutputFile, policy: EvaluationLoader.Policy, sharedBy group: ProcessGroup = .alone,
+        onProgress: (Int) throws -> Void = { _ in }
     ) throws -> Written {
         let room = room
         guard form == .npy || room - 8 * (labels?.count ?? 0) <= Safetensors.mostHeaderBytes else {
@@ -91,27 +94,33 @@ public struct PatchTokenFile {
                 "the names of \(source.count) pictures are too long for the header of a safetensors file, which has at most "
                     + "\(Safetensors.mostHeaderBytes) bytes; take a part of the pictures, or write .npy")
         }
-        var written = Written(count: 0, skipped: [])
-        try output.write(room: room) { writer in
-            let loader = EvaluationLoader(
-                source: source, transform: features.transform, batchSize: PixelJudge.batch(features, scores: 0),
-                threads: 2, requiresLabels: false, policy: policy)
-            var samples: [Int] = []
-            while let batch = try loader.next() {
-                try writer.write(try encoded(batch))
-                samples += batch.samples
-                written.skipped += batch.skipped
-                try onProgress(samples.count + written.skipped.count)
+        var samples: [Int] = []
+        var skipped: [SkippedPicture] = []
+        func walk(_ write: ([UInt8]) throws -> Void) throws {
+            let batches = SharedBatches(
+                source, features.transform, batchSize: PixelJudge.batch(features, scores: 0), threads: 2,
+                policy: policy,
+                sharedBy: group)
+            try batches.forEach(make: features.features) { rows, values in
+                if group.isFirst { try write(try encoded(values, of: rows)) }
+                samples += rows.samples
+                skipped += rows.skipped
+                try onProgress(samples.count + skipped.count)
             }
-            written.count = samples.count
-            return head(samples, written.skipped, room: room)
         }
-        return written
+        if group.isFirst {
+            try output.write(room: room) { writer in
+                try walk { try writer.write($0) }
+                return head(samples, skipped, room: room)
+            }
+        } else {
+            try walk { _ in }
+        }
+        return Written(count: samples.count, skipped: skipped)
     }
 
     /// The numbers of a batch as they stand in the file.
-    private func encoded(_ batch: EvaluationBatch) throws -> [UInt8] {
-        let values = features.features(of: batch)
+    private func encoded(_ values: [Float], of batch: BatchRows) throws -> [UInt8] {
         func key(_ place: Int) -> String {
             source.key(batch.samples[place / (features.grid.count * features.dimension)])
         }

@@ -67,6 +67,9 @@ public struct LowShotProbe: Probe {
     /// What the other protocol needs.
     public var needs: ProbeNeeds { (try? asked())?.needs ?? .features }
 
+    /// What the other protocol prepares, of all pictures.
+    public func prepare(_ subject: ProbeSubject) throws { try asked().prepare(subject) }
+
     /// The scores; see `Probe`.
     public func scores(_ subject: ProbeSubject, random: RandomStream) throws -> [ProbeScore] {
         let probe = try asked()
