@@ -3,7 +3,7 @@
 /// The first contribution to a slot moves in; later ones are added to it, in place where the slot is the only holder.
 struct BackwardWalk: ~Copyable {
     let engine: Engine
-    private var slots: [SlotState]
+    private var slots: [SlotState] = []
     private var parameters: Gradients
     /// Whether the range of a parameter holds something to add to; if not, the first contribution overwrites it.
     private var isFilled: [Bool]
@@ -16,11 +16,24 @@ struct BackwardWalk: ~Copyable {
         var factor: Tensor?
     }
 
-    init(engine: Engine, records: [Tape.Record], gradients: consuming Gradients, keeping: Bool) {
+    init(engine: Engine, gradients: consuming Gradients, keeping: Bool) {
         self.engine = engine
-        self.slots = records.map { SlotState(factor: $0.factor) }
         self.isFilled = Array(repeating: keeping, count: gradients.entries.count)
         self.parameters = gradients
+    }
+
+    /// Makes room for the gradients of records whose numbers begin with `first`. Those of records behind were taken.
+    mutating func expect(_ records: [Tape.Record], from first: Int) {
+        slots.removeSubrange(first...)
+        slots += records.map { SlotState(factor: $0.factor) }
+    }
+
+    /// Goes back through expected records, the last one first.
+    mutating func back(through records: consuming [Tape.Record], from first: Int) {
+        while let record = records.popLast() {
+            guard let gradient = takeGradient(of: first + records.count) else { continue }
+            record.pullback(gradient, &self)
+        }
     }
 
     /// Adds a gradient that nobody else is going to change.

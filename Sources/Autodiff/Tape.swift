@@ -8,6 +8,10 @@ public struct Tape: ~Copyable {
     public let engine: Engine
     /// Whether anything is kept for gradients.
     public let recording: Bool
+    /// Whether `recomputed` keeps inputs alone.
+    private let recomputes: Bool
+    /// The number of the first record: the tape of a recomputed part goes on where its part stands in the whole.
+    private let first: Int
     private var records: [Record] = []
     private var layout: [ParameterEntry]?
 
@@ -21,10 +25,17 @@ public struct Tape: ~Copyable {
         let pullback: Pullback
     }
 
-    /// Starts an empty tape; without `recording` every result is a constant and nothing is kept.
-    public init(engine: Engine, recording: Bool = true) {
+    /// Starts an empty tape; without `recording` every result is a constant and nothing is kept; with `recomputing` less is kept, of
+    /// the parts that say `recomputed`.
+    public init(engine: Engine, recording: Bool = true, recomputing: Bool = false) {
+        self.init(engine: engine, recording: recording, recomputing: recomputing, first: 0)
+    }
+
+    private init(engine: Engine, recording: Bool, recomputing: Bool, first: Int) {
         self.engine = engine
         self.recording = recording
+        self.first = first
+        recomputes = recomputing
     }
 
     /// The names of what was recorded, in order: of a `Primitive`, or as `record(_:_:inputs:pullback:)` was told.
@@ -60,9 +71,36 @@ public struct Tape: ~Copyable {
     mutating func record(
         named primitive: String, _ output: Tensor, factor: Tensor?, pullback: @escaping Pullback
     ) -> Variable {
-        let slot = Variable.Slot.intermediate(records.count)
+        let slot = Variable.Slot.intermediate(first + records.count)
         records.append(Record(primitive: primitive, factor: factor, pullback: pullback))
         return Variable(value: output, slot: slot)
+    }
+
+    /// Computes a part of the forward pass. On a tape that recomputes, nothing in it is kept: it is computed once more when the walk back
+    /// comes to it, with the same bits in results and gradients (Chen et al., arXiv 1604.06174).
+    ///
+    /// `part` may be called twice and must do the same each time; what it computes without a gradient is computed twice, too.
+    public mutating func recomputed(_ part: @escaping (inout Tape) -> Variable) -> Variable {
+        guard recording, recomputes else { return part(&self) }
+        let place = first + records.count
+        // Recorded, too, so that the same kernels run as the second time.
+        var tape = Tape(engine: engine, recording: true, recomputing: false, first: place)
+        let output = part(&tape)
+        guard output.needsGradient else { return output }
+        return record(named: "recomputed", output.value, factor: nil) { gradient, walk in
+            var tape = Tape(engine: walk.engine, recording: true, recomputing: false, first: place)
+            let output = part(&tape)
+            let records = tape.takeRecords()
+            walk.expect(records, from: place)
+            walk.add(gradient.reshaped(output.shape), to: output.slot)
+            walk.back(through: records, from: place)
+        }
+    }
+
+    private mutating func takeRecords() -> [Record] {
+        var taken: [Record] = []
+        swap(&taken, &records)
+        return taken
     }
 
     /// Walks back from `loss` and adds the gradients of all parameters to `gradients`.
@@ -106,16 +144,13 @@ public struct Tape: ~Copyable {
         require(
             seed.count == loss.value.count, "cotangent of shape \(seed.shape) for a loss of shape \(loss.shape)")
 
-        var walk = BackwardWalk(engine: engine, records: records, gradients: gradients, keeping: keeping)
+        var walk = BackwardWalk(engine: engine, gradients: gradients, keeping: keeping)
         // The walk is now the sole owner of the buffer and writes it in place.
         gradients = .none
+        let records = takeRecords()
+        walk.expect(records, from: 0)
         walk.add(seed, to: loss.slot)
-        var records: [Record] = []
-        swap(&records, &self.records)
-        while let record = records.popLast() {
-            guard let gradient = walk.takeGradient(of: records.count) else { continue }
-            record.pullback(gradient, &walk)
-        }
+        walk.back(through: records, from: 0)
         gradients = walk.finish()
     }
 }

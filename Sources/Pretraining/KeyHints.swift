@@ -93,6 +93,8 @@ struct KeyHints {
         "minlr": "train.schedule.min_learning_rate", "warmuplr": "train.schedule.warmup_learning_rate",
         "warmup": "train.schedule.warmup_epochs", "opt": "train.optimizer", "momentum": "train.optimizer.momentum",
         "batch": "train.batch_size", "bs": "train.batch_size", "batchsizepergpu": "train.batch_size",
+        "gradientcheckpointing": "train.checkpoint_blocks", "gradcheckpointing": "train.checkpoint_blocks",
+        "usecheckpoint": "train.checkpoint_blocks", "activationcheckpointing": "train.checkpoint_blocks",
         "accumiter": "train.accumulate", "gradaccum": "train.accumulate", "updatefreq": "train.accumulate",
         "accumulategradbatches": "train.accumulate", "gradientaccumulationsteps": "train.accumulate",
         "wd": "train.weight_decay", "weightdecayend": "train.schedule.final_weight_decay",

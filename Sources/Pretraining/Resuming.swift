@@ -102,12 +102,13 @@ extension RunFolder {
 }
 
 extension Recipe {
-    /// What a resumed run may change, because no step that was taken depends on it: where to stop, how many pictures may be
-    /// unreadable, how to log and what to watch, and where the data lie, whose content is compared by itself. Of the epochs too, where nothing is scheduled over all of them.
+    /// What a resumed run may change, because no step that was taken depends on it: where to stop, what is kept for the way back, how
+    /// many pictures may be unreadable, how to log and what to watch, and where the data lie, whose content is compared by itself. Of
+    /// the epochs too, where nothing is scheduled over all of them.
     private var freePaths: [String] {
         [
-            "train.max_steps", "log", "probes", "data.source.path", "data.source.labels", "data.source.label_file",
-            "data.source.maps", "data.corrupt_limit",
+            "train.max_steps", "train.checkpoint_blocks", "log", "probes", "data.source.path", "data.source.labels",
+            "data.source.label_file", "data.source.maps", "data.corrupt_limit",
         ]
             + (regularizer.isIdle ? ["regularizer"] : [])
             + (train.schedule is ConstantOptions && !method.needs.isScheduledOverRun ? ["train.epochs"] : [])

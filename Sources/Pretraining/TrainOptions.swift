@@ -31,6 +31,8 @@ public struct TrainOptions: RecipeSection {
     public var clipNorm: Double?
     /// How the base rate follows the share of the hidden patches that is predicted; nil: not at all.
     public var predictionScale: PredictionScale?
+    /// Whether blocks keep their input alone for the way back, and are computed again; nil: no.
+    public var checkpointBlocks: Bool?
     /// Optimiser steps after which to stop, with schedules as for all epochs.
     public var maxSteps: Int?
 
@@ -73,6 +75,10 @@ public struct TrainOptions: RecipeSection {
             "prediction_scale", \.predictionScale,
             "What base_learning_rate is multiplied with where a part of the hidden patches is predicted (mask.predicted_ratio): "
                 + "their share of the hidden ones, 1, or its inverse; null: 1."),
+        Field(
+            "checkpoint_blocks", \.checkpointBlocks,
+            "Whether blocks keep their input alone for the way back, and are computed again there: less memory, more time, the same "
+                + "bits; null: no."),
         Field(
             "max_steps", \.maxSteps, in: .closed(1...9_007_199_254_740_991),
             "Optimiser steps after which to stop; null: all epochs."),

@@ -173,6 +173,7 @@ extension Recipe {
             rates: train.schedule.rates(peak: peakLearningRate, over: run),
             decays: train.schedule.decays(from: train.weightDecay, over: run))
         rules.accumulate = train.accumulate
+        rules.recomputesBlocks = train.checkpointBlocks ?? false
         rules.clipNorm = train.clipNorm
         rules.stepsPerEpoch = stepsPerEpoch
         rules.epochs = train.epochs

@@ -75,6 +75,8 @@ public struct StepTaker: Sendable {
     public struct Rules: Sendable {
         /// Micro-batches of a step.
         public var accumulate = 1
+        /// Whether blocks are computed again on the way back instead of being kept.
+        public var recomputesBlocks = false
         /// Largest norm of all gradients together; nil: not clipped.
         public var clipNorm: Double?
         /// The learning rate by step.
@@ -173,6 +175,7 @@ public struct StepTaker: Sendable {
         var report = Report(learningRate: rules.rates.value(at: step), weightDecay: rules.decays.value(at: step))
         let weight = 1 / Double(rules.accumulate)
         let cotangent = Tensor([Float(weight)], [])
+        let recomputes = rules.recomputesBlocks
         var share = Share()
         var failure: Failure?
         for part in stride(from: group.rank, to: rules.accumulate, by: group.count) {
@@ -180,7 +183,7 @@ public struct StepTaker: Sendable {
                 // What failed once is not tried again; the others still get their turn.
                 guard failure == nil else { return }
                 do throws(Failure) {
-                    var tape = Tape(engine: engine)
+                    var tape = Tape(engine: engine, recomputing: recomputes)
                     let loss = try forward(&owner, part, &tape)
                     share.losses.append(loss.value.item)
                     share.observations.append(owner.takeObservations())

@@ -66,14 +66,18 @@ public struct TransformerStack: Sendable {
         let count = layers ?? depth
         var output = Output(tokens: x)
         for (index, block) in blocks.prefix(count).enumerated() {
-            let isLast = index == count - 1
-            let run = block.run(
-                output.tokens, store, drop: drop?[index], shared: bias,
-                wantsProbabilities: keeping.contains(.attention) || (isLast && keeping.contains(.lastAttention)),
-                on: &tape)
-            output.tokens = run.output
-            if let probabilities = run.probabilities { output.attention.append(probabilities) }
-            if keeping.contains(.hidden) { output.hidden.append(run.hidden.value) }
+            let wantsProbabilities =
+                keeping.contains(.attention) || (index == count - 1 && keeping.contains(.lastAttention))
+            let (x, factors) = (output.tokens, drop?[index])
+            if wantsProbabilities || keeping.contains(.hidden) {
+                let run = block.run(
+                    x, store, drop: factors, shared: bias, wantsProbabilities: wantsProbabilities, on: &tape)
+                output.tokens = run.output
+                if let probabilities = run.probabilities { output.attention.append(probabilities) }
+                if keeping.contains(.hidden) { output.hidden.append(run.hidden.value) }
+            } else {
+                output.tokens = tape.recomputed { block(x, store, drop: factors, shared: bias, on: &$0) }
+            }
             if keeping.contains(.layers) { output.layers.append(output.tokens) }
         }
         return output

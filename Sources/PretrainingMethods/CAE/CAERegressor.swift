@@ -36,8 +36,10 @@ struct CAERegressor: Sendable {
         let all = tape.concatRows([positions.visible, positions.hidden])
         var x = queries
         for (index, block) in blocks.enumerated() {
-            x = block(
-                x, visible: visible, positions: (all, positions.hidden), store, drop: drop?[index], on: &tape)
+            let (input, factors) = (x, drop?[index])
+            x = tape.recomputed {
+                block(input, visible: visible, positions: (all, positions.hidden), store, drop: factors, on: &$0)
+            }
             trace?.record("block_\(index)", x.value)
         }
         let output = norm?(x, store, &tape) ?? x

@@ -52,7 +52,8 @@ struct CAPIPredictor: Sendable {
         let rows = RowIndices([[Int32]](repeating: [Int32](repeating: 0, count: cells.count), count: cells.batch))
         var x = tape.gatherRows(tape.parameter(maskToken, of: store), rows)
         for (index, block) in blocks.prefix(depth ?? blocks.count).enumerated() {
-            x = block.run(x, around, store, chosen: chosen?[index], on: &tape).output
+            let (input, own, surroundings) = (x, chosen?[index], around)
+            x = tape.recomputed { block.run(input, surroundings, store, chosen: own, on: &$0).output }
             trace?.record("block_\(index)", x.value)
         }
         let normed = tape.rmsNorm(x, epsilon: RotaryBlock.epsilon)

@@ -69,7 +69,8 @@ struct CrossDecoder: Sendable {
         trace?.record("input", x.value)
         for (index, block) in blocks.enumerated() {
             let memory = memories[memories.count == 1 ? 0 : index]
-            x = block(x, memory, store, on: &tape)
+            let input = x
+            x = tape.recomputed { block(input, memory, store, on: &$0) }
             trace?.record("memory_\(index)", memory.value)
             trace?.record("blocks/\(index)", x.value)
         }

@@ -75,15 +75,20 @@ public struct RotaryEncoder: Sendable {
         let count = layer ?? blocks.count
         var x = input
         for (index, block) in blocks.prefix(count).enumerated() {
-            let run = block.run(
-                x, around, store, chosen: chosen?[index], drop: drop?[index],
-                wantsProbabilities: keeping.contains(.attention)
-                    || (index == count - 1 && keeping.contains(.lastAttention)),
-                on: &tape)
-            x = run.output
+            let wantsProbabilities =
+                keeping.contains(.attention) || (index == count - 1 && keeping.contains(.lastAttention))
+            let (input, own, factors) = (x, chosen?[index], drop?[index])
+            if wantsProbabilities || keeping.contains(.hidden) {
+                let run = block.run(
+                    input, around, store, chosen: own, drop: factors, wantsProbabilities: wantsProbabilities,
+                    on: &tape)
+                x = run.output
+                if let probabilities = run.probabilities { output.attention.append(probabilities) }
+                if keeping.contains(.hidden), let hidden = run.hidden { output.hidden.append(hidden.value) }
+            } else {
+                x = tape.recomputed { block.run(input, around, store, chosen: own, drop: factors, on: &$0).output }
+            }
             trace?.record("block_\(index)", x.value)
-            if let probabilities = run.probabilities { output.attention.append(probabilities) }
-            if keeping.contains(.hidden), let hidden = run.hidden { output.hidden.append(hidden.value) }
             if keeping.contains(.layers) { output.layers.append(x) }
         }
         output.beforeNorm = x
