@@ -12,7 +12,7 @@ public struct InverseBlockMasking: MaskingStrategy {
 
     /// Share of the patches hidden, rounded down.
     public var ratio = 0.65
-    /// Share of the hidden patches that are to be predicted, rounded down.
+    /// Share of the hidden patches that are to be predicted, rounded down, one at least.
     public var predictShare = 0.05
     /// Least rows / columns of the rectangle; the largest is its inverse.
     public var minAspect = 0.5
@@ -27,7 +27,7 @@ public struct InverseBlockMasking: MaskingStrategy {
         Field("ratio", \.ratio, in: .between(0, 1), "Share of the patches hidden, rounded down."),
         Field(
             "predict_share", \.predictShare, in: .above(0, upTo: 1),
-            "Share of the hidden patches that capi and crossmae predict, rounded down; other methods predict all."
+            "Share of the hidden patches that capi and crossmae predict, rounded down, one at least; other methods predict all."
         ),
         Field(
             "min_aspect", \.minAspect, in: .closed(0.001...1),
@@ -40,17 +40,16 @@ public struct InverseBlockMasking: MaskingStrategy {
     /// Patches hidden on a grid.
     public func hiddenCount(on grid: PatchGrid) -> Int { Int(Double(grid.count) * ratio) }
 
-    /// Patches to be predicted on a grid.
-    public func predictedCount(on grid: PatchGrid) -> Int { Int(Double(hiddenCount(on: grid)) * predictShare) }
+    /// Patches to be predicted on a grid: one at least, or small grids would need a share of their own.
+    public func predictedCount(on grid: PatchGrid) -> Int {
+        max(1, Int(Double(hiddenCount(on: grid)) * predictShare))
+    }
 
-    /// Something must be visible, and something predicted.
+    /// Something must be hidden, and something visible.
     public func faults(on grid: PatchGrid) -> [String] {
         let hidden = hiddenCount(on: grid)
         if hidden < 1 { return ["ratio \(ratio) hides none of \(grid.count) patches; raise it"] }
         if hidden >= grid.count { return ["ratio \(ratio) leaves none of \(grid.count) patches visible; lower it"] }
-        if predictedCount(on: grid) < 1 {
-            return ["predict_share \(predictShare) of \(hidden) hidden patches is not one; raise it"]
-        }
         return []
     }
 
