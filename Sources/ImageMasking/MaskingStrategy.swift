@@ -47,6 +47,8 @@ public protocol MaskingStrategy: NamedSection {
     /// The share of the patches that it hides in every image, as a recipe says it, where the order of its hidden patches is by chance
     /// or importance, so that a part of them may be chosen by it; nil for other strategies.
     func hiddenShare(on grid: PatchGrid) -> Double?
+    /// The share of the hidden patches that it has predicted by an option of its own; nil for strategies that leave that to the recipe.
+    var predictedPart: Double? { get }
     /// The masks of a batch. Same request and stream, same plan; `random` is the run's stream for masks and the only source
     /// of chance.
     func plan(_ request: MaskRequest, random: RandomStream) throws(MaskingError) -> MaskPlan
@@ -61,6 +63,8 @@ extension MaskingStrategy {
     public func faults(on grid: PatchGrid) -> [String] { [] }
     /// No share.
     public func hiddenShare(on grid: PatchGrid) -> Double? { nil }
+    /// It leaves that to the recipe.
+    public var predictedPart: Double? { nil }
 }
 
 /// Why a strategy cannot make a plan.

@@ -55,10 +55,13 @@ extension Recipe {
     }
 
     /// What the base rate is multiplied with because a part of the hidden patches is predicted.
+    ///
+    /// The part is the share that is asked for, not what rounding makes of it on a grid.
     var predictionFactor: Double {
-        guard let scale = train.predictionScale, let predicted = masking.predictedRatio, let grid = maskGrid,
-            let hidden = mask.hiddenShare(on: grid)
-        else { return 1 }
-        return scale.factor(hidden: hidden, predicted: predicted)
+        guard let scale = train.predictionScale else { return 1 }
+        if let predicted = masking.predictedRatio, let hidden = maskGrid.flatMap(mask.hiddenShare) {
+            return scale.factor(hidden: hidden, predicted: predicted)
+        }
+        return mask.predictedPart.map { scale.factor(hidden: 1, predicted: $0) } ?? 1
     }
 }

@@ -73,8 +73,8 @@ public struct TrainOptions: RecipeSection {
         ),
         Field(
             "prediction_scale", \.predictionScale,
-            "What base_learning_rate is multiplied with where a part of the hidden patches is predicted (mask.predicted_ratio): "
-                + "their share of the hidden ones, 1, or its inverse; null: 1."),
+            "What base_learning_rate is multiplied with where a part of the hidden patches is predicted (mask.predicted_ratio, "
+                + "mask.predict_share): their share of the hidden ones, 1, or its inverse; null: 1."),
         Field(
             "checkpoint_blocks", \.checkpointBlocks,
             "Whether blocks keep their input alone for the way back, and are computed again there: less memory, more time, the same "

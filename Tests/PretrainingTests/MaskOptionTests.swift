@@ -113,4 +113,22 @@ struct MaskOptionTests {
         let thrown = #expect(throws: RunError.self) { try parts.train(recipe, .resumed) }
         #expect(thrown.map { "\($0)" }?.contains("mask_teacher_sha256") == true)
     }
+
+    /// What a strategy has predicted by itself counts as what `mask.predicted_ratio` asks for.
+    @Test func theRateFollowsThePartThatInverseBlocksPredict() throws {
+        func recipe(_ changes: String...) throws -> Recipe {
+            let cross = [
+                #"mask={"strategy": "inverse_block", "ratio": 0.5, "predict_share": 0.25, "predicted_ratio": null}"#,
+                #"method={"name": "crossmae", "decoder_width": 8, "decoder_depth": 1, "decoder_heads": 2}"#,
+            ]
+            return try Recipe.parse(Array(TinyRun.text.utf8), set: cross + changes)
+        }
+        for (scale, factor) in [("share", 0.25), ("none", 1), ("inverse", 4)] {
+            let recipe = try recipe("train.prediction_scale=\(scale)")
+            #expect(recipe.peakLearningRate == recipe.train.peakLearningRate * factor, "\(scale)")
+        }
+        #expect(try recipe().rateWords.contains("times 0.25 for the part that is predicted"))
+        let whole = try recipe("mask.predict_share=1", "train.prediction_scale=inverse")
+        #expect(whole.peakLearningRate == whole.train.peakLearningRate)
+    }
 }

@@ -37,6 +37,9 @@ public struct InverseBlockMasking: MaskingStrategy {
             "Whether the rectangle is shifted round the edges, so that all patches are visible equally often."),
     ]
 
+    /// By `predict_share`.
+    public var predictedPart: Double? { predictShare }
+
     /// Patches hidden on a grid.
     public func hiddenCount(on grid: PatchGrid) -> Int { Int(Double(grid.count) * ratio) }
 
