@@ -173,6 +173,9 @@ private struct Rules {
             fault("train.accumulate", "\(reason), so accumulating changes the result; set accumulate to 1")
         }
         checkRegularizer()
+        if isRead("method", "train.batch_size"), let reason = recipe.method.fault(batchSize: recipe.train.batchSize) {
+            fault("method", reason)
+        }
         if isRead("method", "train.batch_size"), recipe.train.batchSize < 2,
             let reason = recipe.method.needs.pairedBatches
         {
@@ -198,13 +201,10 @@ private struct Rules {
                 "the regularizer looks at the distribution of features over the pictures of a batch, so one picture is too few; "
                     + "set batch_size to 2 or more")
         }
-        guard isRead("regularizer.slices", "model.width") else { return }
-        let draws = regularizer.slices * recipe.model.width
-        if draws > RegularizerOptions.mostDraws {
-            fault(
-                "regularizer.slices",
-                "\(regularizer.slices) slices of model.width \(recipe.model.width) are \(draws) numbers, allowed are up to "
-                    + "\(RegularizerOptions.mostDraws)")
+        guard isRead("regularizer", "model.width", "train.batch_size"), let grid else { return }
+        let (width, size) = (recipe.model.width, recipe.train.batchSize)
+        if let reason = regularizer.fault(batchSize: size, tokens: grid.count, width: width) {
+            fault("regularizer", reason)
         }
     }
 

@@ -43,11 +43,11 @@ public struct RegularizerOptions: RecipeSection, Equatable {
             "Factor of its value beside the loss, which grows with the rows of features of a batch; 0: it is only looked at, "
                 + "in logged steps."),
         Field("features", \.features, "Features of the trained encoder that it looks at."),
-        Field("slices", \.slices, in: .closed(1...65536), "Random directions of a batch."),
+        Field("slices", \.slices, in: .closed(SIGReg.allowedSlices), "Random directions of a batch."),
         Field(
-            "knots", \.knots, in: .closed(3...1025, only: "odd") { $0 % 2 == 1 },
-            "Points where characteristic functions are compared."),
-        Field("knot_max", \.knotMax, in: .above(0, upTo: 1000), "The largest of them."),
+            "knots", \.knots, in: .closed(SIGReg.allowedKnots, only: "odd") { $0 % 2 == 1 },
+            "Points where characteristic functions are compared, evenly from 0."),
+        Field("knot_max", \.knotMax, in: .above(0, upTo: SIGReg.mostKnotMax), "The largest of them."),
     ]
 
     /// Options without a name mean nothing.
@@ -58,8 +58,12 @@ public struct RegularizerOptions: RecipeSection, Equatable {
     /// Whether no step depends on it: there is none, or it only watches.
     var isIdle: Bool { name == nil || weight == 0 }
 
-    /// Most numbers of the directions of a batch.
-    static let mostDraws = 1 << 26
+    /// Why it cannot look at features of a width, of batches of a size with so many tokens a picture; nil where it can.
+    func fault(batchSize: Int, tokens: Int, width: Int) -> String? {
+        SIGReg.fault(
+            slices: slices, knots: knots, knotMax: knotMax, rows: batchSize * (features == .tokens ? tokens : 1),
+            width: width)
+    }
 }
 
 /// SIGReg on the features of any method that hands them out.

@@ -152,6 +152,8 @@ public protocol PretrainingOptions: NamedSection {
     var needs: MethodNeeds { get }
     /// Why the method cannot work with an encoder on a grid, a sentence each; checked before any image is read.
     func faults(encoder: EncoderOptions, grid: PatchGrid) -> [String]
+    /// Why it cannot work with micro-batches of a size, a sentence; nil where it can.
+    func fault(batchSize: Int) -> String?
     /// A method with initial weights; throws where a file that it needs cannot be used.
     func makeMethod(_ context: MethodContext) throws -> Method
 }
@@ -167,6 +169,8 @@ extension PretrainingOptions {
     public static var recipeDefaults: [(path: String, value: JSONValue)] { [] }
     /// No fault.
     public func faults(encoder: EncoderOptions, grid: PatchGrid) -> [String] { [] }
+    /// No fault.
+    public func fault(batchSize: Int) -> String? { nil }
     /// The official MAE's.
     public var encoderTraits: EncoderTraits { EncoderTraits() }
 }

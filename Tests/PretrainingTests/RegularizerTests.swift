@@ -138,6 +138,55 @@ struct LeJEPARunTests {
         #expect(fault("train.decay_tokens=false", "train.decay_all=false").isEmpty)
     }
 
+    /// What no memory holds, or what measures nothing, is refused before anything is computed, in one sentence each.
+    @Test(arguments: [
+        ("slices=65537", "65536"), ("slices=1e300", "65536"), ("knots=1027", "1025"), ("knots=4", "1025"),
+        ("knot_max=11", "10"), ("knot_max=1e300", "10"), ("knot_max=0", "10"),
+    ])
+    func valuesOfSIGRegBeyondTheirRangeAreRefusedWithIt(change: String, bound: String) {
+        for section in ["method", "regularizer"] {
+            let found = faults(section, [change])
+            #expect(
+                found.count == 1 && found[0].contains("allowed is") && found[0].contains(bound),
+                "\(section).\(change): \(found)")
+        }
+    }
+
+    @Test(arguments: ["method", "regularizer"])
+    func togetherTheyAreHeldToo(section: String) {
+        // 2²⁰ pictures along 65536 directions are 2³⁶ numbers.
+        for changes in [
+            ["slices=65536", "train.batch_size=1048576"],
+            ["slices=65536", section == "method" ? "projector_width=65536" : "model.width=4096"],
+        ] {
+            let found = faults(section, changes)
+            #expect(
+                found.count == 1 && found[0].contains("slices") && found[0].contains("allowed are up to")
+                    && found[0].contains("lower"), "\(changes): \(found)")
+        }
+        // Knots far apart see nothing between 0 and where the window has closed.
+        let apart = faults(section, ["knots=3", "knot_max=9"])
+        #expect(apart.count == 1 && apart[0].contains("4.5 apart, allowed are up to 2.5"), "\(apart)")
+        #expect(faults(section, ["knots=3", "knot_max=3"]) == [])
+        #expect(faults(section, ["knots=9", "knot_max=5", "slices=1024"]) == [])
+    }
+
+    /// Faults of options of SIGReg in a section, all changes but those with a path of their own.
+    private func faults(_ section: String, _ changes: [String]) -> [String] {
+        let changes = changes.map { $0.contains("train.") || $0.contains("model.") ? $0 : "\(section).\($0)" }
+        do {
+            _ =
+                section == "method"
+                ? try Self.recipe(changes)
+                : try Recipe.parse(
+                    Array(try JointEmbeddingRunTests.recipe("ijepa").encoded.text().utf8),
+                    set: ["regularizer.name=sigreg"] + changes)
+            return []
+        } catch {
+            return (error as? Problems)?.list.map(\.description) ?? ["\(error)"]
+        }
+    }
+
     /// Norms and biases are decayed where the recipe says so, as the method's own default does.
     @Test func everythingIsDecayedWhereTheRecipeSays() throws {
         func weights(_ changes: String...) throws -> [String: [Double]] {

@@ -84,19 +84,18 @@ public struct LeJEPAOptions: PretrainingOptions {
         Field(
             "sigreg_weight", \.sigregWeight, in: .closed(0...1e6),
             "Weight of SIGReg, at most 1 where combine is \"convex\"; 0: the features collapse."),
-        Field("slices", \.slices, in: .closed(1...65536), "Random directions of a step."),
+        Field("slices", \.slices, in: .closed(SIGReg.allowedSlices), "Random directions of a step."),
         Field(
-            "knots", \.knots, in: .closed(3...1025, only: "odd") { $0 % 2 == 1 },
-            "Points where characteristic functions are compared."),
-        Field("knot_max", \.knotMax, in: .above(0, upTo: 1000), "The largest of them."),
+            "knots", \.knots, in: .closed(SIGReg.allowedKnots, only: "odd") { $0 % 2 == 1 },
+            "Points where characteristic functions are compared, evenly from 0."),
+        Field("knot_max", \.knotMax, in: .above(0, upTo: SIGReg.mostKnotMax), "The largest of them."),
         Field("sigreg_over", \.sigregOver, "Rows of a statistic: those of each view, or all together."),
         Field(
             "combine", \.combine, "convex: (1 − weight) · invariance + weight · SIGReg; sum: without the first factor."),
         Field("views", \.views, "How the views are made."),
     ]
 
-    /// Something must be compared, a convex combination has a weight up to 1, and the directions must be numbers that a machine
-    /// holds.
+    /// Something must be compared, a convex combination has a weight up to 1, and SIGReg must see something.
     public func check() -> [String] {
         var faults: [String] = []
         if globalViews < 2 && localViews == 0 {
@@ -105,15 +104,17 @@ public struct LeJEPAOptions: PretrainingOptions {
         if combine == .convex && sigregWeight > 1 {
             faults.append("sigreg_weight \(sigregWeight) is above 1; set it to at most 1, or combine to \"sum\"")
         }
-        if projectorWidth * slices > Self.mostDraws {
-            faults.append(
-                "projector_width \(projectorWidth) times slices \(slices) are \(projectorWidth * slices) numbers, allowed "
-                    + "are up to \(Self.mostDraws); lower slices")
-        }
-        return faults
+        return faults + [sigregFault(rows: 1)].compactMap { $0 }
     }
 
-    private static let mostDraws = 1 << 26
+    /// Why SIGReg cannot look at batches of a size, where it can look at any; nil where it can.
+    public func fault(batchSize: Int) -> String? {
+        sigregFault(rows: 1) == nil ? sigregFault(rows: batchSize * (globalViews + localViews)) : nil
+    }
+
+    private func sigregFault(rows: Int) -> String? {
+        SIGReg.fault(slices: slices, knots: knots, knotMax: knotMax, rows: rows, width: projectorWidth)
+    }
 
     /// The views of a picture.
     public var multiView: MultiView {

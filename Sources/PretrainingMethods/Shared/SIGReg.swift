@@ -37,6 +37,34 @@ public struct SIGReg: Sendable {
         weights = window.indices.map { (0 < $0 && $0 < count - 1 ? 2 : 1) * step * window[$0] }
     }
 
+    /// Allowed knots: an odd number of them.
+    package static let allowedKnots = 3...1025
+    /// Allowed directions.
+    package static let allowedSlices = 1...65536
+    /// The largest knot that is allowed: behind it the window is 0 to all digits.
+    package static let mostKnotMax = 10.0
+    /// The furthest that knots may lie apart: at the first of them the window must still be open.
+    private static let mostStep = 2.5
+    /// Most numbers of the directions, and of what is seen along them.
+    private static let (mostDraws, mostSeen) = (1 << 26, 1 << 28)
+
+    /// Why options cannot be used on `rows` rows of `width` features, a sentence; nil where they can. Each is within its own range.
+    package static func fault(slices: Int, knots: Int, knotMax: Double, rows: Int, width: Int) -> String? {
+        let step = knotMax / Double(knots - 1)
+        if step > mostStep {
+            return
+                "knots \(knots) to knot_max \(knotMax) lie \(step) apart, allowed are up to \(mostStep), or nothing is seen between "
+                + "them; raise knots or lower knot_max"
+        }
+        for (count, what, most) in [(width, "features", mostDraws), (rows, "rows of a batch", mostSeen)]
+        where count.multipliedReportingOverflow(by: slices).overflow || count * slices > most {
+            return
+                "slices \(slices) times \(count) \(what) are more numbers than a step may hold, allowed are up to \(most); lower "
+                + "slices to \(max(1, most / count)) or less"
+        }
+        return nil
+    }
+
     /// The value for rows that are all 0, over their number: 0.402 for 17 knots to 3.
     public var collapsed: Double { zip(weights, window).reduce(0) { $0 + $1.0 * (1 - $1.1) * (1 - $1.1) } }
 
