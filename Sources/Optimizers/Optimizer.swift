@@ -33,15 +33,18 @@ public struct StepSettings: Sendable, Equatable {
 public struct OwnSettings: Sendable, Equatable {
     /// The rate.
     public var learningRate: Double
+    /// The key of the recipe that says it, such as `"method.clustering_learning_rate"`.
+    public var key: String
     /// The decay.
     public var weightDecay: Double
     /// Decay rates of the two moments, for optimisers that have them.
     public var betas: [Double]
 
-    /// A step at a rate; `betas` are two numbers.
-    public init(learningRate: Double, weightDecay: Double, betas: [Double]) {
+    /// A step at the rate of a key; `betas` are two numbers.
+    public init(learningRate: Double, key: String, weightDecay: Double, betas: [Double]) {
         precondition(betas.count == 2, "\(betas.count) decay rates of two moments")
         self.learningRate = learningRate
+        self.key = key
         self.weightDecay = weightDecay
         self.betas = betas
     }

@@ -1,4 +1,10 @@
 extension Recipe {
+    /// The key that says the rate, with what it came to in a step.
+    func words(ofRate rate: Double) -> String {
+        train.learningRate == nil
+            ? "train.base_learning_rate (the rate is now \(rate))" : "train.learning_rate (now \(rate))"
+    }
+
     /// What the rate comes to, in words.
     public var rateWords: String {
         let images = "\(train.effectiveBatch) \(train.effectiveBatch == 1 ? "image" : "images") a step"

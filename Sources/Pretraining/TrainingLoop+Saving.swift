@@ -20,7 +20,7 @@ extension TrainingLoop {
         guard lastCheckpoint != state.step else { return }
         if let name = trainer.firstThatIsNotFinite {
             group.endTogether()
-            throw diverged("\(name) is not finite after step \(state.step)", rate: trainer.rate(before: state.step))
+            throw diverged("\(name) is not finite after step \(state.step)", in: state.step)
         }
         let moments = trainer.steps.wholeState()
         try group.together { if group.isFirst { try write(moments) } }

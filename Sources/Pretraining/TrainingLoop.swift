@@ -356,16 +356,21 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
     private func diverged(_ report: Trainer<Method>.Report, at step: Int) -> RunError {
         let what =
             report.step.loss.isFinite ? "gradient norm is \(report.step.gradientNorm)" : "loss is \(report.step.loss)"
-        return diverged("the \(what) at step \(step)", rate: report.step.learningRate)
+        return diverged("the \(what) at step \(step)", in: step)
     }
 
-    func diverged(_ what: String, rate: Double) -> RunError {
+    /// What is said where a step, counted from 1, has led to numbers that are not finite: with every rate that may be too high.
+    func diverged(_ what: String, in step: Int) -> RunError {
+        let own = trainer.method.ownSettings(at: max(0, step - 1))
+        let rates =
+            job.recipe.words(ofRate: trainer.rate(before: step))
+            + (own.map { " or \($0.key) (now \($0.learningRate))" } ?? "")
         let good =
             lastCheckpoint.map { "the last good checkpoint is \(job.folder.checkpoints.folder(of: $0))" }
             ?? "there is no checkpoint yet"
         return RunError(
             .diverged,
-            "training diverged: \(what); \(good). Lower the learning rate (now \(rate)), lengthen the warm-up or set "
-                + "train.clip_norm")
+            "training diverged: \(what); \(good). Lower \(rates), lengthen train.schedule.warmup_epochs or "
+                + "\(job.recipe.train.clipNorm == nil ? "set" : "lower") train.clip_norm")
     }
 }

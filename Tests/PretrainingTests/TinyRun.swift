@@ -24,7 +24,9 @@ struct TinyRun {
 
     init() throws { home = try TemporaryFolder() }
 
-    static func recipe(_ changes: String...) throws -> Recipe { try Recipe.parse(Array(text.utf8), set: changes) }
+    static func recipe(_ changes: String...) throws -> Recipe { try recipe(changes: changes) }
+
+    static func recipe(changes: [String]) throws -> Recipe { try Recipe.parse(Array(text.utf8), set: changes) }
 
     /// Trains and returns how it ended.
     @discardableResult

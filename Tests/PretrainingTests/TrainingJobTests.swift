@@ -88,6 +88,34 @@ struct TrainingJobTests {
         #expect(try run.folder.checkpoints.latest().checkpoint != nil)
     }
 
+    /// Every rate that may be too high is named, with what it was.
+    @Test(arguments: [
+        ("train.learning_rate=1e30", ["train.learning_rate (now 1e+30)"], ["base_learning_rate", "clustering"]),
+        ("train.base_learning_rate=1e30", ["train.base_learning_rate (the rate is now "], ["train.learning_rate"]),
+        (
+            #"method={"name": "capi", "predictor_depth": 1, "clusters": 8, "clustering_learning_rate": 1e30}"#,
+            ["train.learning_rate (now 0.001)", "method.clustering_learning_rate (now 1e+30)"], ["base_learning_rate"]
+        ),
+    ])
+    func divergenceNamesEveryRateThatOneWouldLower(change: String, rates: [String], others: [String]) throws {
+        let run = try TinyRun()
+        var changes = [
+            "train.base_learning_rate=null", "train.schedule={\"name\": \"constant\"}", "train.clip_norm=null",
+        ]
+        if change.contains("capi") {
+            changes += [
+                #"model={"patch_size": 4, "width": 16, "depth": 2, "heads": 2, "registers": 4}"#,
+                #"mask={"strategy": "inverse_block", "predict_share": 0.5}"#, "train.learning_rate=0.001",
+            ]
+        }
+        let recipe = try TinyRun.recipe(changes: changes + ["train.warmup_epochs=0", change])
+        let thrown = #expect(throws: RunError.self) { try run.train(recipe) }
+        let text = thrown.map { "\($0)" } ?? ""
+        #expect(thrown?.kind == .diverged && text.contains("Lower "))
+        for rate in rates { #expect(text.contains(rate), "\(text)") }
+        for other in others { #expect(!text.contains(other), "\(text)") }
+    }
+
     @Test func parametersCanBeTakenFromAnEarlierRun() throws {
         let first = try TinyRun()
         try first.train(try TinyRun.recipe("train.max_steps=2"))

@@ -88,7 +88,8 @@ public struct CAPI: PretrainingMethod {
     /// What holds for the clustering.
     public func ownSettings(at step: Int) -> OwnSettings? {
         OwnSettings(
-            learningRate: schedules.rates.value(at: step), weightDecay: options.clusteringWeightDecay,
+            learningRate: schedules.rates.value(at: step), key: "method.clustering_learning_rate",
+            weightDecay: options.clusteringWeightDecay,
             betas: options.clusteringBetas)
     }
 
