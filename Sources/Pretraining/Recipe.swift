@@ -111,7 +111,12 @@ extension Recipe {
         let recipe = Recipe.read(json, at: "$", &problems)
         if let recipe {
             problems = KeyHints.improved(problems, of: recipe)
-            problems += recipe.faults(in: json, besides: problems)
+            let between = recipe.faults(in: json, besides: problems)
+            // Positions that the method cannot use are the cause of what does not go with them.
+            if between.contains(where: { $0.path == "$.model.position" }) {
+                problems.removeAll { $0.path == "$.model" && $0.message.contains("position \"rope\"") }
+            }
+            problems += between
         }
         guard let recipe, problems.isEmpty else { throw Problems(problems) }
         return recipe

@@ -88,7 +88,11 @@ private struct Rules {
     }
 
     /// What the strategy has against the grid of its squares, and what they have against the picture.
+    ///
+    /// A pair that does not go together, and a unit or a part that nobody takes, are told by `checkPair` alone.
     private mutating func checkMask(on grid: PatchGrid) {
+        let strategy = type(of: recipe.mask)
+        guard [.patches, .blocks].contains(strategy.kind), takes(strategy) else { return }
         guard let units = recipe.maskGrid else {
             let size = recipe.data.imageSize
             fault(
@@ -98,18 +102,23 @@ private struct Rules {
             return
         }
         let what = units == grid ? "patches" : "squares of mask.unit \(recipe.masking.unit ?? 0)"
-        for reason in recipe.mask.faults(on: units) { fault("mask", "\(reason) (the grid has \(units) \(what))") }
+        let faults = recipe.mask.faults(on: units)
+        for reason in faults { fault("mask", "\(reason) (the grid has \(units) \(what))") }
+        guard faults.isEmpty else { return }
         if recipe.mask.hiddenShare(on: units) == 0, isRead("method"), !recipe.method.needs.mayHideNothing {
             fault(
                 "mask.ratio",
                 "0 hides nothing, and method \"\(type(of: recipe.method).name)\" learns from what is hidden; raise it")
+            return
         }
-        guard let predicted = recipe.masking.predictedRatio else { return }
+        guard let predicted = recipe.masking.predictedRatio, isRead("method.name"), recipe.method.needs.predictsPart
+        else { return }
         guard let hidden = recipe.mask.hiddenShare(on: units) else {
-            fault(
-                "mask.predicted_ratio",
-                "mask strategy \"\(type(of: recipe.mask).name)\" gives hidden patches no order by which a part of them could be "
-                    + "chosen; set it to null, which predicts all of them")
+            let reason =
+                recipe.mask.predictedPart == nil
+                ? "gives hidden patches no order by which a part of them could be chosen; set it to null, which predicts all of them"
+                : "chooses what is predicted by mask.predict_share; set it to null"
+            fault("mask.predicted_ratio", "mask strategy \"\(strategy.name)\" \(reason)")
             return
         }
         let share = PredictedShare(of: units.count, hidden: hidden, predicted: predicted)
@@ -177,6 +186,7 @@ private struct Rules {
             fault("method", reason)
         }
         if isRead("method", "train.batch_size"), recipe.train.batchSize < 2,
+            !problems.contains(where: { $0.path == "$.train.batch_size" }),
             let reason = recipe.method.needs.pairedBatches
         {
             fault("train.batch_size", "\(reason), so one picture is too few; set batch_size to 2 or more")
@@ -213,8 +223,8 @@ private struct Rules {
         guard isRead("mask.strategy", "method.name") else { return }
         let (method, strategy) = (type(of: recipe.method), type(of: recipe.mask))
         let needs = recipe.method.needs
-        let accepted = isRead("method") ? needs.masks : method.masks
-        if !accepted.contains(strategy.kind) {
+        let accepted = acceptedPlans
+        if !takes(strategy) {
             let right = maskingStrategies.filter { strategy in
                 accepted.contains(strategy.kind) && (needs.providesImportance || !strategy.needsImportance)
             }.map { "\"\($0.name)\"" }
@@ -245,10 +255,21 @@ private struct Rules {
         }
     }
 
+    /// The kinds of plan that the method takes, as far as its options are known.
+    private var acceptedPlans: Set<MaskPlan.Kind> {
+        isRead("method") ? recipe.method.needs.masks : type(of: recipe.method).masks
+    }
+
+    /// Whether the method takes what a strategy makes, as far as both are known.
+    private func takes(_ strategy: any MaskingStrategy.Type) -> Bool {
+        !isRead("mask.strategy", "method.name") || acceptedPlans.contains(strategy.kind)
+    }
+
     /// Whether somebody knows how much a patch matters, where the strategy asks.
     private mutating func checkImportance(
         _ strategy: any MaskingStrategy.Type, _ method: any PretrainingOptions.Type, _ needs: MethodNeeds
     ) {
+        guard isRead("mask.teacher") else { return }
         let teacher = recipe.masking.teacher
         if strategy.needsImportance && teacher == nil && !needs.providesImportance {
             let methods = pretrainingMethods.filter { $0.init().needs.providesImportance }.map { "\"\($0.name)\"" }
@@ -269,8 +290,9 @@ private struct Rules {
     /// What the encoder's numbers come to together.
     mutating func checkModel() {
         let model = recipe.model
+        // Rotary positions ask for more of each head, and have said so.
         if isRead("method.name", "model.width", "model.heads"), recipe.method.needs.sharesWidthEvenly,
-            model.heads <= model.width, let reason = model.headsFault
+            model.position != .rope, model.heads <= model.width, let reason = model.headsFault
         {
             fault("model", reason)
         }

@@ -114,8 +114,9 @@ public struct EncoderOptions: RecipeSection {
     /// Every head needs a number, and the width must be shared by the sines of positions that have any.
     public func check() -> [String] {
         var faults: [String] = []
-        if heads > width { faults.append("heads \(heads) is above width \(width)") }
-        if position == .sincos, let fault = sineFault(width, of: "") {
+        if heads > width {
+            faults.append("heads \(heads) is above width \(width); lower heads or raise width")
+        } else if position == .sincos, let fault = sineFault(width, of: "") {
             faults.append("\(fault); position \"learned\" has none")
         }
         faults += rotaryFaults
@@ -129,22 +130,29 @@ public struct EncoderOptions: RecipeSection {
             let given = [
                 ("norm \"rms\"", norm == .rms), ("registers", (registers ?? 0) > 0),
                 ("rope_pairing", ropePairing != nil),
-            ]
-            return given.filter { $0.1 }.map { "\($0.0) goes with position \"rope\" only; remove it" }
+            ].filter(\.1).map(\.0)
+            switch given.count {
+            case 0: return []
+            case 1: return ["\(given[0]) goes with position \"rope\" only; remove it"]
+            default: return ["\(given.joined(separator: ", ")) go with position \"rope\" only; remove them"]
+            }
         }
         var faults: [String] = []
-        if norm != .rms { faults.append("position \"rope\" goes with norm \"rms\"") }
-        if width % heads != 0 || width / heads % 4 != 0 {
+        let wanted = [
+            ("norm \"rms\"", norm != .rms), ("class_token false", classToken), ("qkv_bias \"none\"", qkvBias != .none),
+            ("layer_scale null", layerScale != nil),
+            ("relative_position_bias \"none\"", relativePositionBias != .none),
+        ].filter(\.1).map(\.0)
+        if !wanted.isEmpty {
+            faults.append(
+                "position \"rope\" goes with \(wanted.joined(separator: ", ")) only; set \(wanted.count == 1 ? "it" : "them") so"
+            )
+        }
+        if heads <= width, width % heads != 0 || width / heads % 4 != 0 {
             faults.append(
                 "width \(width) over heads \(heads) is no multiple of 4 for each head, as rotary positions need")
         }
         if (registers ?? 0) % 4 != 0 { faults.append("registers \(registers ?? 0) is not a multiple of 4") }
-        if classToken { faults.append("position \"rope\" has no class token; set class_token to false") }
-        if qkvBias != .none { faults.append("position \"rope\" has no biases; set qkv_bias to \"none\"") }
-        if layerScale != nil { faults.append("position \"rope\" has no layer scale; set layer_scale to null") }
-        if relativePositionBias != .none {
-            faults.append("position \"rope\" and a relative_position_bias exclude each other; set it to \"none\"")
-        }
         return faults
     }
 
@@ -173,7 +181,10 @@ public struct EncoderOptions: RecipeSection {
 
 /// Why a width cannot be split over heads and sines; `part` prefixes the keys, such as `"decoder_"`.
 public func widthFaults(_ width: Int, heads: Int, of part: String) -> [String] {
-    [headsFault(width, heads: heads, of: part), sineFault(width, of: part)].compactMap { $0 }
+    let faults = [headsFault(width, heads: heads, of: part), sineFault(width, of: part)].compactMap { $0 }
+    return faults.count < 2
+        ? faults
+        : ["\(part)width \(width) is a multiple neither of \(part)heads \(heads) nor of 4, as position tables need"]
 }
 
 /// Why heads do not share a width evenly.

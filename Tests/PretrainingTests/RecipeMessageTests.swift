@@ -53,6 +53,40 @@ struct RecipeMessageTests {
         #expect(faults(TinyRun.text, ["mask={\"strategy\": \"colr\"}"]).count == 1)
     }
 
+    private static let small =
+        #"{"palimpsest": 1, "name": "x", "model": {"width": 48, "heads": 3}, "method": {"name": "#
+
+    /// A mistake is told once, by the sentence that says what to do about it.
+    @Test(arguments: [
+        ("capi", "model.heads=0", "allowed is"), ("capi", "model.heads=5", "width 48 over heads 5"),
+        ("capi", "model.heads=64", "heads 64 is above width 48; lower heads"),
+        ("capi", "model.position=sincos", "it takes \"rope\""), ("capi", "model.position=none", "it takes \"rope\""),
+        ("capi", "model.mlp_ratio=1e-300", "leaves no hidden unit"), ("capi", "model.registers=3", "a multiple of 4"),
+        ("capi", "mask.predicted_ratio=0.5", "chooses what is predicted by mask.predict_share; set it to null"),
+        ("capi", "method.predictor_heads=5", "predictor_width 48 over predictor_heads 5"),
+        ("simmim", "mask.predicted_ratio=1", "predicts all hidden patches; remove it"),
+        ("simmim", "model.position=rope", "cannot use \"rope\"; it takes"),
+        ("simmim", "mask.strategy=frequency", "cannot use \"frequency\"; it takes"),
+        ("simmim", "mask.teacher=3", "expected an object"),
+        ("simmim", #"mask={"strategy": "attention", "teacher": {"path": 3}}"#, "expected a string"),
+        ("simmim", #"mask={"strategy": "attention", "teacher": {"path": ""}}"#, "name a run folder"),
+        ("crossmae", "mask.ratio=1e-300", "hides none of 64 patches; raise it"),
+        ("crossmae", "mask.unit=32", "leaves none of 1 patches visible"),
+        ("crossmae", "mask.ratio=0.1", "more than the 0.1 that are hidden"),
+        ("crossmae", "method.decoder_width=31", "is a multiple neither of decoder_heads 3 nor of 4"),
+        ("crossmae", "model.position=rope", "cannot use \"rope\"; it takes"),
+        ("lejepa", "mask.unit=3", "hides no patches; remove it"), ("lejepa", "model.heads=64", "heads 64 is above"),
+        ("lejepa", "mask.predicted_ratio=0.5", "predicts all hidden patches; remove it"),
+        ("lejepa", "model.position=rope", "cannot use \"rope\"; it takes"),
+        ("lejepa", "train.batch_size=1", "set batch_size to 2 or more"),
+    ])
+    func oneMistakeIsOneSentence(method: String, change: String, words: String) {
+        let text = Self.small + "\"\(method)\"}}"
+        #expect(faults(text) == [])
+        let found = faults(text, [change])
+        #expect(found.count == 1 && found[0].contains(words), "\(change): \(found)")
+    }
+
     @Test func theMethodIsHeardWithoutAGrid() {
         let text = """
             {"palimpsest": 1, "name": "x", "data": {"image_size": 30}, "model": {"class_token": true, "width": 48},

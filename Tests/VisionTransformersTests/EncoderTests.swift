@@ -101,7 +101,7 @@ struct EncoderTests {
     @Test func widthsThatCannotBeSplitAreFaults() {
         #expect(options { $0.width = 10 }.check().count == 1)
         #expect(options { $0.heads = 3 }.headsFault == "width 8 is not a multiple of heads 3")
-        #expect(options { $0.heads = 9 }.check() == ["heads 9 is above width 8"])
+        #expect(options { $0.heads = 9 }.check() == ["heads 9 is above width 8; lower heads or raise width"])
         #expect(options { $0.mlpRatio = 0.1 }.check().count == 1)
     }
 }

@@ -31,7 +31,7 @@ public struct CAPI: PretrainingMethod {
         encoder = Encoder(
             context.encoder, grid: context.grid, traits: options.encoderTraits, adding: &store, random: random)
         guard let rotary = encoder.rotary else {
-            preconditionFailure("an encoder without rotary positions; the options' faults say so")
+            preconditionFailure("an encoder without rotary positions; the options' needs say so")
         }
         self.rotary = rotary
         let width = options.predictorWidth ?? context.encoder.width

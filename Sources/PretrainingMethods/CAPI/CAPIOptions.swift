@@ -134,17 +134,17 @@ public struct CAPIOptions: PretrainingOptions {
         let (width, heads) = (predictorWidth ?? encoder.width, predictorHeads ?? encoder.heads)
         var faults = [encoder.partFault(width: width, depth: predictorDepth, on: grid, of: "predictor_")]
             .compactMap { $0 }
-        if width % heads != 0 || width / heads % 4 != 0 {
+        // What is wrong with the encoder's own is said there.
+        if (width, heads) != (encoder.width, encoder.heads), width % heads != 0 || width / heads % 4 != 0 {
             faults.append(
                 "predictor_width \(width) over predictor_heads \(heads) is no multiple of 4 for each head, as rotary positions "
                     + "need")
         }
-        if encoder.mlpRatio != 4 { faults.append("its perceptrons are four widths wide; set model.mlp_ratio to 4") }
+        if encoder.mlpRatio != 4, encoder.hiddenWidth > 0 {
+            faults.append("its perceptrons are four widths wide; set model.mlp_ratio to 4")
+        }
         if encoder.dropPath != 0 {
             faults.append("it drops paths by images of a batch; set model.drop_path to 0 and method.drop_path instead")
-        }
-        if encoder.position != .rope {
-            faults.append("it knows places by rotary positions alone; set model.position to \"rope\"")
         }
         return faults
     }
