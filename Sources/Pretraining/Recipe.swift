@@ -66,6 +66,23 @@ public struct Recipe: RecipeSection {
         ),
     ]
 
+    /// A recipe of the same method, strategy, schedule and optimiser that says nothing else, every value written out.
+    var usual: JSONValue {
+        func named(_ key: String, _ section: any NamedSection) -> JSONValue {
+            .object([(key, JSONValue(type(of: section).name))])
+        }
+        var json = JSONValue.object([
+            ("mask", named("strategy", mask)), ("method", named("name", method)),
+            (
+                "train",
+                .object([("schedule", named("name", train.schedule)), ("optimizer", named("name", train.optimizer))])
+            ),
+        ])
+        var problems: [Problem] = []
+        json.fillIn(&problems)
+        return Recipe.read(json, at: "$", &problems)?.encoded ?? .null
+    }
+
     /// What the method is built for.
     var methodContext: MethodContext {
         let constants = data.writtenNormalization

@@ -23,6 +23,7 @@ extension Recipe {
         rules.checkTraining()
         rules.checkPair()
         rules.checkModel()
+        rules.checkIdle()
         return rules.problems
     }
 }
@@ -215,6 +216,14 @@ private struct Rules {
         let (width, size) = (recipe.model.width, recipe.train.batchSize)
         if let reason = regularizer.fault(batchSize: size, tokens: grid.count, width: width) {
             fault("regularizer", reason)
+        }
+    }
+
+    /// Options that are set and change nothing.
+    mutating func checkIdle() {
+        for (path, sentence) in recipe.idleFaults(knowsMethod: isRead("method"))
+        where isRead(path) && !problems.contains(where: { $0.path == "$.\(path)" }) {
+            fault(path, sentence)
         }
     }
 

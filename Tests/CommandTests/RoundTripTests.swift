@@ -33,7 +33,7 @@ struct RoundTripTests {
     private static func smallParts(of method: String) -> String {
         func names<Options: PretrainingOptions>(_ type: Options.Type) -> [String] { type.fields.map(\.name) }
         let all = pretrainingMethods.first { $0.name == method }.map { names($0) } ?? []
-        let sizes = [("_depth", 1), ("_width", 16), ("_heads", 2), ("_hidden", 16)]
+        let sizes = [("projector_depth", 2), ("_depth", 1), ("_width", 16), ("_heads", 2), ("_hidden", 16)]
         return all.compactMap { name in
             sizes.first { name.hasSuffix($0.0) }.map { ", \"\(name)\": \($0.1)" }
         }.joined()

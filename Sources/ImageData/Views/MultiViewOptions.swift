@@ -69,6 +69,9 @@ public struct MultiView: ViewOptions {
         self.localSize = localSize
     }
 
+    /// They are.
+    public var areResizedCrops: Bool { true }
+
     /// Global ones of the model's size, then local ones.
     public func sizes(of size: ImageSize) -> [ImageSize] {
         [ImageSize](repeating: size, count: globals) + [ImageSize](repeating: localSize ?? size, count: locals)

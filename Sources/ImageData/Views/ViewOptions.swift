@@ -26,6 +26,8 @@ public struct ViewContext: Sendable {
 
 /// How several views of each picture are made, for methods that compare them: all that others need to know of it.
 public protocol ViewOptions: Sendable {
+    /// Whether they are random resized crops, whose shape `ViewContext.ratio` says.
+    var areResizedCrops: Bool { get }
     /// The sizes of the views, in their order, where the model is made for pictures of `size`: the first has that size.
     func sizes(of size: ImageSize) -> [ImageSize]
     /// What makes them.
@@ -33,6 +35,9 @@ public protocol ViewOptions: Sendable {
 }
 
 extension TwoViewOptions: ViewOptions {
+    /// They are shifted, not resized.
+    public var areResizedCrops: Bool { false }
+
     /// Two of the same size.
     public func sizes(of size: ImageSize) -> [ImageSize] { [size, size] }
 

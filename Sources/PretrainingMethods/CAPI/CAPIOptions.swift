@@ -1,4 +1,5 @@
 public import ImageMasking
+import Optimizers
 public import RecipeSchema
 public import VisionTransformers
 
@@ -147,6 +148,22 @@ public struct CAPIOptions: PretrainingOptions {
             faults.append("it drops paths by images of a batch; set model.drop_path to 0 and method.drop_path instead")
         }
         return faults
+    }
+
+    /// Where schedules begin without a warm-up or end without a fall, and what another optimiser does not know.
+    public func idle(beside others: MethodSurroundings) -> [IdleOption] {
+        var idle = others.encoder.idleOrder
+        if others.schedule.warmupEpochs == 0 {
+            idle.append(("method.ema_start", "without train.schedule.warmup_epochs there is no warm-up that it begins"))
+        }
+        if others.schedule is ConstantOptions {
+            idle.append(("method.clustering_min_learning_rate", "train.schedule is \"constant\""))
+        }
+        if !(others.optimizer is AdamWOptions) {
+            let name = type(of: others.optimizer).name
+            idle.append(("method.clustering_betas", "train.optimizer \"\(name)\" has no moments that they decay"))
+        }
+        return idle
     }
 
     /// Student, teacher and clustering with the official initial values.

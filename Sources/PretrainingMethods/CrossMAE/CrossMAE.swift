@@ -144,6 +144,13 @@ public struct CrossMAEOptions: PretrainingOptions {
         return faults
     }
 
+    /// What is mixed, where nothing is.
+    public func idle(beside others: MethodSurroundings) -> [IdleOption] {
+        weightedFeatures
+            ? []
+            : ["feature_blocks", "input_feature"].map { ("method.\($0)", "method.weighted_features is false") }
+    }
+
     /// An encoder and a decoder with the official initial values.
     public func makeMethod(_ context: MethodContext) -> CrossMAE { CrossMAE(self, context) }
 }

@@ -167,6 +167,29 @@ public struct LeJEPAOptions: PretrainingOptions {
         return faults + multiView.faults(of: size)
     }
 
+    /// What is said of views that are not made, of layers that are not there, and of colours that pictures do not have.
+    public func idle(beside others: MethodSurroundings) -> [IdleOption] {
+        var idle = others.encoder.idleOrder
+        func add(_ keys: [String], where isIdle: Bool, _ reason: String) {
+            if isIdle { idle += keys.map { ("method.\($0)", reason) } }
+        }
+        add(["local_size", "views.local_crop_scale"], where: localViews == 0, "method.local_views is 0")
+        add(["projector_hidden", "projector_norm"], where: projectorDepth == 1, "the projector has one layer")
+        add(["combine"], where: sigregWeight == 0, "method.sigreg_weight is 0")
+        add(
+            ["views.blur_sigma", "views.blur_taps"], where: views.blurProbability == 0,
+            "method.views.blur_probability is 0")
+        let channels = others.encoder.channels
+        if channels != 3 {
+            add(
+                ["views.jitter", "views.jitter_probability", "views.gray_probability"], where: true,
+                "pictures of model.channels \(channels) have no colours")
+        } else {
+            add(["views.jitter"], where: views.jitterProbability == 0, "method.views.jitter_probability is 0")
+        }
+        return idle
+    }
+
     /// Encoder, embedding and projector with initial values.
     public func makeMethod(_ context: MethodContext) -> LeJEPA { LeJEPA(self, context) }
 }

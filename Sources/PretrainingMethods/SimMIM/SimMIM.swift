@@ -63,6 +63,9 @@ public struct SimMIMOptions: PretrainingOptions {
         ]
     }
 
+    /// The order of a table that is not there.
+    public func idle(beside others: MethodSurroundings) -> [IdleOption] { others.encoder.idleOrder }
+
     /// Encoder and head with initial weights.
     public func makeMethod(_ context: MethodContext) -> SimMIM { SimMIM(self, context) }
 }
