@@ -23,7 +23,12 @@ struct MaskMaker: Sendable {
     /// Whether the method is asked how much each patch matters.
     var asksMethod: Bool { followsPictures && teacher == nil }
 
-    /// Where the teacher came from, and the digest of its weights: a run is not resumed on another.
+    /// What a run with these masks is built on besides its recipe.
+    func origins(beside method: any PretrainingMethod) -> [String: String] {
+        method.origins.merging(origins) { own, _ in own }
+    }
+
+    /// Where the teacher came from, and the digest of its weights: a run is not resumed on another, nor are its masks drawn by one.
     var origins: [String: String] {
         teacher.map { ["mask_teacher": $0.path, "mask_teacher_sha256": $0.digest] } ?? [:]
     }

@@ -17,6 +17,8 @@ public struct TrainedMethod {
     public let method: any PretrainingMethod
     /// Newer checkpoints that are damaged, a sentence each.
     public let warnings: [String]
+    /// What the checkpoint says of itself, and where it stands.
+    private let origin: (metadata: [String: String], place: String)
 
     /// Reads a checkpoint of a run: that of a step, or the last good one.
     public init(_ folder: RunFolder, step: Int? = nil) throws {
@@ -42,36 +44,41 @@ public struct TrainedMethod {
                     : "\(checkpoints.path) has no checkpoint that can be used: \(read.warnings[0]). What probe, features and explore "
                         + "read, \(folder.encoderFile), may still be whole")
         }
+        let place = checkpoints.folder(of: found.step)
         func loaded<Options: PretrainingOptions>(_ options: Options) throws -> any PretrainingMethod {
             var method = try options.makeMethod(recipe.methodContext)
-            let place = checkpoints.folder(of: found.step)
             try method.parameters.load(found.model, from: place)
             try method.loadState(found.model, from: place)
             return method
         }
         self.recipe = recipe
         self.step = found.step
+        origin = (found.model.metadata, place)
         method = try loaded(recipe.method)
     }
 
     /// What there is to look at of some images `[B, C, H, W]`: as the encoder sees them under the run's masks, and what the method
-    /// makes of them. Empty where a method neither hides patches nor returns images.
+    /// makes of them. Empty where a method neither hides patches nor returns images; throws where a teacher is another than in training.
     public func shown(_ images: Tensor, engine: Engine) throws -> [ShownImages] {
-        try recipe.shown(images, by: method, engine: engine)
+        let masks = try MaskMaker(recipe)
+        try masks.origins(beside: method).requireEqual(to: origin.metadata, of: origin.place)
+        return try recipe.shown(images, by: method, masks, engine: engine)
     }
 }
 
 extension Recipe {
-    /// What a method of this recipe has to show of some images `[B, C, H, W]`; see `TrainedMethod.shown`. The method itself stays
-    /// as it is, and its random streams are none of training's.
-    func shown(_ images: Tensor, by method: any PretrainingMethod, engine: Engine) throws -> [ShownImages] {
+    /// What a method of this recipe has to show of some images `[B, C, H, W]` under masks; see `TrainedMethod.shown`. The method itself
+    /// stays as it is, and its random streams are none of training's.
+    func shown(
+        _ images: Tensor, by method: any PretrainingMethod, _ masks: MaskMaker, engine: Engine
+    ) throws -> [ShownImages] {
         var method = method
         let samples = Array(0..<images.shape[0])
         let sizes = self.method.needs.views?.sizes(of: data.imageSize).dropFirst() ?? []
         let batch = Batch(
             images: images, otherViews: sizes.map { images.sampled($0) }, samples: samples, epoch: train.epochs - 1)
         let random = RandomStream(seed: UInt64(seed)).child("view")
-        let plan = try MaskMaker(self).plan(of: batch, engine: engine, random: random) {
+        let plan = try masks.plan(of: batch, engine: engine, random: random) {
             try method.importance(of: batch, engine: engine)
         }
         var tape = Tape(engine: engine, recording: false)

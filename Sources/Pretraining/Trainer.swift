@@ -75,7 +75,7 @@ struct Trainer<Method: PretrainingMethod>: ~Copyable {
     }
 
     /// What the run was built on besides its recipe.
-    var origins: [String: String] { method.origins.merging(masks.origins) { own, _ in own } }
+    var origins: [String: String] { masks.origins(beside: method) }
 
     /// Optimiser steps taken.
     var step: Int { steps.step }

@@ -56,7 +56,7 @@ extension TrainingLoop {
         guard events != nil, let images = health?.images(4) else { return }
         let shown: [ShownImages]
         do {
-            shown = try job.recipe.shown(images, by: trainer.method, engine: job.engine)
+            shown = try job.recipe.shown(images, by: trainer.method, trainer.masks, engine: job.engine)
         } catch {
             log.warning("TensorBoard gets no pictures of step \(state.step): \(error)")
             return

@@ -126,15 +126,7 @@ extension Trainer {
 
     /// Goes back to a checkpoint; throws where it does not hold what this method needs.
     mutating func restore(_ checkpoint: Checkpoint, from place: String) throws(RunError) {
-        for (name, value) in origins.sorted(by: { $0.key < $1.key }) {
-            let saved = checkpoint.model.metadata[name]
-            guard saved == value else {
-                throw RunError(
-                    .data,
-                    "\(place) was trained with \(name) \(saved ?? "none"), and now it is \(value); put the old one back, "
-                        + "or start a new run")
-            }
-        }
+        try origins.requireEqual(to: checkpoint.model.metadata, of: place)
         try method.parameters.load(checkpoint.model, from: place)
         try method.loadState(checkpoint.model, from: place)
         var kept: [String: Tensor] = [:]
@@ -147,6 +139,22 @@ extension Trainer {
             kept[name] = Tensor(values, [values.count])
         }
         steps.restore(kept, step: checkpoint.step)
+    }
+}
+
+extension [String: String] {
+    /// Refuses a checkpoint, by its metadata, that was trained on something else than these origins: with another teacher at the same
+    /// place a run would silently be another one.
+    func requireEqual(to metadata: [String: String], of place: String) throws(RunError) {
+        for (name, value) in sorted(by: { $0.key < $1.key }) {
+            let saved = metadata[name]
+            guard saved == value else {
+                throw RunError(
+                    .data,
+                    "\(place) was trained with \(name) \(saved ?? "none"), and now it is \(value); put the old one back, "
+                        + "or start a new run")
+            }
+        }
     }
 }
 

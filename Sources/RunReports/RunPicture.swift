@@ -33,7 +33,7 @@ struct RunPicture {
             obstacles.append("The pictures of the run cannot be opened, so none is drawn: \(error)")
         }
         do {
-            if let masks = try masks(record.recipe, shown, engine) { pictures.append(masks) }
+            if let masks = try masks(record.recipe, of: record.folder, shown, engine) { pictures.append(masks) }
         } catch {
             obstacles.append("The masks cannot be drawn: \(error)")
         }
@@ -65,10 +65,12 @@ struct RunPicture {
     }
 
     /// The masks of the first pictures; nil where the run has none.
-    private static func masks(_ recipe: Recipe, _ shown: ShownPictures?, _ engine: Engine) throws -> RunPicture? {
+    private static func masks(
+        _ recipe: Recipe, of folder: RunFolder, _ shown: ShownPictures?, _ engine: Engine
+    ) throws -> RunPicture? {
         let follows = type(of: recipe.mask).needsImportance
         if follows && shown == nil { return nil }
-        var preview = try MaskPreview(recipe, engine: engine)
+        var preview = try MaskPreview(recipe, of: folder, engine: engine)
         let count = follows ? shown?.images.shape[0] ?? 0 : count
         let plan = try preview.plan(step: 0, samples: Array(0..<count), images: follows ? shown?.images : nil)
         let size = recipe.data.imageSize

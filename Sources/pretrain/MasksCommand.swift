@@ -55,7 +55,8 @@ struct MasksCommand: ParsableCommand {
     }
 
     func run() throws {
-        var recipe = try RecipeLibrary.read(RecipeLibrary.find(recipe), set: changes)
+        let place = try RecipeLibrary.find(recipe)
+        var recipe = try RecipeLibrary.read(place, set: changes)
         if let data { recipe.data.source = try SourceArgument.parse(data, keeping: recipe.data.source) }
         let counts = stats || json
         let path = out ?? output ?? (counts ? nil : "masks.png")
@@ -65,7 +66,7 @@ struct MasksCommand: ParsableCommand {
         var statistics = MaskStatistics(grid: recipe.grid)
         var pictures: [ContactSheet.Picture] = []
         let size = recipe.data.imageSize
-        try forEachPlan(of: recipe, images: count ?? (counts ? 4096 : 64)) { plan in
+        try forEachPlan(of: recipe, RunFolder(ofRecipe: place), images: count ?? (counts ? 4096 : 64)) { plan in
             statistics.add(plan)
             if pictures.count < 64 { pictures += plan.pictures(height: size.height, width: size.width) }
         }
@@ -83,12 +84,14 @@ struct MasksCommand: ParsableCommand {
     }
 
     /// Hands on the plans of the first images, batch by batch; images are read only where plans depend on them.
-    private func forEachPlan(of recipe: Recipe, images: Int, _ use: (MaskPlan) -> Void) throws {
+    private func forEachPlan(
+        of recipe: Recipe, _ run: RunFolder?, images: Int, _ use: (MaskPlan) -> Void
+    ) throws {
         let size = min(recipe.train.batchSize, images)
         // Only a teacher that looks at images needs to know how they are normalised.
         let follows = type(of: recipe.mask).needsImportance
         var preview = try MaskPreview(
-            follows ? try DataAccess.resolved(recipe) : recipe, engine: try Machine.engine(threads: nil))
+            follows ? try DataAccess.resolved(recipe) : recipe, of: run, engine: try Machine.engine(threads: nil))
         guard follows else {
             for (step, start) in stride(from: 0, to: images, by: size).enumerated() {
                 use(try preview.plan(step: step, samples: Array(start..<min(start + size, images))))
