@@ -45,12 +45,8 @@ struct EventLog: ~Copyable {
 
     /// What the method makes of pictures `[B, C, H, W]`, a row a picture.
     mutating func add(_ shown: [ShownImages], of images: Tensor, step: Int) throws(RunError) {
-        let constants = recipe.data.writtenNormalization
-        let (channels, height, width) = (images.shape[1], images.shape[2], images.shape[3])
         let sheet = ContactSheet(
-            columns: [images.array] + shown.map(\.images.array), images: images.shape[0], channels: channels,
-            bands: ContactSheet.usualBands(of: channels), height: height, width: width, mean: constants.mean,
-            deviation: constants.deviation)
+            images, shown, bands: ContactSheet.usualBands(of: images.shape[1]), of: recipe)
         guard let png = try? sheet.png(), let size = png.withUnsafeBytes({ PNGHeader.size(of: $0) }) else {
             return
         }

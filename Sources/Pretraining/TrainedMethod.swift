@@ -59,31 +59,39 @@ public struct TrainedMethod {
 
     /// What there is to look at of some images `[B, C, H, W]`: as the encoder sees them under the run's masks, and what the method
     /// makes of them. Empty where a method neither hides patches nor returns images; throws where a teacher is another than in training.
-    public func shown(_ images: Tensor, engine: Engine) throws -> [ShownImages] {
+    ///
+    /// `views` are those that training would make of the pictures, for a recipe that `showsViews`, `[B, C, h, w]` each.
+    public func shown(_ images: Tensor, views: [Tensor] = [], engine: Engine) throws -> [ShownImages] {
         let masks = try MaskMaker(recipe)
         try masks.origins(beside: method).requireEqual(to: origin.metadata, of: origin.place)
-        return try recipe.shown(images, by: method, masks, engine: engine)
+        return try recipe.shown(images, views: views, by: method, masks, engine: engine)
     }
 }
 
 extension Recipe {
+    /// Whether what its method has to show are views of whole pictures, as `trainingTransform` makes them.
+    public var showsViews: Bool { method.needs.views != nil && method.needs.masks == [.nothing] }
+
     /// What a method of this recipe has to show of some images `[B, C, H, W]` under masks; see `TrainedMethod.shown`. The method itself
     /// stays as it is, and its random streams are none of training's.
     func shown(
-        _ images: Tensor, by method: any PretrainingMethod, _ masks: MaskMaker, engine: Engine
+        _ images: Tensor, views: [Tensor] = [], by method: any PretrainingMethod, _ masks: MaskMaker, engine: Engine
     ) throws -> [ShownImages] {
         var method = method
         let samples = Array(0..<images.shape[0])
         let sizes = self.method.needs.views?.sizes(of: data.imageSize).dropFirst() ?? []
         let batch = Batch(
-            images: images, otherViews: sizes.map { images.sampled($0) }, samples: samples, epoch: train.epochs - 1)
+            images: views.first ?? images,
+            otherViews: views.isEmpty ? sizes.map { images.sampled($0) } : Array(views.dropFirst()), samples: samples,
+            epoch: train.epochs - 1)
         let random = RandomStream(seed: UInt64(seed)).child("view")
         let plan = try masks.plan(of: batch, engine: engine, random: random) {
             try method.importance(of: batch, engine: engine)
         }
         var tape = Tape(engine: engine, recording: false)
         let result = try method.loss(batch, plan, StepRequest(wantsImages: true), random: random, on: &tape)
-        return plan.seen(images) + result.shown
+        // Where nobody made views, the picture stands for them all, and is no view to look at.
+        return plan.seen(images) + (showsViews && views.isEmpty ? [] : result.shown)
     }
 }
 

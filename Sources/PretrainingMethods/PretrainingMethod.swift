@@ -48,8 +48,10 @@ public struct Batch: Sendable {
 public struct ShownImages: Sendable {
     /// What they are, in a word: `predicted`.
     public var name: String
-    /// The images `[B, C, H, W]`, normalised as the input.
+    /// The images `[B, C, h, w]`, normalised as the input.
     public var images: Tensor
+    /// Whether they are red, green and blue in [0, 1] instead, `[B, 3, h, w]`, whatever channels the input has.
+    public var areColours = false
     /// What to know before judging them; nil where there is nothing.
     public var caution: String?
 

@@ -19,17 +19,13 @@ public struct Reconstructions {
         _ trained: TrainedMethod, _ pictures: ShownPictures, bands: [Int], engine: Engine
     ) throws {
         let images = pictures.images
-        let shown = try trained.shown(images, engine: engine)
-        let constants = trained.recipe.data.writtenNormalization
+        let shown = try trained.shown(images, views: pictures.views, engine: engine)
         let method = type(of: trained.recipe.method).name
         columns = ["original"] + shown.map(\.name)
         cautions = shown.compactMap(\.caution)
         var captions = ContactSheet.Captions(
             title: ["\(method) after step \(trained.step), a row a picture"], columns: columns)
         captions.title += cautions
-        sheet = ContactSheet(
-            columns: [images.array] + shown.map(\.images.array), images: images.shape[0], channels: images.shape[1],
-            bands: bands, height: images.shape[2], width: images.shape[3], mean: constants.mean,
-            deviation: constants.deviation, captions: captions)
+        sheet = ContactSheet(images, shown, bands: bands, of: trained.recipe, captions: captions)
     }
 }

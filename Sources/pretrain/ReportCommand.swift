@@ -40,7 +40,7 @@ struct ReportCommand: ParsableCommand {
         let report = try RunReport(folder, engine: Machine.engine(threads: nil)) { _ in
             let (source, part) = try DataAccess.pictures(recipe.data)
             let pictures = try ShownPictures(
-                first: 8, of: source, part, transform: try DataAccess.evaluationTransform(recipe))
+                first: 8, of: source, part, transform: try DataAccess.evaluationTransform(recipe), for: recipe)
             for note in pictures.skipped.notes { Console.say(note) }
             return pictures
         }

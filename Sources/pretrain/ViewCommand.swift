@@ -20,7 +20,7 @@ struct ViewCommand: ParsableCommand {
             Example: pretrain view runs/colormae
             Writes pictures/reconstructions.png: a row an image of the test part (of the training part where there is no \
             other); from left to right the original, what the encoder sees, and what the method returns: predictions, and \
-            those with the visible patches put back, targets, spectra. Beside it pictures/inside.png: what the encoder makes of \
+            those with the visible patches put back, targets, spectra, views, clusters. Beside it pictures/inside.png: what the encoder makes of \
             whole pictures, patch tokens as colours, attention, Eigen-CAM; and pictures/neighbours.png: the pictures whose \
             features come nearest.
             """)
@@ -71,7 +71,7 @@ struct ViewCommand: ParsableCommand {
         let outputs = try outputs(folder, recipe)
         let (source, part) = try DataAccess.pictures(recipe.data)
         let transform = try DataAccess.evaluationTransform(recipe)
-        let pictures = try ShownPictures(first: count, of: source, part, transform: transform)
+        let pictures = try ShownPictures(first: count, of: source, part, transform: transform, for: recipe)
         for note in pictures.skipped.notes { Console.say(note) }
         let engine = try Machine.engine(threads: nil)
         for (sheet, output) in outputs {

@@ -142,6 +142,51 @@ struct CAPITests {
         #expect(try loss(positionwise: false).isFinite)
     }
 
+    // MARK: - What is shown
+
+    /// Patches of one cluster have one colour in every picture, those of another another; predictions stand where there are any.
+    @Test func clustersAreShownAsColours() throws {
+        let (batch, engine) = (batch(), try Engine(threads: 2))
+        var method = method()
+        let mask = try mask(of: batch)
+        var tape = Tape(engine: engine, recording: false)
+        let shown = try method.loss(batch, mask, CAPI.Draws(), StepRequest(wantsImages: true), on: &tape).shown
+        try #require(shown.map(\.name) == ["clusters of the patches", "clusters predicted of hidden patches"])
+        #expect(shown[0].caution?.contains("8 clusters") == true)
+        let features = method.map(of: batch.images, engine: engine)
+        let weight = try #require(method.parameters["teacher.head.layer.weight"]).array
+        let bias = try #require(method.parameters["teacher.head.layer.bias"]).array
+        let (patches, width) = (Self.grid.count, 16)
+        func colour(_ images: ShownImages, _ picture: Int, _ row: Int, _ column: Int) -> [Float] {
+            (0..<3).map { images.images.array[((picture * 3 + $0) * 6 + row) * 8 + column] }
+        }
+        var colours: [Int: [Float]] = [:]
+        for row in 0..<batch.samples.count * patches {
+            let token = features.array[row * width..<(row + 1) * width]
+            let length = token.reduce(0) { $0 + $1 * $1 }.squareRoot()
+            let scores = bias.indices.map { cluster in
+                zip(token, weight[cluster * width..<(cluster + 1) * width]).reduce(bias[cluster]) {
+                    $0 + $1.0 * $1.1 / length
+                }
+            }
+            let cluster = try #require(scores.indices.max { scores[$0] < scores[$1] })
+            let (picture, patch) = (row / patches, row % patches)
+            for (down, right) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
+                let found = colour(shown[0], picture, 2 * (patch / 4) + down, 2 * (patch % 4) + right)
+                #expect(found == colours[cluster, default: found], "picture \(picture), patch \(patch)")
+                colours[cluster] = found
+            }
+        }
+        #expect(colours.count > 1 && Set(colours.values).count == colours.count)
+        for picture in 0..<batch.samples.count {
+            let predicted = Set(mask.predicted(picture).map(Int.init))
+            for patch in 0..<patches {
+                let found = colour(shown[1], picture, 2 * (patch / 4), 2 * (patch % 4))
+                #expect((Set(found).count > 1) == predicted.contains(patch), "\(picture), \(patch): \(found)")
+            }
+        }
+    }
+
     // MARK: - Teacher and draws
 
     /// A falling momentum while the rate warms up, then a rising one; the clustering's rate beside it.

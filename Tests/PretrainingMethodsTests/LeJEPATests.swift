@@ -59,6 +59,23 @@ struct LeJEPATests {
             on: &tape)
     }
 
+    /// What it compares is what there is to see.
+    @Test func viewsAreShownUnderTheirNames() throws {
+        let options = options {
+            $0.localViews = 1
+            $0.localSize = ImageSize(4)
+        }
+        let batch = batch(options)
+        var method = options.makeMethod(context())
+        var tape = Tape(engine: try Engine(threads: 1), recording: false)
+        let shown = try method.loss(
+            batch, .nothing, StepRequest(wantsImages: true), random: RandomStream(seed: 7), on: &tape
+        ).shown
+        #expect(shown.map(\.name) == ["global view 1", "global view 2", "local view 1"])
+        #expect(shown.map(\.images.array) == ([batch.images] + batch.otherViews).map(\.array))
+        #expect(shown.last?.images.shape == [8, 3, 4, 4])
+    }
+
     @Test func viewsOfOtherNumbersOrSizesAreRefused() throws {
         let options = options {
             $0.localViews = 1

@@ -162,6 +162,11 @@ public struct CAPI: PretrainingMethod {
         }
         var result = StepResult(loss: tape.add(student, clustered.loss))
         if request.wantsPatchTokens { result.patchTokens = encoder.patches(of: encoded, on: &tape) }
+        if request.wantsImages {
+            result.shown = ClusterImages(
+                grid: encoder.grid, side: encoder.options.patchSize, clusters: options.clusters
+            ).shown(clustered.logits.value, predicted: scores.value, mask)
+        }
         if request.wantsConstantLoss {
             let all = MeanAssignment(clustered.assignments)
             result.constantLoss = MeanAssignment(targets).entropyOfMean + all.entropyOfMean

@@ -145,6 +145,12 @@ public struct LeJEPA: PretrainingMethod {
             trace.record("loss/sigreg", sigreg.value)
         }
         var result = StepResult(loss: loss)
+        if request.wantsImages {
+            result.shown = views.enumerated().map { number, view in
+                ShownImages(
+                    number < globals ? "global view \(number + 1)" : "local view \(number - globals + 1)", view)
+            }
+        }
         if request.wantsConstantLoss {
             // The same projection for everything: the best of those is 0.
             if options.sigregWeight > 0 {
