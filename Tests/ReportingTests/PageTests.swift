@@ -99,6 +99,49 @@ struct LinePlotTests {
         #expect(markup.components(separatedBy: "<tr>").count < 40)
     }
 
+    /// Names of axes stand whole beside the numbers and inside of the plot, however long they are.
+    @Test(arguments: [
+        "loss", "share of the variance",
+        "mean cosine between the features of two pictures of the test part, after the final norm",
+        "a_single_word_that_is_far_longer_than_the_side_of_a_plot_and_cannot_be_broken_anywhere",
+    ])
+    func namesOfAxesHaveRoom(name: String) throws {
+        let plot = LinePlot(
+            "a", horizontal: name, vertical: name, [.init("line", [(1, -1.2345e-5), (987_654, 1.2345e-5)])])
+        let markup = plot.figure.markup
+        let sides = try #require(markup.firstMatch(of: #/viewBox="0 0 (\d+) (\d+)" role/#))
+        let (width, height) = (try #require(Double(sides.1)), try #require(Double(sides.2)))
+        /// Letters are at most this wide in any usual font at the size of the page's plots.
+        let letter = 6.6
+        var (named, numbers) = (["": 0], [(left: Double, right: Double)]())
+        for text in markup.matches(of: #/<text ([^>]*)>([^<]*)<\/text>/#) {
+            let (attributes, words) = (text.1, text.2)
+            let half = Double(words.count) * letter / 2
+            if let place = attributes.firstMatch(of: #/translate\(([\d.]+) ([\d.]+)\)/#) {
+                named["vertical", default: 0] += words.filter { $0 != " " }.count
+                let (x, y) = (try #require(Double(place.1)), try #require(Double(place.2)))
+                #expect(x >= 9 && y - half >= 0 && y + half <= height, "\(words) at \(x), \(y) of \(height)")
+                numbers.append((x - 9, x + 4))
+            } else {
+                let x = try #require(attributes.firstMatch(of: #/x="([\d.]+)"/#).flatMap { Double($0.1) })
+                let y = try #require(attributes.firstMatch(of: #/ y="([\d.]+)"/#).flatMap { Double($0.1) })
+                let isNumber = attributes.contains("end")
+                #expect(y <= height - 3)
+                #expect(isNumber || (x - half >= 0 && x + half <= width), "\(words) at \(x) of \(width)")
+                if attributes.contains("soft") {
+                    named["horizontal", default: 0] += words.filter { $0 != " " }.count
+                } else if isNumber {
+                    numbers.append((x - 2 * half, x))
+                }
+            }
+        }
+        let letters = name.filter { $0 != " " }.count
+        #expect(named["vertical"] == letters && named["horizontal"] == letters, "\(named)")
+        // The name on the left and the numbers beside it do not touch.
+        let names = numbers.filter { $0.right - $0.left == 13 }.map(\.right).max() ?? 0
+        #expect(numbers.filter { $0.right - $0.left != 13 }.allSatisfy { $0.left >= names }, "\(numbers)")
+    }
+
     @Test func aPlotOfNothingIsNothing() {
         #expect(LinePlot("a", horizontal: "b", vertical: "c", [.init("d", [(.nan, 1)])]).figure.markup.isEmpty)
         let single = LinePlot("a", horizontal: "b", vertical: "c", [.init("d", [(5, 1)])]).figure.markup

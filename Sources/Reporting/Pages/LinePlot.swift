@@ -44,8 +44,11 @@ public struct LinePlot: Sendable {
         }.filter { !$0.points.isEmpty }
     }
 
-    private static let (width, height) = (440.0, 260.0)
-    private static let (left, right, top, bottom) = (58.0, 12.0, 14.0, 42.0)
+    private static let width = 440.0
+    /// The upper and the lower end of the vertical axis.
+    private static let (top, foot) = (14.0, 218.0)
+    /// Room of a letter of any usual font, and of a line.
+    private static let (letter, line) = (7.2, 14.0)
     /// Points of a line that are drawn at most: each is the mean of its neighbours where there are more.
     private static let mostPoints = 400
     /// Rows of the table at most.
@@ -88,20 +91,49 @@ public struct LinePlot: Sendable {
             caption: step > 1 ? "Every \(step)th of \(places.count) places, and the last; \(vertical)" : vertical)
     }
 
+    /// Room that the longest of some numbers takes.
+    private static func room(_ numbers: [Double]) -> Double {
+        Double(numbers.map { number($0).count }.max() ?? 0) * letter
+    }
+
+    /// The name of an axis in lines that fit; a word that is longer than a line is cut.
+    private static func lines(of name: String, within room: Double) -> [String] {
+        let most = max(1, Int(room / letter))
+        var lines: [String] = []
+        for word in name.split(separator: " ") {
+            var rest = word
+            if let last = lines.last, last.count + 1 + rest.count <= most {
+                lines[lines.count - 1] += " \(rest)"
+                continue
+            }
+            while !rest.isEmpty {
+                lines.append(String(rest.prefix(most)))
+                rest = rest.dropFirst(most)
+            }
+        }
+        return lines
+    }
+
     private var drawing: HTML {
         let points = series.flatMap(\.points)
-        let across = Scale(
-            points.map(\.x), isLogarithmic: false, showsHeight: false, from: Self.left, to: Self.width - Self.right)
-        let up = Scale(
-            points.map(\.y), isLogarithmic: isLogarithmic, from: Self.height - Self.bottom, to: Self.top)
+        let foot = Self.foot
+        let up = Scale(points.map(\.y), isLogarithmic: isLogarithmic, from: foot, to: Self.top)
+        let heights = up.ticks(6)
+        // The name of the vertical axis stands left of its numbers, line by line; numbers of the other axis reach beyond its end.
+        let beside = Self.lines(of: vertical, within: foot - Self.top)
+        let left = max(58, 25 + Double(beside.count - 1) * Self.line + Self.room(heights))
+        let ends = Scale(points.map(\.x), isLogarithmic: false, showsHeight: false, from: 0, to: 1)
+        let right = Self.width - max(12, Self.room(ends.ticks(5)) / 2)
+        let across = Scale(points.map(\.x), isLogarithmic: false, showsHeight: false, from: left, to: right)
+        let below = Self.lines(of: horizontal, within: right - left)
+        let height = foot + 28 + Double(below.count) * Self.line
         var parts = ""
-        for tick in up.ticks(6) {
+        for tick in heights {
             let y = Self.place(up[tick])
             parts +=
-                "<path class=\"grid\" d=\"M\(Self.place(Self.left)) \(y)H\(Self.place(Self.width - Self.right))\"/>"
-                + "<text x=\"\(Self.place(Self.left - 6))\" y=\"\(y)\" dy=\"4\" text-anchor=\"end\">\(Self.number(tick))</text>"
+                "<path class=\"grid\" d=\"M\(Self.place(left)) \(y)H\(Self.place(right))\"/>"
+                + "<text x=\"\(Self.place(left - 6))\" y=\"\(y)\" dy=\"4\" text-anchor=\"end\">\(Self.number(tick))</text>"
         }
-        let foot = Self.height - Self.bottom
         for tick in across.ticks(5) {
             let x = Self.place(across[tick])
             parts +=
@@ -109,11 +141,19 @@ public struct LinePlot: Sendable {
                 + "<text x=\"\(x)\" y=\"\(Self.place(foot + 17))\" text-anchor=\"middle\">\(Self.number(tick))</text>"
         }
         parts +=
-            "<path class=\"axis\" d=\"M\(Self.place(Self.left)) \(Self.place(foot))H\(Self.place(Self.width - Self.right))\"/>"
-            + "<text class=\"soft\" x=\"\(Self.place((Self.left + Self.width - Self.right) / 2))\" y=\"\(Self.place(Self.height - 6))\" "
-            + "text-anchor=\"middle\">\(HTML.text(horizontal).markup)</text>"
-            + "<text class=\"soft\" text-anchor=\"middle\" transform=\"translate(13 \(Self.place((Self.top + foot) / 2))) rotate(-90)\">"
-            + "\(HTML.text(vertical).markup)</text>"
+            "<path class=\"axis\" d=\"M\(Self.place(left)) \(Self.place(foot))H\(Self.place(right))\"/>"
+        for (number, text) in below.enumerated() {
+            let y = foot + 36 + Double(number) * Self.line
+            parts +=
+                "<text class=\"soft\" x=\"\(Self.place((left + right) / 2))\" y=\"\(Self.place(y))\" text-anchor=\"middle\">"
+                + "\(HTML.text(text).markup)</text>"
+        }
+        for (number, text) in beside.enumerated() {
+            let place = "\(Self.place(13 + Double(number) * Self.line)) \(Self.place((Self.top + foot) / 2))"
+            parts +=
+                "<text class=\"soft\" text-anchor=\"middle\" transform=\"translate(\(place)) rotate(-90)\">"
+                + "\(HTML.text(text).markup)</text>"
+        }
         for (number, line) in series.enumerated() {
             let drawn = Self.thinned(line.points).map { "\(Self.place(across[$0.x])) \(Self.place(up[$0.y]))" }
             if drawn.count == 1 {
@@ -125,7 +165,7 @@ public struct LinePlot: Sendable {
             }
         }
         return HTML(
-            "<svg viewBox=\"0 0 \(Int(Self.width)) \(Int(Self.height))\" role=\"img\" aria-label=\"\(HTML.text(alternative).markup)\">\(parts)</svg>"
+            "<svg viewBox=\"0 0 \(Int(Self.width)) \(Int(height))\" role=\"img\" aria-label=\"\(HTML.text(alternative).markup)\">\(parts)</svg>"
         )
     }
 
