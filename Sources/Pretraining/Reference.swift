@@ -2,7 +2,7 @@ import Evaluation
 import RecipeSchema
 
 /// The reference of recipes in Markdown: every key, strategy, method, source and protocol with type, range, default and meaning,
-/// from the same tables that read recipes.
+/// from the same tables that read recipes; and which methods and strategies go together.
 public enum Reference {
     /// The text of `docs/reference.md`.
     public static var markdown: String {
@@ -16,6 +16,7 @@ public enum Reference {
             """
         text += section("Recipe", Recipe.descriptions.filter { isPlain($0) }, path: "", level: 2)
         for row in Recipe.descriptions where !isPlain(row) { text += part(row, path: "", level: 2) }
+        text += pairs
         text += "## Protocols of `pretrain probe`\n\n"
         for probe in probeProtocols {
             text += "### `\(probe.name)`\n\n\(probe.summary)\n\n\(table(probe.descriptions, path: ""))"
