@@ -179,7 +179,9 @@ let package = Package(
                 "Autodiff", "Checkpoints", "ImageData", "ImageMasking", "Pretraining", "PretrainingMethods",
                 "RandomStreams", "RecipeSchema", "Verification", "VisionTransformers",
             ], path: "Tests/Fuzzing/Parsers", swiftSettings: settings),
-        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
+        .target(
+            name: "TestSupport", dependencies: ["PretrainingMethods", "RecipeSchema"], path: "Tests/TestSupport",
+            swiftSettings: settings),
         tests("RandomStreamsTests", needs: ["RandomStreams"]),
         tests("TensorBoardEventsTests", needs: ["TensorBoardEvents"]),
         tests("RecipeSchemaTests", needs: ["RecipeSchema"]),

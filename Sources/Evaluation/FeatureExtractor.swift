@@ -58,7 +58,9 @@ public struct FeatureExtractor {
             sharedBy: group)
         var values: [Float] = []
         var rows = SourceRows(source)
-        try requireMemory(rows: source.count, dimension: dimension, limit: engine.memoryLimit)
+        try group.together {
+            try requireMemory(rows: source.count, dimension: dimension, limit: engine.memoryLimit)
+        }
         values.reserveCapacity(source.count * dimension)
         try batches.forEach(make: features) {
             values += $1

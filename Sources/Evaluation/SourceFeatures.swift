@@ -26,7 +26,7 @@ public enum SourceFeatures {
         let batches = SharedBatches(
             source, transform, batchSize: 64, threads: threads, policy: policy, sharedBy: group)
         var features: [Float] = []
-        try requireMemory(rows: source.count, dimension: dimension, limit: memoryLimit)
+        try group.together { try requireMemory(rows: source.count, dimension: dimension, limit: memoryLimit) }
         features.reserveCapacity(source.count * dimension)
         var rows = SourceRows(source)
         func shrunk(_ batch: EvaluationBatch) -> [Float] {

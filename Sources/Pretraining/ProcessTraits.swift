@@ -7,13 +7,13 @@ public struct ProcessTraits: Codable, Sendable {
     /// A digest of the program.
     private var program = Self.programDigest
     /// The recipe, with all that was asked for besides.
-    public var recipe: String
+    private let recipe: String
     /// The weights that they begin with; empty where the recipe says all.
-    public var weights = ""
+    private let weights: String
     /// What tells the pictures from others.
-    public var pictures: String
+    private let pictures: String
     /// The level of the kernels.
-    public var kernels: String
+    private let kernels: String
 
     /// What a process has.
     public init(recipe: String, weights: String = "", pictures: String, kernels: String) {

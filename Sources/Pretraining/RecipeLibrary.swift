@@ -55,9 +55,14 @@ public enum RecipeLibrary {
 
     /// The recipes shipped, by their path below the folder.
     public static func shipped() -> [(name: String, path: String)] {
-        guard let folder = folders("recipes").last, let walk = FileManager.default.enumerator(atPath: folder) else {
-            return []
-        }
+        folders("recipes").last.map { recipes(in: $0) } ?? []
+    }
+
+    /// The recipes in and below a folder, by their path below it.
+    package static func recipes(in folder: String) -> [(name: String, path: String)] {
+        // Where an installation is made of links, the folder is one, and a walk would end at it.
+        let place = URL(fileURLWithPath: folder).resolvingSymlinksInPath().path
+        guard let walk = FileManager.default.enumerator(atPath: place) else { return [] }
         return walk.compactMap { $0 as? String }.filter { $0.hasSuffix(".json") }.sorted()
             .map { ($0, "\(folder)/\($0)") }
     }

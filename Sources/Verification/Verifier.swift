@@ -49,7 +49,9 @@ public struct Verifier {
         let manager = FileManager.default
         if path.hasSuffix("/case.json") { return [String(path.dropLast(10))] }
         if manager.fileExists(atPath: path + "/case.json") { return [path] }
-        guard let walk = manager.enumerator(atPath: path) else { return [] }
+        // A walk would end at a link.
+        let place = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
+        guard let walk = manager.enumerator(atPath: place) else { return [] }
         return walk.compactMap { $0 as? String }.filter { $0.hasSuffix("/case.json") }
             .map { path + "/" + $0.dropLast(10) }.sorted()
     }

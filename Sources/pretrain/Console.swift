@@ -80,7 +80,8 @@ struct ProgressLine {
     }
 }
 
-/// Says how far long work is, on standard error, in the first of several processes: a line that is rewritten on a terminal, a plain one every half minute elsewhere.
+/// Says how far long work is, on standard error, in the first of several processes: a line that is rewritten on a terminal, a plain
+/// one every half minute elsewhere.
 final class WorkProgress {
     private let isTerminal = isatty(STDERR_FILENO) == 1
     private var what = ""
@@ -105,7 +106,7 @@ final class WorkProgress {
 
     /// Removes the line, so that other text can follow.
     func end() {
-        if isTerminal { _ = writeAll("\r\u{1B}[K".utf8, to: STDERR_FILENO) }
+        if isTerminal, Processes.group.isFirst { _ = writeAll("\r\u{1B}[K".utf8, to: STDERR_FILENO) }
     }
 }
 #endif

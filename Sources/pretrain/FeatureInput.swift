@@ -154,11 +154,9 @@ struct FeatureInput: ParsableArguments {
                 key, sharedBy: Processes.group, note: { Console.say("note: \($0)") }, make: make)
         }
         judged.policy = policy
-        judged.patches = try orUsage {
-            try encoder.map { try PatchFeatures($0, layer: layer, engine: engine) }
-                ?? PatchFeatures(
-                    pixelsOf: transform, patchSize: subject.encoder.options.patchSize, engine: engine)
-        }
+        judged.patches =
+            try encoder.map { try patchFeatures($0, on: engine) }
+            ?? PatchFeatures(pixelsOf: transform, patchSize: subject.encoder.options.patchSize, engine: engine)
         let progress = WorkProgress()
         judged.onProgress = { what, done, total in
             progress.at(what, done, total)
@@ -213,14 +211,17 @@ struct FeatureInput: ParsableArguments {
             weights: subject.parameters.digest, pictures: sources.map(\.fingerprint).joined(separator: " "),
             kernels: engine.level.rawValue
         ).requireEqual(in: group)
-        group.advise("start it again")
     }
 
     /// What makes a feature for each patch by a run's or a file's encoder.
     func patchFeatures(_ subject: EvaluatedEncoder, on engine: Engine) throws -> PatchFeatures {
         let transform = try DataAccess.evaluationTransform(subject.recipe)
-        return try orUsage {
-            try PatchFeatures(.init(subject.encoder, subject.parameters, transform), layer: layer, engine: engine)
+        return try patchFeatures(.init(subject.encoder, subject.parameters, transform), on: engine)
+    }
+
+    private func patchFeatures(_ frozen: ProbeSubject.FrozenEncoder, on engine: Engine) throws -> PatchFeatures {
+        try Processes.group.together {
+            try orUsage { try PatchFeatures(frozen, layer: layer, engine: engine) }
         }
     }
 
@@ -238,22 +239,25 @@ struct FeatureInput: ParsableArguments {
         of kind: Kind, _ encoder: ProbeSubject.FrozenEncoder?, _ source: any ImageSource,
         _ transform: EvaluationTransform, _ pooling: Pooling, requiresLabels: Bool, on engine: Engine
     ) throws -> FeatureTable {
-        try orUsage {
+        let group = Processes.group
+        return try orUsage {
             guard let encoder else {
                 return try SourceFeatures.rawPixels(
                     source, transform: transform, threads: threads ?? 2, policy: policy,
-                    memoryLimit: engine.memoryLimit,
-                    sharedBy: Processes.group)
+                    memoryLimit: engine.memoryLimit, sharedBy: group)
             }
-            let extractor = try FeatureExtractor(
-                encoder.encoder, encoder.parameters, pooling: pooling, layer: layer, engine: engine)
+            let extractor = try group.together {
+                try FeatureExtractor(
+                    encoder.encoder, encoder.parameters, pooling: pooling, layer: layer, engine: engine)
+            }
             let progress = WorkProgress()
             defer { progress.end() }
             let table = try extractor.table(
-                of: source, transform, requiresLabels: requiresLabels, policy: policy, sharedBy: Processes.group,
+                of: source, transform, requiresLabels: requiresLabels, policy: policy, sharedBy: group,
                 onProgress: { progress.at("\(kind.rawValue) features of pictures", $0, source.count) })
             // Finite weights can still be too large for the numbers that they make.
             guard let place = table.features.firstIndex(where: { !$0.isFinite }) else { return table }
+            group.endTogether()
             throw RunError(
                 .data,
                 "the \(kind.rawValue) features of \(table.keys[place / table.dimension]) are not finite, so this encoder is "

@@ -59,7 +59,10 @@ struct ProbeCommand: ParsableCommand, SharedByProcesses {
 
     func run() throws {
         let group = Processes.group
-        guard !list, let target else { return group.isFirst ? try Console.show(ProbeCatalogue.table) : () }
+        guard !list, let target else {
+            if group.isFirst { try Console.show(ProbeCatalogue.table) }
+            return
+        }
         let names = protocols.isEmpty ? ProbeCatalogue.usual : protocols
         let probes = try orUsage { try ProbeCatalogue.named(names, set: changes) }
         if input.pool != nil || input.layer != nil, let own = probes.first(where: { $0.needs == .encoder }) {
@@ -285,7 +288,7 @@ extension FeaturesCommand {
         log.info(
             "\(out.shown) takes \(spoken(file.bytes)): \(axes(file.shape)) numbers (pictures, rows, columns, features) of "
                 + "\(precision.rawValue)")
-        try output.requireRoom(file.bytes, spoken: spoken)
+        try Processes.group.together { try output.requireRoom(file.bytes, spoken: spoken) }
         let progress = WorkProgress()
         let stop = StopSignal()
         defer { progress.end() }

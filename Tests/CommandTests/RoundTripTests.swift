@@ -29,22 +29,12 @@ struct RoundTripTests {
         }
     }
 
-    /// Depths, widths and heads of a method's own parts, made small: `, "decoder_depth": 1, …`.
-    private static func smallParts(of method: String) -> String {
-        func names<Options: PretrainingOptions>(_ type: Options.Type) -> [String] { type.fields.map(\.name) }
-        let all = pretrainingMethods.first { $0.name == method }.map { names($0) } ?? []
-        let sizes = [("projector_depth", 2), ("_depth", 1), ("_width", 16), ("_heads", 2), ("_hidden", 16)]
-        return all.compactMap { name in
-            sizes.first { name.hasSuffix($0.0) }.map { ", \"\(name)\": \($0.1)" }
-        }.joined()
-    }
-
     private func recipe(_ method: String, channels: Int, teacher: String?) -> String {
         let own = teacher.map { ", \"teacher\": {\"path\": \"\($0)\"}" } ?? ""
         return """
             {"palimpsest": 1, "name": "small", "data": {"source": {"kind": "idx", "path": "data"}, "image_size": 16},
              "model": {"patch_size": 2, "width": 16, "depth": 2, "heads": 2, "channels": \(channels)},
-             "method": {"name": "\(method)"\(own)\(Self.smallParts(of: method))},
+             "method": {"name": "\(method)"\(own)\(smallParts(of: method, depth: 1))},
              "train": {"batch_size": 8, "learning_rate": 0.001, "epochs": 50, "max_steps": 2}, "log": {"every_steps": 1}}
             """
     }

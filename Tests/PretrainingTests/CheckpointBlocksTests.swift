@@ -2,17 +2,12 @@ import Checkpoints
 import Pretraining
 import PretrainingMethods
 import RecipeSchema
+import TestSupport
 import Testing
 
 /// `train.checkpoint_blocks`: every method takes the same steps with it as without, to the bit.
 struct CheckpointBlocksTests {
     private func recipe(_ method: String, teacher: String, _ changes: [String]) throws -> Recipe {
-        func names<Options: PretrainingOptions>(_ type: Options.Type) -> [String] { type.fields.map(\.name) }
-        let fields = pretrainingMethods.first { $0.name == method }.map { names($0) } ?? []
-        let sizes = [("_depth", 2), ("_width", 16), ("_heads", 2), ("_hidden", 16)]
-        let own = fields.compactMap { name in
-            sizes.first { name.hasSuffix($0.0) }.map { ", \"\(name)\": \($0.1)" }
-        }.joined()
         // What learns from another model is given one.
         let needsTeacher = method == "maskalign"
         let text = """
@@ -20,7 +15,7 @@ struct CheckpointBlocksTests {
              "data": {"source": {"kind": "procedural", "count": 24, "size": 16}, "image_size": 16,
                       "mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25]},
              "model": {"patch_size": 2, "width": 16, "depth": 3, "heads": 2},
-             "method": {"name": "\(method)"\(needsTeacher ? ", \"teacher\": {\"path\": \"\(teacher)\"}" : "")\(own)},
+             "method": {"name": "\(method)"\(needsTeacher ? ", \"teacher\": {\"path\": \"\(teacher)\"}" : "")\(smallParts(of: method, depth: 2))},
              "train": {"batch_size": 8, "learning_rate": 0.001, "epochs": 50, "max_steps": 2}}
             """
         return try Recipe.parse(Array(text.utf8), set: changes)

@@ -193,6 +193,18 @@ struct RecipeTests {
         } throws: { "\($0)".contains("$.palimpsest: the key is missing") && "\($0)".contains("$.name") }
     }
 
+    /// As where an installation is made of links.
+    @Test func recipesAreFoundBehindALink() throws {
+        let home = try TemporaryFolder()
+        let manager = FileManager.default
+        try manager.createDirectory(atPath: home.path + "/kept/deep", withIntermediateDirectories: true)
+        try home.write([], "kept/deep/one.json")
+        try manager.createSymbolicLink(atPath: home.path + "/recipes", withDestinationPath: "kept")
+        let found = RecipeLibrary.recipes(in: home.path + "/recipes")
+        #expect(found.map(\.name) == ["deep/one.json"])
+        #expect(found.map(\.path) == [home.path + "/recipes/deep/one.json"])
+    }
+
     @Test func everyOptionHasARow() {
         func check<Section: RecipeSection>(_ section: Section) {
             let properties = Section.fields.reduce(0) { $0 + $1.properties }

@@ -127,6 +127,10 @@ says() {
 }
 says "start 4 or 6 of them" together 5 --recipe mae.json --run "$work/refused" "${small[@]}"
 says "works in one process" together 2 view "$work/teacher"
+for asked in "features $work/teacher --layer 99 --out $work/none.npy" "features $work/teacher --layer 99 --tokens patch --out $work/none.npy" \
+  "probe $work/teacher --layer 99 --protocol ridge --no-cache"; do
+  says "layer 99 was asked for" together 2 $asked
+done
 says "do not share" together 2 probe "$work/teacher" --protocol capi-attentive
 says "no-such" together 2 --recipe no-such.json --run "$work/refused"
 says "has another recipe" timeout 100 mpirun --oversubscribe -n 1 "$pretrain" --recipe mae.json --run "$work/refused" "${small[@]}" \

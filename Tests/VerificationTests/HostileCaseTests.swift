@@ -10,6 +10,13 @@ import Verification
 struct HostileCaseTests {
     private static let golden = SharedFiles.packageRoot.appendingPathComponent("Tests/Golden").path
 
+    @Test func casesAreFoundBehindALink() throws {
+        let home = try TemporaryFolder()
+        let link = home.path + "/link"
+        try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: Self.golden + "/mae")
+        #expect(Verifier.folders(below: link).contains(link + "/patch_order"))
+    }
+
     /// Why a changed case is refused; nil where it is computed.
     private func fault(
         _ name: String, _ change: (inout GoldenCase.Parts) throws -> Void

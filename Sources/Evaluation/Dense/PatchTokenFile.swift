@@ -90,6 +90,7 @@ public struct PatchTokenFile {
     ) throws -> Written {
         let room = room
         guard form == .npy || room - 8 * (labels?.count ?? 0) <= Safetensors.mostHeaderBytes else {
+            group.endTogether()
             throw EvaluationError(
                 "the names of \(source.count) pictures are too long for the header of a safetensors file, which has at most "
                     + "\(Safetensors.mostHeaderBytes) bytes; take a part of the pictures, or write .npy")
@@ -99,8 +100,7 @@ public struct PatchTokenFile {
         func walk(_ write: ([UInt8]) throws -> Void) throws {
             let batches = SharedBatches(
                 source, features.transform, batchSize: PixelJudge.batch(features, scores: 0), threads: 2,
-                policy: policy,
-                sharedBy: group)
+                policy: policy, sharedBy: group)
             try batches.forEach(make: features.features) { rows, values in
                 if group.isFirst { try write(try encoded(values, of: rows)) }
                 samples += rows.samples
