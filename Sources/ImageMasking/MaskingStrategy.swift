@@ -49,6 +49,8 @@ public protocol MaskingStrategy: NamedSection {
     func hiddenShare(on grid: PatchGrid) -> Double?
     /// The share of the hidden patches that it has predicted by an option of its own; nil for strategies that leave that to the recipe.
     var predictedPart: Double? { get }
+    /// Why that share comes to no patch on a grid, a sentence, for methods that predict a part; nil where it comes to one.
+    func predictedFault(on grid: PatchGrid) -> String?
     /// The masks of a batch. Same request and stream, same plan; `random` is the run's stream for masks and the only source
     /// of chance.
     func plan(_ request: MaskRequest, random: RandomStream) throws(MaskingError) -> MaskPlan
@@ -65,6 +67,8 @@ extension MaskingStrategy {
     public func hiddenShare(on grid: PatchGrid) -> Double? { nil }
     /// It leaves that to the recipe.
     public var predictedPart: Double? { nil }
+    /// None.
+    public func predictedFault(on grid: PatchGrid) -> String? { nil }
 }
 
 /// Why a strategy cannot make a plan.

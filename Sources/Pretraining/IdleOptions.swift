@@ -5,22 +5,22 @@ import PretrainingMethods
 import RecipeSchema
 
 extension Recipe {
-    /// Options that are set to something else than their default and change nothing beside the others, by key path, a sentence each:
-    /// whoever set them believes something else. Defaults may be written out, as recipes of runs do.
-    func idleFaults(knowsMethod: Bool) -> [(path: String, sentence: String)] {
+    /// Options that are set to something else than their default and change nothing beside the others, a sentence each: whoever set
+    /// them may believe something else. No faults, since a sweep or `--set` may take away what they belong to.
+    public var idleNotes: [String] {
         let (given, usual) = (encoded, usual)
-        return idle(knowsMethod: knowsMethod).compactMap { path, reason in
+        return idle.compactMap { path, reason in
             guard let found = given.value(at: path), found != usual.value(at: path) else { return nil }
-            return (path, "\(found.text()) changes nothing, since \(reason); leave it out")
+            return "\(path) \(found.text()) changes nothing, since \(reason)"
         }
     }
 
-    /// What has no effect, set or not, with the reason; of the options of a method only where they are known.
-    private func idle(knowsMethod: Bool) -> [IdleOption] {
+    /// What has no effect, set or not, with the reason.
+    private var idle: [IdleOption] {
         let needs = method.needs
         let name = type(of: method).name
         let surroundings = MethodSurroundings(encoder: model, schedule: train.schedule, optimizer: train.optimizer)
-        var idle: [IdleOption] = knowsMethod ? method.idle(beside: surroundings) : []
+        var idle = method.idle(beside: surroundings)
         if let views = needs.views {
             if !views.areResizedCrops {
                 idle.append(("data.crop_ratio", "the views of method \"\(name)\" are no resized crops"))

@@ -23,7 +23,6 @@ extension Recipe {
         rules.checkTraining()
         rules.checkPair()
         rules.checkModel()
-        rules.checkIdle()
         return rules.problems
     }
 }
@@ -112,8 +111,13 @@ private struct Rules {
                 "0 hides nothing, and method \"\(type(of: recipe.method).name)\" learns from what is hidden; raise it")
             return
         }
-        guard let predicted = recipe.masking.predictedRatio, isRead("method.name"), recipe.method.needs.predictsPart
-        else { return }
+        guard isRead("method.name"), recipe.method.needs.predictsPart else { return }
+        guard let predicted = recipe.masking.predictedRatio else {
+            if let reason = recipe.mask.predictedFault(on: units) {
+                fault("mask", "\(reason) (the grid has \(units) \(what))")
+            }
+            return
+        }
         guard let hidden = recipe.mask.hiddenShare(on: units) else {
             let reason =
                 recipe.mask.predictedPart == nil
@@ -216,14 +220,6 @@ private struct Rules {
         let (width, size) = (recipe.model.width, recipe.train.batchSize)
         if let reason = regularizer.fault(batchSize: size, tokens: grid.count, width: width) {
             fault("regularizer", reason)
-        }
-    }
-
-    /// Options that are set and change nothing.
-    mutating func checkIdle() {
-        for (path, sentence) in recipe.idleFaults(knowsMethod: isRead("method"))
-        where isRead(path) && !problems.contains(where: { $0.path == "$.\(path)" }) {
-            fault(path, sentence)
         }
     }
 

@@ -115,7 +115,7 @@ struct TrainingLoop<Method: PretrainingMethod>: ~Copyable {
         let train = job.recipe.train
         let ledger = source.ledger
         if let summary = ledger.summary { log.say(ledger.isAlarming ? .warning : .info, summary) }
-        for note in ledger.notes + trainer.method.notes + trainer.masks.notes { log.info(note) }
+        for note in job.recipe.idleNotes + ledger.notes + trainer.method.notes + trainer.masks.notes { log.info(note) }
         log.info(
             "\(source.count) images of \(job.recipe.grid) patches; \(trainer.method.parameters.parameterCount) trained parameters"
         )

@@ -154,8 +154,8 @@ public protocol PretrainingOptions: NamedSection {
     var needs: MethodNeeds { get }
     /// Why the method cannot work with an encoder on a grid, a sentence each; checked before any image is read.
     func faults(encoder: EncoderOptions, grid: PatchGrid) -> [String]
-    /// Options of its own, or of other sections, that change nothing beside the others, by key path, each with the reason: told where they
-    /// are set to something else than their default.
+    /// Options of its own, or of other sections, that change nothing beside the others, by key path, each with the reason: told, not
+    /// refused, where they are set to something else than their default.
     func idle(beside others: MethodSurroundings) -> [IdleOption]
     /// Why it cannot work with micro-batches of a size, a sentence; nil where it can.
     func fault(batchSize: Int) -> String?

@@ -60,6 +60,7 @@ struct RecipesCommand: ParsableCommand {
                 do {
                     let read = try RecipeLibrary.read(RecipeLibrary.find(recipe), set: changes)
                     found.append("\(recipe): no fault; \(read.rateWords)")
+                    found += read.idleNotes.map { "\(recipe): note: \($0)" }
                 } catch {
                     faults.append(error.description)
                 }

@@ -17,7 +17,8 @@ struct InverseBlockTests {
         return mask
     }
 
-    /// Small and long grids too: where something is hidden and something visible, something is predicted.
+    /// Small and long grids too: where something is hidden and something visible. A share that comes to no patch is a fault for
+    /// methods that predict a part, and they alone ask.
     @Test(arguments: grids, [0.05, 0.5, 1])
     func everyGridWithTwoSidesHasAMask(grid: PatchGrid, share: Double) throws {
         for (ratio, roll) in [(0.3, false), (0.5, true), (0.65, true), (0.9, false)] {
@@ -33,7 +34,9 @@ struct InverseBlockTests {
             guard faults.isEmpty else { continue }
             let mask = try mask(strategy, grid)
             #expect(mask.visibleCount == grid.count - hidden)
-            #expect(mask.predictedCount == max(1, Int(Double(hidden) * share)))
+            let predicted = Int(Double(hidden) * share)
+            #expect(mask.predictedCount == max(1, predicted))
+            #expect((strategy.predictedFault(on: grid) == nil) == (predicted > 0))
             for image in 0..<mask.imageCount {
                 let all = Array(mask.visible(image)) + Array(mask.hidden(image))
                 #expect(all.sorted() == Array(0..<Int32(grid.count)))
@@ -41,7 +44,7 @@ struct InverseBlockTests {
         }
     }
 
-    /// Where the share comes to a patch or more, its rounding stays that of the published code.
+    /// Rounding is that of the published code.
     @Test func sharesOfAPatchOrMoreAreRoundedDown() {
         let counts = [8, 14, 16].map { InverseBlockMasking().predictedCount(on: PatchGrid(rows: $0, columns: $0)) }
         #expect(counts == [2, 6, 8])

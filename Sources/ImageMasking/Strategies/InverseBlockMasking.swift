@@ -12,7 +12,7 @@ public struct InverseBlockMasking: MaskingStrategy {
 
     /// Share of the patches hidden, rounded down.
     public var ratio = 0.65
-    /// Share of the hidden patches that are to be predicted, rounded down, one at least.
+    /// Share of the hidden patches that are to be predicted, rounded down.
     public var predictShare = 0.05
     /// Least rows / columns of the rectangle; the largest is its inverse.
     public var minAspect = 0.5
@@ -27,7 +27,7 @@ public struct InverseBlockMasking: MaskingStrategy {
         Field("ratio", \.ratio, in: .between(0, 1), "Share of the patches hidden, rounded down."),
         Field(
             "predict_share", \.predictShare, in: .above(0, upTo: 1),
-            "Share of the hidden patches that capi and crossmae predict, rounded down, one at least; other methods predict all."
+            "Share of the hidden patches that capi and crossmae predict, rounded down; other methods predict all."
         ),
         Field(
             "min_aspect", \.minAspect, in: .closed(0.001...1),
@@ -43,9 +43,13 @@ public struct InverseBlockMasking: MaskingStrategy {
     /// Patches hidden on a grid.
     public func hiddenCount(on grid: PatchGrid) -> Int { Int(Double(grid.count) * ratio) }
 
-    /// Patches to be predicted on a grid: one at least, or small grids would need a share of their own.
-    public func predictedCount(on grid: PatchGrid) -> Int {
-        max(1, Int(Double(hiddenCount(on: grid)) * predictShare))
+    /// Patches to be predicted on a grid.
+    public func predictedCount(on grid: PatchGrid) -> Int { Int(Double(hiddenCount(on: grid)) * predictShare) }
+
+    /// Methods that predict all that is hidden do not ask.
+    public func predictedFault(on grid: PatchGrid) -> String? {
+        predictedCount(on: grid) > 0
+            ? nil : "predict_share \(predictShare) of \(hiddenCount(on: grid)) hidden patches is not one; raise it"
     }
 
     /// Something must be hidden, and something visible.
@@ -60,7 +64,7 @@ public struct InverseBlockMasking: MaskingStrategy {
     public func plan(_ request: MaskRequest, random: RandomStream) throws(MaskingError) -> MaskPlan {
         try requireSuited(request.grid)
         let grid = request.grid
-        let predicted = predictedCount(on: grid)
+        let predicted = max(1, predictedCount(on: grid))
         let orders = request.samples.map { sample -> [Int32] in
             var stream = request.stream(of: sample, random)
             let visible = visible(on: grid) { Double(stream.uniform()) }
