@@ -183,7 +183,9 @@ struct PlanTests {
         return "\(error)"
     }
 
-    @Test(arguments: [(8, 16), (16, 16), (23, 16), (24, 24), (32, 32), (56, 56), (150, 144), (224, 224), (5000, 224)])
+    @Test(arguments: [
+        (8, 16), (16, 16), (23, 16), (24, 24), (32, 32), (56, 56), (63, 56), (150, 64), (224, 64), (5000, 64),
+    ])
     func imagesAreNoLargerThanThePictures(side: Int, image: Int) {
         let size = PlanRules.size(ofPictures: side)
         #expect(size.image == image && size.image == size.patch * PlanRules.gridSide)

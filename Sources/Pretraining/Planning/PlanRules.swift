@@ -4,8 +4,8 @@
 package enum PlanRules {
     /// Patches along each side of the grid: few enough for a processor, many enough to hide most of them.
     package static let gridSide = 8
-    /// The largest side fed to the model: above it patches hold more than a small decoder can draw.
-    static let largestSide = 224
+    /// The largest side fed to the model: larger patches hold more than a small encoder can tell and a small decoder can draw.
+    static let largestSide = 64
     /// The smallest side that patches of two pixels can cover.
     static let smallestSide = 2 * gridSide
 
